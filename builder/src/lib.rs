@@ -1,0 +1,7 @@
+//! Turns a Dockerfile into a multi-platform OCI image.
+//!
+//! The modules below stand in layers, lowest first: a module names only modules above it in this list
+//! (held by `tests/tests/architecture.rs`). Text becomes a syntax tree, the tree becomes one LLB
+//! definition per target platform, the engine solves the definitions, exporters write the results.
+
+pub mod llb;

@@ -1,0 +1,3 @@
+//! The command `xx-build`.
+
+fn main() {}

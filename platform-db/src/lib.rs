@@ -1,0 +1,1 @@
+//! One table that maps a platform, in any spelling, to every other.

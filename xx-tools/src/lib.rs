@@ -1,0 +1,1 @@
+//! The helper tools behind the multicall binary `xx`.

@@ -1,0 +1,3 @@
+//! The multicall binary `xx`.
+
+fn main() {}
