@@ -4,4 +4,8 @@
 //! (held by `tests/tests/architecture.rs`). Text becomes a syntax tree, the tree becomes one LLB
 //! definition per target platform, the engine solves the definitions, exporters write the results.
 
+pub mod source_text;
+
+pub mod oci;
+
 pub mod llb;
