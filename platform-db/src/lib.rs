@@ -1,1 +1,20 @@
 //! One table that maps a platform, in any spelling, to every other.
+//!
+//! Pure: no I/O, no environment, nothing asked of the machine it runs on.
+
+mod arch;
+mod axis;
+mod error;
+mod os;
+mod parse;
+mod platform;
+mod suggest;
+mod table;
+mod uname;
+mod variant;
+
+pub use arch::Arch;
+pub use error::{ParsePlatformError, Part};
+pub use os::Os;
+pub use platform::Platform;
+pub use variant::Variant;

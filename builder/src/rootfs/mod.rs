@@ -1,0 +1,327 @@
+//! Files below a root directory, reached by descriptors.
+//!
+//! Every path here is relative to a directory that is held open, and every component of it is opened by
+//! itself with `openat2` and `RESOLVE_NO_SYMLINKS`: a symbolic link is read and walked *inside the root*,
+//! as `chroot` would, so nothing a base image or a build context contains can lead outside.
+//!
+//! Users of this module: unpacking of layers, COPY and ADD, the local output. It knows nothing of images
+//! or instructions.
+
+mod copy;
+mod tree;
+mod unpack;
+mod walk;
+
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid};
+use thiserror::Error;
+
+pub use copy::{Archives, CopyOptions, ModeChange, Owner, copy};
+pub use tree::{Match, Tree};
+pub use unpack::{Unpack, decompressed, unpack};
+pub use walk::{Entry, EntryKind, walk};
+
+/// A file operation inside a root that did not work.
+#[derive(Debug, Error)]
+#[error("{action} `{}`: {source}", path.display())]
+pub struct RootError {
+    /// What was being done, such as `cannot create`.
+    pub action: &'static str,
+    /// The path as it is seen inside the root.
+    pub path: PathBuf,
+    /// Why it failed.
+    pub source: io::Error,
+}
+
+impl RootError {
+    pub(crate) fn new(action: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
+        Self { action, path: path.as_ref().to_owned(), source: source.into() }
+    }
+}
+
+/// As many links as the kernel follows in one path.
+const MAX_LINKS: usize = 40;
+
+/// A directory whose contents are looked at as if it were `/`.
+#[derive(Debug, Clone, Copy)]
+pub struct Root<'a>(BorrowedFd<'a>);
+
+/// A name in an open directory: what a path led to. The name may not exist.
+#[derive(Debug)]
+pub struct Located {
+    /// The directory that holds it.
+    pub directory: OwnedFd,
+    /// Its name there; `.` for the root itself.
+    pub name: OsString,
+    /// The path inside the root with all links resolved, without a leading slash.
+    pub path: PathBuf,
+}
+
+impl Located {
+    /// Its metadata, without following a link; `None` when there is nothing.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn stat(&self) -> Result<Option<Stat>, RootError> {
+        match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            Err(errno) => Err(RootError::new("cannot look at", &self.path, errno)),
+        }
+    }
+}
+
+/// How directories are made that a path needs.
+#[derive(Debug, Clone, Copy)]
+pub struct NewDirectories {
+    /// Permission bits.
+    pub mode: u32,
+    /// User and group.
+    pub owner: (u32, u32),
+    /// Modification time in nanoseconds since 1970; now when `None`.
+    pub time: Option<i64>,
+}
+
+impl<'a> Root<'a> {
+    /// Looks at the directory `fd` as a root.
+    #[must_use]
+    pub fn new(fd: &'a impl AsFd) -> Self {
+        Self(fd.as_fd())
+    }
+
+    /// Follows `path` to the name it stands for; only the last component may be missing.
+    ///
+    /// # Errors
+    /// When a directory on the way is missing or is not a directory, or links go round in circles.
+    pub fn locate(&self, path: &Path, follow_last: bool) -> Result<Located, RootError> {
+        Walker::new(*self, path)?.run(path, follow_last, None)
+    }
+
+    /// As [`Root::locate`], but makes missing directories on the way (not the last component itself).
+    ///
+    /// # Errors
+    /// As for [`Root::locate`], and when a directory cannot be made.
+    pub fn locate_or_create(
+        &self,
+        path: &Path,
+        follow_last: bool,
+        directories: NewDirectories,
+    ) -> Result<Located, RootError> {
+        Walker::new(*self, path)?.run(path, follow_last, Some(directories))
+    }
+
+    /// Makes the directory `path` and those above it, where they are missing, and opens it.
+    ///
+    /// # Errors
+    /// When something on the way is not a directory or cannot be made.
+    pub fn create_directories(&self, path: &Path, directories: NewDirectories) -> Result<OwnedFd, RootError> {
+        let located = self.locate_or_create(path, true, directories)?;
+        if located.stat()?.is_none() {
+            make_directory(located.directory.as_fd(), &located.name, directories)
+                .map_err(|errno| RootError::new("cannot create directory", path, errno))?;
+        }
+        open_directory(located.directory.as_fd(), &located.name)
+            .map_err(|errno| RootError::new("cannot open directory", path, errno))
+    }
+
+    /// Opens the directory `path`.
+    ///
+    /// # Errors
+    /// When it is not there or is no directory.
+    pub fn open_directory(&self, path: &Path) -> Result<OwnedFd, RootError> {
+        let located = self.locate(path, true)?;
+        open_directory(located.directory.as_fd(), &located.name)
+            .map_err(|errno| RootError::new("cannot open directory", path, errno))
+    }
+
+    /// Reads the regular file `path`, at most `limit` bytes of it; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it is larger than `limit`, no regular file, or cannot be read.
+    pub fn read_file(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, RootError> {
+        use std::io::Read as _;
+        let fail = |source: io::Error| RootError::new("cannot read", path, source);
+        let located = match self.locate(path, true) {
+            Ok(located) => located,
+            Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let Some(stat) = located.stat()? else { return Ok(None) };
+        if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_file() {
+            return Err(fail(io::Error::other("it is not a regular file")));
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let fd = rustix::fs::openat(&located.directory, &located.name, flags, Mode::empty())
+            .map_err(|errno| fail(errno.into()))?;
+        let mut bytes = vec![];
+        std::fs::File::from(fd).take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+        if bytes.len() as u64 > limit {
+            return Err(fail(io::Error::other(format!("it is larger than {limit} bytes"))));
+        }
+        Ok(Some(bytes))
+    }
+}
+
+/// Walks a path component by component, links included.
+struct Walker<'a> {
+    root: Root<'a>,
+    /// Open directories from the root down to where the walk stands.
+    stack: Vec<(OwnedFd, OsString)>,
+    /// Components still to go, the next one last.
+    rest: Vec<OsString>,
+    links: usize,
+}
+
+impl<'a> Walker<'a> {
+    fn new(root: Root<'a>, path: &Path) -> Result<Self, RootError> {
+        let mut walker = Self { root, stack: vec![], rest: vec![], links: 0 };
+        walker.to_root(path)?;
+        walker.push_components(path.as_os_str().as_bytes());
+        Ok(walker)
+    }
+
+    fn to_root(&mut self, path: &Path) -> Result<(), RootError> {
+        let root = rustix::io::fcntl_dupfd_cloexec(self.root.0, 0)
+            .map_err(|errno| RootError::new("cannot open the root of", path, errno))?;
+        self.stack = vec![(root, OsString::new())];
+        Ok(())
+    }
+
+    fn push_components(&mut self, path: &[u8]) {
+        let components = path.split(|byte| *byte == b'/').rev();
+        let components = components.filter(|component| !matches!(*component, b"" | b"."));
+        self.rest.extend(components.map(|component| OsStr::from_bytes(component).to_owned()));
+    }
+
+    fn run(
+        mut self,
+        path: &Path,
+        follow_last: bool,
+        create: Option<NewDirectories>,
+    ) -> Result<Located, RootError> {
+        while let Some(name) = self.rest.pop() {
+            if name == ".." {
+                if self.stack.len() > 1 {
+                    self.stack.pop();
+                }
+                continue;
+            }
+            let last = self.rest.is_empty();
+            let directory = self.top(path)?;
+            let link = if last && !follow_last { None } else { read_link(directory, &name) };
+            if let Some(target) = link {
+                self.follow(path, &target)?;
+            } else if last {
+                return self.located(path, name);
+            } else {
+                let opened = match (open_directory(directory, &name), create) {
+                    (Err(rustix::io::Errno::NOENT), Some(directories)) => {
+                        make_directory(directory, &name, directories)
+                            .and_then(|()| open_directory(directory, &name))
+                    }
+                    (result, _) => result,
+                };
+                let fd = opened.map_err(|errno| RootError::new("cannot enter", self.shown(&name), errno))?;
+                self.stack.push((fd, name));
+            }
+        }
+        self.located(path, OsString::from("."))
+    }
+
+    fn follow(&mut self, path: &Path, target: &[u8]) -> Result<(), RootError> {
+        self.links += 1;
+        if self.links > MAX_LINKS {
+            return Err(RootError::new("cannot resolve", path, rustix::io::Errno::LOOP));
+        }
+        if target.starts_with(b"/") {
+            self.to_root(path)?;
+        }
+        self.push_components(target);
+        Ok(())
+    }
+
+    fn top(&self, path: &Path) -> Result<BorrowedFd<'_>, RootError> {
+        let top = self.stack.last();
+        top.map(|(fd, _)| fd.as_fd())
+            .ok_or_else(|| RootError::new("cannot resolve", path, rustix::io::Errno::NOENT))
+    }
+
+    fn shown(&self, name: &OsStr) -> PathBuf {
+        self.stack.iter().skip(1).map(|(_, name)| name.as_os_str()).chain([name]).collect()
+    }
+
+    fn located(mut self, path: &Path, name: OsString) -> Result<Located, RootError> {
+        let shown = if name == "." { self.shown(OsStr::new("")) } else { self.shown(&name) };
+        let (directory, _) = self
+            .stack
+            .pop()
+            .ok_or_else(|| RootError::new("cannot resolve", path, rustix::io::Errno::NOENT))?;
+        Ok(Located { directory, name, path: shown })
+    }
+}
+
+/// The target of a symbolic link; `None` when `name` is none.
+pub(crate) fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Option<Vec<u8>> {
+    rustix::fs::readlinkat(directory, name, Vec::new()).ok().map(std::ffi::CString::into_bytes)
+}
+
+/// Opens the directory `name` without following links.
+pub(crate) fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
+    rustix::fs::openat2(
+        directory,
+        name,
+        flags,
+        Mode::empty(),
+        ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS,
+    )
+}
+
+fn make_directory(directory: BorrowedFd<'_>, name: &OsStr, new: NewDirectories) -> rustix::io::Result<()> {
+    rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(new.mode))?;
+    // Explicitly, as the umask is not ours to change in a process with threads.
+    rustix::fs::chmodat(directory, name, Mode::from_raw_mode(new.mode), AtFlags::empty())?;
+    if new.owner != (0, 0) {
+        change_owner(directory, name, new.owner)?;
+    }
+    if let Some(time) = new.time {
+        set_time(directory, name, time)?;
+    }
+    Ok(())
+}
+
+pub(crate) fn change_owner(
+    directory: BorrowedFd<'_>,
+    name: &OsStr,
+    owner: (u32, u32),
+) -> rustix::io::Result<()> {
+    let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
+    rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// Sets access and modification time, in nanoseconds since 1970, of a name itself.
+pub(crate) fn set_time(directory: BorrowedFd<'_>, name: &OsStr, nanoseconds: i64) -> rustix::io::Result<()> {
+    let time = Timespec {
+        tv_sec: nanoseconds.div_euclid(1_000_000_000),
+        tv_nsec: nanoseconds.rem_euclid(1_000_000_000),
+    };
+    let times = Timestamps { last_access: time, last_modification: time };
+    rustix::fs::utimensat(directory, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// Modification time in nanoseconds since 1970.
+#[must_use]
+pub fn mtime(stat: &Stat) -> i64 {
+    (stat.st_mtime as i64).saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64)
+}
+
+/// Change time in nanoseconds since 1970.
+#[must_use]
+pub fn ctime(stat: &Stat) -> i64 {
+    (stat.st_ctime as i64).saturating_mul(1_000_000_000).saturating_add(stat.st_ctime_nsec as i64)
+}

@@ -1,0 +1,416 @@
+//! The step machine: hands out [`Work`], takes [`Outcome`]s, decides what follows.
+//!
+//! A wanted vertex first waits for its inputs. Then its definition key is looked up; if that misses and
+//! some input enters by content, the selected files are digested and the content key is looked up; if
+//! that misses too, the vertex runs. Two vertices with the same key never run at once: the second waits
+//! and looks again.
+//!
+//! After a failure no new work is handed out. The driver lets what is running end (or stops it) and the
+//! machine reports the first failure.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+use super::graph::{Edge, Graph, Vertex, VertexId};
+use super::keys::{Identity, InputKey, Key, vertex_key};
+use super::selection::Selection;
+
+/// One thing for the driver to do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Work {
+    /// Ask the cache which result is known under `key`.
+    Lookup {
+        /// For this vertex.
+        vertex: VertexId,
+        /// Its definition or content key.
+        key: Key,
+    },
+    /// Digest the files that input number `input` shows to the vertex.
+    Digest {
+        /// For this vertex.
+        vertex: VertexId,
+        /// Position among its inputs.
+        input: usize,
+    },
+    /// Run the vertex; its inputs are done. The result becomes known as `identity`.
+    Execute {
+        /// This vertex.
+        vertex: VertexId,
+        /// The name of its result.
+        identity: Identity,
+    },
+}
+
+/// What came of a piece of [`Work`].
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Of `Lookup`: the result that is known under the key.
+    Found(Option<Identity>),
+    /// Of `Digest`.
+    Digest(Key),
+    /// Of `Execute`: the vertex has run.
+    Executed,
+    /// Of any: it did not work out.
+    Failed,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Nobody needs it so far.
+    Unwanted,
+    /// Waits for this many inputs.
+    Waiting(usize),
+    /// The definition key is being looked up.
+    ByDefinition,
+    /// This many inputs are still being digested.
+    Digesting(usize),
+    /// The content key is being looked up.
+    ByContent,
+    /// Waits for another vertex that runs under the same key.
+    Behind,
+    /// Runs.
+    Running,
+    /// Done; a directory read in place has no identity.
+    Done(Option<Identity>),
+    /// Failed.
+    Failed,
+}
+
+#[derive(Debug)]
+struct Progress {
+    state: State,
+    definition_key: Option<Key>,
+    content_key: Option<Key>,
+    /// Digest of each input that enters by content, as far as known.
+    digests: Vec<Option<Key>>,
+    /// Whether the result came from the cache.
+    cached: bool,
+}
+
+/// The state of one build.
+#[derive(Debug)]
+pub struct Machine {
+    graph: Graph,
+    progress: Vec<Progress>,
+    /// Cheap questions first, in the order they came up.
+    questions: std::collections::VecDeque<Work>,
+    /// Vertices that may run: the one with most work behind it first, then the oldest.
+    ready: BinaryHeap<(u32, Reverse<VertexId>)>,
+    running: HashMap<Key, VertexId>,
+    behind: HashMap<Key, Vec<VertexId>>,
+    outstanding: usize,
+    failed: Option<VertexId>,
+    nonce: u64,
+}
+
+impl Machine {
+    /// Starts a build of the `wanted` outputs. `nonce` tells this build from every other one; it names
+    /// the results of vertices for which the cache is refused.
+    #[must_use]
+    pub fn new(mut graph: Graph, wanted: &[Edge], nonce: u64) -> Self {
+        graph.measure();
+        let progress = graph
+            .iter()
+            .map(|(_, vertex)| Progress {
+                state: State::Unwanted,
+                definition_key: None,
+                content_key: None,
+                digests: vec![None; vertex.inputs.len()],
+                cached: false,
+            })
+            .collect();
+        let mut machine = Self {
+            graph,
+            progress,
+            questions: std::collections::VecDeque::new(),
+            ready: BinaryHeap::new(),
+            running: HashMap::new(),
+            behind: HashMap::new(),
+            outstanding: 0,
+            failed: None,
+            nonce,
+        };
+        for edge in wanted {
+            machine.want(edge.vertex);
+        }
+        machine
+    }
+
+    /// The graph that is being solved.
+    #[must_use]
+    pub fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The next piece of work; `None` when nothing can be started now.
+    ///
+    /// With `may_run` false only lookups and digests are handed out: the driver has enough steps running.
+    pub fn next(&mut self, may_run: bool) -> Option<Work> {
+        if self.failed.is_some() {
+            return None;
+        }
+        if let Some(work) = self.questions.pop_front() {
+            self.outstanding += 1;
+            return Some(work);
+        }
+        while may_run {
+            let (_, Reverse(id)) = self.ready.pop()?;
+            if let Some(work) = self.start(id) {
+                return Some(work);
+            }
+        }
+        None
+    }
+
+    /// Takes the outcome of a piece of work.
+    pub fn complete(&mut self, work: Work, outcome: Outcome) {
+        self.outstanding = self.outstanding.saturating_sub(1);
+        match (work, outcome) {
+            (Work::Lookup { vertex, .. }, Outcome::Found(Some(identity))) => {
+                if let Some(progress) = self.progress_mut(vertex) {
+                    progress.cached = true;
+                }
+                self.done(vertex, Some(identity));
+            }
+            (Work::Lookup { vertex, .. }, Outcome::Found(None)) => self.missed(vertex),
+            (Work::Digest { vertex, input }, Outcome::Digest(digest)) => self.digested(vertex, input, digest),
+            (Work::Execute { vertex, identity }, Outcome::Executed) => {
+                self.release(vertex);
+                self.done(vertex, Some(identity));
+            }
+            (
+                Work::Lookup { vertex, .. } | Work::Digest { vertex, .. } | Work::Execute { vertex, .. },
+                Outcome::Failed | Outcome::Found(_) | Outcome::Digest(_) | Outcome::Executed,
+            ) => {
+                self.set(vertex, State::Failed);
+                self.failed.get_or_insert(vertex);
+            }
+        }
+    }
+
+    /// Whether work is out whose outcome has not come back.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.outstanding > 0
+    }
+
+    /// The first vertex that failed.
+    #[must_use]
+    pub fn failed(&self) -> Option<VertexId> {
+        self.failed
+    }
+
+    /// The result of a vertex that is done; `None` when it is not, or is read in place.
+    #[must_use]
+    pub fn identity(&self, vertex: VertexId) -> Option<Identity> {
+        match self.progress.get(vertex.index())?.state {
+            State::Done(identity) => identity,
+            State::Unwanted
+            | State::Waiting(_)
+            | State::ByDefinition
+            | State::Digesting(_)
+            | State::ByContent
+            | State::Behind
+            | State::Running
+            | State::Failed => None,
+        }
+    }
+
+    /// Whether a vertex that is done came from the cache.
+    #[must_use]
+    pub fn is_cached(&self, vertex: VertexId) -> bool {
+        self.progress.get(vertex.index()).is_some_and(|progress| progress.cached)
+    }
+
+    /// The keys under which the result of a vertex is to be recorded.
+    #[must_use]
+    pub fn keys(&self, vertex: VertexId) -> Vec<Key> {
+        let progress = self.progress.get(vertex.index());
+        progress.into_iter().flat_map(|p| [p.definition_key, p.content_key]).flatten().collect()
+    }
+
+    fn progress_mut(&mut self, id: VertexId) -> Option<&mut Progress> {
+        self.progress.get_mut(id.index())
+    }
+
+    fn set(&mut self, id: VertexId, state: State) {
+        if let Some(progress) = self.progress_mut(id) {
+            progress.state = state;
+        }
+    }
+
+    fn state(&self, id: VertexId) -> Option<State> {
+        self.progress.get(id.index()).map(|progress| progress.state)
+    }
+
+    /// Marks a vertex and everything it needs as wanted. Iterative: graphs can be deep.
+    fn want(&mut self, id: VertexId) {
+        let mut stack = vec![id];
+        let mut startable = vec![];
+        while let Some(id) = stack.pop() {
+            if self.state(id) != Some(State::Unwanted) {
+                continue;
+            }
+            let Some(vertex) = self.graph.get(id) else { continue };
+            let inputs: Vec<VertexId> = vertex.inputs.iter().map(|edge| edge.vertex).collect();
+            let waiting = inputs.iter().filter(|id| !matches!(self.state(**id), Some(State::Done(_)))).count();
+            self.set(id, State::Waiting(waiting));
+            if waiting == 0 {
+                startable.push(id);
+            }
+            stack.extend(inputs);
+        }
+        for id in startable {
+            self.inputs_done(id);
+        }
+    }
+
+    fn inputs_done(&mut self, id: VertexId) {
+        let Some(vertex) = self.graph.get(id) else { return };
+        if vertex.is_local() {
+            self.done(id, None);
+            return;
+        }
+        let ignore = vertex.ignore_cache;
+        let key = self.key(vertex, |_| None);
+        if let Some(progress) = self.progress_mut(id) {
+            progress.definition_key = key;
+        }
+        match key {
+            Some(key) if !ignore => {
+                self.set(id, State::ByDefinition);
+                self.questions.push_back(Work::Lookup { vertex: id, key });
+            }
+            Some(_) | None => self.digest_inputs(id),
+        }
+    }
+
+    /// The key of a vertex whose inputs contribute `digest(position)`, or else their identity.
+    fn key(&self, vertex: &Vertex, digest: impl Fn(usize) -> Option<Key>) -> Option<Key> {
+        let inputs: Option<Vec<InputKey>> = vertex
+            .inputs
+            .iter()
+            .enumerate()
+            .map(|(position, edge)| match digest(position) {
+                Some(digest) => Some(InputKey::Content(digest)),
+                None => self
+                    .identity(edge.vertex)
+                    .map(|identity| InputKey::Identity { identity, output: edge.output }),
+            })
+            .collect();
+        Some(vertex_key(&vertex.key, &inputs?))
+    }
+
+    fn missed(&mut self, id: VertexId) {
+        match self.state(id) {
+            Some(State::ByDefinition) => self.digest_inputs(id),
+            Some(
+                State::ByContent
+                | State::Unwanted
+                | State::Waiting(_)
+                | State::Digesting(_)
+                | State::Behind
+                | State::Running
+                | State::Done(_)
+                | State::Failed,
+            )
+            | None => self.make_ready(id),
+        }
+    }
+
+    /// Asks for the digests of the inputs that enter by content, or that have no identity to enter by.
+    fn digest_inputs(&mut self, id: VertexId) {
+        let Some(vertex) = self.graph.get(id) else { return };
+        let by_content = |(edge, selection): (&Edge, &Selection)| match selection {
+            Selection::Content(_) => true,
+            Selection::Whole => self.identity(edge.vertex).is_none(),
+        };
+        let wanted: Vec<usize> = vertex
+            .inputs
+            .iter()
+            .zip(&vertex.selections)
+            .enumerate()
+            .filter_map(|(position, pair)| by_content(pair).then_some(position))
+            .collect();
+        if wanted.is_empty() {
+            self.make_ready(id);
+            return;
+        }
+        self.set(id, State::Digesting(wanted.len()));
+        self.questions.extend(wanted.into_iter().map(|input| Work::Digest { vertex: id, input }));
+    }
+
+    fn digested(&mut self, id: VertexId, input: usize, digest: Key) {
+        let Some(progress) = self.progress_mut(id) else { return };
+        if let Some(slot) = progress.digests.get_mut(input) {
+            *slot = Some(digest);
+        }
+        let State::Digesting(left) = progress.state else { return };
+        progress.state = State::Digesting(left.saturating_sub(1));
+        if left > 1 {
+            return;
+        }
+        let digests = progress.digests.clone();
+        let Some(vertex) = self.graph.get(id) else { return };
+        let ignore = vertex.ignore_cache;
+        let key = self.key(vertex, |position| digests.get(position).copied().flatten());
+        if let Some(progress) = self.progress_mut(id) {
+            progress.content_key = key;
+        }
+        match key {
+            Some(key) if !ignore => {
+                self.set(id, State::ByContent);
+                self.questions.push_back(Work::Lookup { vertex: id, key });
+            }
+            Some(_) | None => self.make_ready(id),
+        }
+    }
+
+    fn make_ready(&mut self, id: VertexId) {
+        let height = self.graph.get(id).map_or(0, |vertex| vertex.height);
+        self.ready.push((height, Reverse(id)));
+    }
+
+    /// Starts a vertex, or puts it behind one that already runs under the same key.
+    fn start(&mut self, id: VertexId) -> Option<Work> {
+        let keys = self.keys(id);
+        if let Some(key) = keys.iter().find(|key| self.running.contains_key(key)) {
+            self.behind.entry(*key).or_default().push(id);
+            self.set(id, State::Behind);
+            return None;
+        }
+        let key = *keys.first()?;
+        let refused = self.graph.get(id)?.ignore_cache;
+        self.running.extend(keys.into_iter().map(|key| (key, id)));
+        self.set(id, State::Running);
+        self.outstanding += 1;
+        let identity = Identity::new(key, refused.then_some(self.nonce));
+        Some(Work::Execute { vertex: id, identity })
+    }
+
+    /// Lets the vertices go on that waited for this one.
+    fn release(&mut self, id: VertexId) {
+        for key in self.keys(id) {
+            self.running.remove(&key);
+            for waiting in self.behind.remove(&key).unwrap_or_default() {
+                self.set(waiting, State::ByContent);
+                self.questions.push_back(Work::Lookup { vertex: waiting, key });
+            }
+        }
+    }
+
+    /// Marks a vertex as done and starts what waited for it alone.
+    fn done(&mut self, id: VertexId, identity: Option<Identity>) {
+        self.set(id, State::Done(identity));
+        let dependents = self.graph.get(id).map(|vertex| vertex.dependents.clone()).unwrap_or_default();
+        for dependent in dependents {
+            // A vertex that takes two outputs of this one is listed twice and waits for two.
+            if let Some(State::Waiting(left)) = self.state(dependent) {
+                self.set(dependent, State::Waiting(left.saturating_sub(1)));
+                if left <= 1 {
+                    self.inputs_done(dependent);
+                }
+            }
+        }
+    }
+}

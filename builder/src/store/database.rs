@@ -1,0 +1,365 @@
+//! The metadata: one SQLite file in WAL mode, shared by every build on this store.
+//!
+//! `synchronous=NORMAL`: a commit is one append to the log and no fsync. A killed process loses nothing,
+//! the file is consistent after a power cut.
+
+use std::path::Path;
+
+use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+
+use super::work::ActiveLayer;
+use super::{Store, StoreError};
+use crate::oci::digest::Digest;
+use crate::solve::{Identity, Key};
+
+/// Raised whenever a table changes its meaning.
+const LAYOUT: i64 = 1;
+
+const TABLES: &str = "
+CREATE TABLE IF NOT EXISTS links (key BLOB PRIMARY KEY, identity BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS results (
+    identity BLOB NOT NULL, output INTEGER NOT NULL, layer INTEGER,
+    PRIMARY KEY (identity, output)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS layers (
+    id INTEGER PRIMARY KEY, parent INTEGER, name TEXT NOT NULL UNIQUE);
+CREATE TABLE IF NOT EXISTS layer_blobs (
+    layer INTEGER PRIMARY KEY, diff_id TEXT NOT NULL, digest TEXT NOT NULL, media_type TEXT NOT NULL,
+    size INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS chains (chain_id TEXT PRIMARY KEY, layer INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS files (
+    device INTEGER NOT NULL, inode INTEGER NOT NULL, size INTEGER NOT NULL,
+    mtime INTEGER NOT NULL, ctime INTEGER NOT NULL, digest BLOB NOT NULL,
+    PRIMARY KEY (device, inode)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS checked (
+    layer INTEGER NOT NULL, platform TEXT NOT NULL, PRIMARY KEY (layer, platform)) WITHOUT ROWID;
+";
+
+/// Names a layer together with everything below it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct LayerId(i64);
+
+/// What one output of a step consists of.
+#[derive(Debug)]
+pub enum OutputLayer {
+    /// The empty file system.
+    Empty,
+    /// An existing layer: nothing was added.
+    Existing(LayerId),
+    /// A new layer on top of `parent`.
+    New {
+        /// Its files, still in the work directory.
+        layer: ActiveLayer,
+        /// What it lies on.
+        parent: Option<LayerId>,
+    },
+}
+
+/// A layer in the form that images carry.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct LayerBlob {
+    /// sha256 of the uncompressed tar.
+    pub diff_id: Digest,
+    /// sha256 of the blob.
+    pub digest: Digest,
+    /// OCI media type of the blob.
+    pub media_type: String,
+    /// Size of the blob in bytes.
+    pub size: u64,
+}
+
+/// The stat values that have to be unchanged for a file's digest to be believed without reading it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct FileDigestKey {
+    /// `st_dev`.
+    pub device: u64,
+    /// `st_ino`.
+    pub inode: u64,
+    /// `st_size` in bytes.
+    pub size: u64,
+    /// Modification time in nanoseconds since 1970.
+    pub mtime: i64,
+    /// Change time in nanoseconds since 1970.
+    pub ctime: i64,
+}
+
+pub(super) fn open(root: &Path) -> Result<Connection, StoreError> {
+    let path = root.join("metadata.sqlite");
+    let connection = Connection::open(&path)?;
+    connection.busy_timeout(std::time::Duration::from_secs(60))?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "NORMAL")?;
+    let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    if found == 0 {
+        connection.execute_batch(TABLES)?;
+        connection.pragma_update(None, "user_version", LAYOUT)?;
+    } else if found != LAYOUT {
+        return Err(StoreError::Version { path: root.to_owned(), found, expected: LAYOUT });
+    }
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
+}
+
+impl Store {
+    /// The result known under `key`.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn lookup(&self, key: &Key) -> Result<Option<Identity>, StoreError> {
+        let database = self.database();
+        let mut query = database.prepare_cached("SELECT identity FROM links WHERE key = ?1")?;
+        let found = query.query_row([&key.0[..]], |row| row.get::<_, [u8; 32]>(0)).optional()?;
+        Ok(found.map(|bytes| Identity(Key(bytes))))
+    }
+
+    /// Makes the outputs of a step known as `identity`, and findable under each of `keys`.
+    ///
+    /// New layers move into place in the same transaction. Returns the layer of each output.
+    ///
+    /// # Errors
+    /// When the layers cannot be moved or the metadata cannot be written; then nothing is known.
+    pub fn record(
+        &self,
+        identity: &Identity,
+        keys: &[Key],
+        outputs: Vec<OutputLayer>,
+    ) -> Result<Vec<Option<LayerId>>, StoreError> {
+        let mut database = self.database();
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut layers = Vec::with_capacity(outputs.len());
+        for (number, output) in outputs.into_iter().enumerate() {
+            let layer = match output {
+                OutputLayer::Empty => None,
+                OutputLayer::Existing(layer) => Some(layer),
+                OutputLayer::New { layer, parent } => Some(self.place(&transaction, layer, parent)?),
+            };
+            transaction
+                .prepare_cached("INSERT OR REPLACE INTO results (identity, output, layer) VALUES (?1, ?2, ?3)")?
+                .execute(params![&identity.0.0[..], number as i64, layer.map(|id| id.0)])?;
+            layers.push(layer);
+        }
+        for key in keys {
+            link(&transaction, key, identity)?;
+        }
+        transaction.commit()?;
+        Ok(layers)
+    }
+
+    /// Makes a result that is already known findable under another key.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub fn link(&self, key: &Key, identity: &Identity) -> Result<(), StoreError> {
+        link(&self.database(), key, identity)
+    }
+
+    /// The layer of one output of a known result; `None` when it is the empty file system or unknown.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn output(&self, identity: &Identity, output: usize) -> Result<Option<LayerId>, StoreError> {
+        let database = self.database();
+        let mut query =
+            database.prepare_cached("SELECT layer FROM results WHERE identity = ?1 AND output = ?2")?;
+        let found = query
+            .query_row(params![&identity.0.0[..], output as i64], |row| row.get::<_, Option<i64>>(0))
+            .optional()?;
+        Ok(found.flatten().map(LayerId))
+    }
+
+    /// Adds an unpacked image layer; known from now on by its chain id and its blob.
+    ///
+    /// # Errors
+    /// When the layer cannot be moved or the metadata cannot be written.
+    pub fn add_image_layer(
+        &self,
+        chain_id: &Digest,
+        layer: ActiveLayer,
+        parent: Option<LayerId>,
+        blob: &LayerBlob,
+    ) -> Result<LayerId, StoreError> {
+        let mut database = self.database();
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // Another build may have unpacked the same layer in the meantime: the first one stays.
+        if let Some(known) = chain(&transaction, chain_id)? {
+            return Ok(known);
+        }
+        let id = self.place(&transaction, layer, parent)?;
+        transaction
+            .prepare_cached("INSERT INTO chains (chain_id, layer) VALUES (?1, ?2)")?
+            .execute(params![chain_id.to_string(), id.0])?;
+        write_blob(&transaction, id, blob)?;
+        transaction.commit()?;
+        Ok(id)
+    }
+
+    /// The unpacked image layer with this chain id.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn image_layer(&self, chain_id: &Digest) -> Result<Option<LayerId>, StoreError> {
+        chain(&self.database(), chain_id)
+    }
+
+    /// The blob of a layer, when it has been made or came with an image.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn layer_blob(&self, layer: LayerId) -> Result<Option<LayerBlob>, StoreError> {
+        let database = self.database();
+        let mut query = database
+            .prepare_cached("SELECT diff_id, digest, media_type, size FROM layer_blobs WHERE layer = ?1")?;
+        let row = query
+            .query_row([layer.0], |row| {
+                Ok((
+                    row.get::<_, String>(0)?,
+                    row.get::<_, String>(1)?,
+                    row.get::<_, String>(2)?,
+                    row.get::<_, i64>(3)?,
+                ))
+            })
+            .optional()?;
+        Ok(row.and_then(|(diff_id, digest, media_type, size)| {
+            Some(LayerBlob {
+                diff_id: diff_id.parse().ok()?,
+                digest: digest.parse().ok()?,
+                media_type,
+                size: u64::try_from(size).ok()?,
+            })
+        }))
+    }
+
+    /// Remembers the blob that was made of a layer.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub fn set_layer_blob(&self, layer: LayerId, blob: &LayerBlob) -> Result<(), StoreError> {
+        write_blob(&self.database(), layer, blob)
+    }
+
+    /// Names and ids of the layers that make up `top`, the uppermost first.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn layer_chain(&self, top: LayerId) -> Result<Vec<(LayerId, std::path::PathBuf)>, StoreError> {
+        let database = self.database();
+        let mut query = database.prepare_cached("SELECT parent, name FROM layers WHERE id = ?1")?;
+        let mut chain = vec![];
+        let mut next = Some(top.0);
+        while let Some(id) = next {
+            let (parent, name): (Option<i64>, String) =
+                query.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            chain.push((LayerId(id), self.root.join("layers").join(name)));
+            next = parent;
+        }
+        Ok(chain)
+    }
+
+    /// Digests of files that were read before; one answer per question, in their order.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn file_digests(&self, files: &[FileDigestKey]) -> Result<Vec<Option<[u8; 32]>>, StoreError> {
+        let database = self.database();
+        let mut query = database.prepare_cached(
+            "SELECT digest FROM files WHERE device = ?1 AND inode = ?2 AND size = ?3 AND mtime = ?4 AND ctime = ?5",
+        )?;
+        files
+            .iter()
+            .map(|file| {
+                let key = params![file.device as i64, file.inode as i64, file.size as i64, file.mtime, file.ctime];
+                Ok(query.query_row(key, |row| row.get::<_, [u8; 32]>(0)).optional()?)
+            })
+            .collect()
+    }
+
+    /// Remembers digests of files.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub fn set_file_digests(&self, files: &[(FileDigestKey, [u8; 32])]) -> Result<(), StoreError> {
+        if files.is_empty() {
+            return Ok(());
+        }
+        let mut database = self.database();
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut insert = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO files (device, inode, size, mtime, ctime, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?;
+            for (file, digest) in files {
+                insert.execute(params![
+                    file.device as i64,
+                    file.inode as i64,
+                    file.size as i64,
+                    file.mtime,
+                    file.ctime,
+                    &digest[..]
+                ])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Whether every executable of a layer has been held against `platform` before, and passed.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn is_checked(&self, layer: LayerId, platform: &str) -> Result<bool, StoreError> {
+        let database = self.database();
+        let mut query = database.prepare_cached("SELECT 1 FROM checked WHERE layer = ?1 AND platform = ?2")?;
+        Ok(query.exists(params![layer.0, platform])?)
+    }
+
+    /// Remembers that a layer passed for `platform`.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub fn set_checked(&self, layer: LayerId, platform: &str) -> Result<(), StoreError> {
+        self.database()
+            .prepare_cached("INSERT OR IGNORE INTO checked (layer, platform) VALUES (?1, ?2)")?
+            .execute(params![layer.0, platform])?;
+        Ok(())
+    }
+
+    /// Moves a layer into place and writes its row.
+    fn place(
+        &self,
+        transaction: &Transaction<'_>,
+        layer: ActiveLayer,
+        parent: Option<LayerId>,
+    ) -> Result<LayerId, StoreError> {
+        let name = layer.move_to(&self.root.join("layers"))?;
+        transaction
+            .prepare_cached("INSERT INTO layers (parent, name) VALUES (?1, ?2)")?
+            .execute(params![parent.map(|id| id.0), name])?;
+        Ok(LayerId(transaction.last_insert_rowid()))
+    }
+}
+
+fn link(database: &Connection, key: &Key, identity: &Identity) -> Result<(), StoreError> {
+    database
+        .prepare_cached("INSERT OR REPLACE INTO links (key, identity) VALUES (?1, ?2)")?
+        .execute(params![&key.0[..], &identity.0.0[..]])?;
+    Ok(())
+}
+
+fn chain(database: &Connection, chain_id: &Digest) -> Result<Option<LayerId>, StoreError> {
+    let mut query = database.prepare_cached("SELECT layer FROM chains WHERE chain_id = ?1")?;
+    Ok(query.query_row([chain_id.to_string()], |row| row.get(0)).optional()?.map(LayerId))
+}
+
+fn write_blob(database: &Connection, layer: LayerId, blob: &LayerBlob) -> Result<(), StoreError> {
+    database
+        .prepare_cached(
+            "INSERT OR REPLACE INTO layer_blobs (layer, diff_id, digest, media_type, size) VALUES (?1, ?2, ?3, ?4, ?5)",
+        )?
+        .execute(params![
+            layer.0,
+            blob.diff_id.to_string(),
+            blob.digest.to_string(),
+            blob.media_type,
+            blob.size as i64
+        ])?;
+    Ok(())
+}

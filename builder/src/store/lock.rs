@@ -1,0 +1,85 @@
+//! Advisory locks between processes: `flock(2)` on a file, released by the kernel when its holder dies.
+
+use std::fs::{File, OpenOptions};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::{Store, StoreError};
+use crate::solve::Key;
+
+/// A lock that is held until this value is dropped; its file goes with it.
+#[derive(Debug)]
+pub struct FileLock {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Drop for FileLock {
+    fn drop(&mut self) {
+        // Still held here. Who waits on the removed file sees that its name is gone and tries again.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+impl FileLock {
+    /// Waits until nobody else holds the lock.
+    ///
+    /// # Errors
+    /// When the file cannot be made or locked.
+    pub fn exclusive(path: &Path) -> Result<Self, StoreError> {
+        loop {
+            if let Some(lock) = Self::lock(path, FlockOperation::LockExclusive)? {
+                return Ok(lock);
+            }
+        }
+    }
+
+    /// Takes the lock if nobody holds it.
+    ///
+    /// # Errors
+    /// When the file cannot be made or locked.
+    pub fn try_exclusive(path: &Path) -> Result<Option<Self>, StoreError> {
+        Self::lock(path, FlockOperation::NonBlockingLockExclusive)
+    }
+
+    /// `None` when it is held elsewhere, or when its file was removed while waiting for it.
+    fn lock(path: &Path, operation: FlockOperation) -> Result<Option<Self>, StoreError> {
+        let file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(path)
+            .map_err(StoreError::io("open", path))?;
+        match rustix::io::retry_on_intr(|| flock(&file, operation)) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
+            Err(errno) => return Err(StoreError::io("lock", path)(errno.into())),
+        }
+        let held = rustix::fs::fstat(&file).map_err(|errno| StoreError::io("lock", path)(errno.into()))?;
+        let named = rustix::fs::stat(path);
+        if named.is_ok_and(|named| (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)) {
+            Ok(Some(Self { path: path.to_owned(), _file: file }))
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+impl Store {
+    /// Waits for the right to run the step with this key; other builds on the store wait in turn.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn lock_step(&self, key: &Key) -> Result<FileLock, StoreError> {
+        FileLock::exclusive(&self.root.join("locks").join(format!("{key:?}")))
+    }
+
+    /// Waits for the right to use a cache mount alone.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn lock_cache(&self, name: &str) -> Result<FileLock, StoreError> {
+        FileLock::exclusive(&self.root.join("locks").join(format!("cache-{name}")))
+    }
+}

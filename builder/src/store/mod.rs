@@ -1,0 +1,125 @@
+//! Everything a build keeps: blobs, layer directories, and what is known about them.
+//!
+//! ```text
+//! STORE/
+//!   metadata.sqlite    which result has which key, which layers it is made of (WAL, many processes)
+//!   blobs/sha256/HEX   content-addressed: manifests, configurations, compressed layers
+//!   layers/NAME/       one directory per layer, in overlayfs form; never changed once it is there
+//!   cache/NAME/        cache mounts
+//!   locks/KEY          held while a step runs, so that two builds do not run the same one
+//!   work/NAME/         one directory per running process, locked by it; swept when its lock is free
+//! ```
+//!
+//! A layer is made in the work directory of its process and renamed into place inside the transaction
+//! that makes it known. Whatever a kill interrupts stays in `work/` and is removed by the next build; no
+//! key ever leads to half a layer.
+//!
+//! Not here yet: garbage collection, and durability across a power cut (a kill loses nothing).
+
+mod blobs;
+mod database;
+mod layers;
+mod lock;
+mod work;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+use thiserror::Error;
+
+pub use blobs::BlobWriter;
+pub use database::{FileDigestKey, LayerBlob, LayerId, OutputLayer};
+pub use lock::FileLock;
+pub use work::ActiveLayer;
+
+/// Why the store could not do what was asked.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// A file operation failed.
+    #[error("cannot {action} `{}`: {source}", path.display())]
+    Io {
+        /// What was being done, such as `create`.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// Why it failed.
+        source: std::io::Error,
+    },
+    /// The metadata could not be read or written.
+    #[error("metadata of the store: {0}")]
+    Database(#[from] rusqlite::Error),
+    /// The store was written by another version.
+    #[error("`{}` was written by a version of xx-build with another layout ({found}, here {expected})", path.display())]
+    Version {
+        /// The store.
+        path: PathBuf,
+        /// The layout number it has.
+        found: i64,
+        /// The layout number this program knows.
+        expected: i64,
+    },
+    /// A blob's bytes do not have the digest they should have.
+    #[error("content has digest {found}, expected {expected}")]
+    Digest {
+        /// What was promised.
+        expected: String,
+        /// What came.
+        found: String,
+    },
+}
+
+impl StoreError {
+    fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Whether the disk is full.
+    #[must_use]
+    pub fn is_no_space(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
+            Self::Database(error) => {
+                error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+            }
+            Self::Version { .. } | Self::Digest { .. } => false,
+        }
+    }
+}
+
+/// An open store. Shared by the threads of one build; several processes may have it open.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    database: Mutex<Connection>,
+    work: work::WorkDir,
+}
+
+impl Store {
+    /// Opens the store at `root`, making it when it is not there, and sweeps what killed builds left.
+    ///
+    /// # Errors
+    /// When the directory cannot be made or written, or was written by another version.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        for name in ["blobs/sha256", "layers", "cache", "locks", "work"] {
+            let path = root.join(name);
+            std::fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;
+        }
+        let root = root.canonicalize().map_err(StoreError::io("open", root))?;
+        let database = database::open(&root)?;
+        let work = work::WorkDir::create(&root.join("work"))?;
+        Ok(Self { root, database: Mutex::new(database), work })
+    }
+
+    /// Where the store lies.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn database(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere leaves the connection as sound as SQLite does after a kill.
+        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,131 @@
+//! The work directory of one process: where layers and blobs are made before they are known.
+//!
+//! Its lock is held as long as the process lives, so a directory whose lock is free belongs to nobody
+//! and is removed. A kill at any moment therefore costs at most what was being made.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::lock::FileLock;
+use super::{Store, StoreError};
+
+#[derive(Debug)]
+pub(super) struct WorkDir {
+    path: PathBuf,
+    _lock: FileLock,
+    counter: AtomicU64,
+}
+
+impl WorkDir {
+    /// Makes a directory of its own below `parent` and removes those of dead processes.
+    pub(super) fn create(parent: &Path) -> Result<Self, StoreError> {
+        sweep(parent)?;
+        let name = random_name();
+        // The lock comes before the directory: a directory is never seen without it.
+        let lock_path = parent.join(format!("{name}.lock"));
+        let lock = FileLock::exclusive(&lock_path)?;
+        let path = parent.join(name);
+        fs::create_dir(&path).map_err(StoreError::io("create", &path))?;
+        Ok(Self { path, _lock: lock, counter: AtomicU64::new(0) })
+    }
+
+    pub(super) fn next_path(&self, kind: &str) -> PathBuf {
+        self.path.join(format!("{kind}{}", self.counter.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+impl Drop for WorkDir {
+    fn drop(&mut self) {
+        // Best effort: what stays is swept by the next build, as after a kill.
+        let _ = fs::remove_dir_all(&self.path);
+    }
+}
+
+/// Removes the directories of processes that no longer run.
+fn sweep(parent: &Path) -> Result<(), StoreError> {
+    let entries = fs::read_dir(parent).map_err(StoreError::io("list", parent))?;
+    for entry in entries {
+        let path = entry.map_err(StoreError::io("list", parent))?.path();
+        if path.extension().is_none_or(|extension| extension != "lock") {
+            continue;
+        }
+        if let Some(_lock) = FileLock::try_exclusive(&path)? {
+            let directory = path.with_extension("");
+            if directory.exists() {
+                fs::remove_dir_all(&directory).map_err(StoreError::io("remove", &directory))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// 16 hexadecimal digits that no other process comes up with.
+pub(super) fn random_name() -> String {
+    let mut bytes = [0_u8; 8];
+    // Eight bytes are always available at once after boot; on failure the zeroes make creation fail with
+    // "exists", which is an error and not a mix-up.
+    let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
+    format!("{:016x}", u64::from_le_bytes(bytes))
+}
+
+/// A layer that is being made: removed when dropped, kept by recording it.
+#[derive(Debug)]
+pub struct ActiveLayer {
+    path: PathBuf,
+    moved: bool,
+}
+
+impl ActiveLayer {
+    /// Its files.
+    #[must_use]
+    pub fn files(&self) -> PathBuf {
+        self.path.join("fs")
+    }
+
+    /// The scratch directory that overlayfs wants beside an upper directory.
+    #[must_use]
+    pub fn overlay_work(&self) -> PathBuf {
+        self.path.join("work")
+    }
+
+    /// Renames the files into `layers` and returns the name they got there.
+    pub(super) fn move_to(mut self, layers: &Path) -> Result<String, StoreError> {
+        let name = random_name();
+        let target = layers.join(&name);
+        fs::rename(self.files(), &target).map_err(StoreError::io("rename", &target))?;
+        self.moved = true;
+        let _ = fs::remove_dir_all(&self.path);
+        Ok(name)
+    }
+}
+
+impl Drop for ActiveLayer {
+    fn drop(&mut self) {
+        if !self.moved {
+            // Best effort, as above.
+            let _ = fs::remove_dir_all(&self.path);
+        }
+    }
+}
+
+impl Store {
+    /// Starts a layer: an empty directory, owned by root, mode 0755.
+    ///
+    /// # Errors
+    /// When the directories cannot be made.
+    pub fn new_layer(&self) -> Result<ActiveLayer, StoreError> {
+        let path = self.work.next_path("layer-");
+        fs::create_dir(&path).map_err(StoreError::io("create", &path))?;
+        let layer = ActiveLayer { path, moved: false };
+        for directory in [layer.files(), layer.overlay_work()] {
+            fs::create_dir(&directory).map_err(StoreError::io("create", &directory))?;
+        }
+        Ok(layer)
+    }
+
+    /// A path for a file or directory that lives as long as this process at the most.
+    pub fn scratch_path(&self) -> PathBuf {
+        self.work.next_path("scratch-")
+    }
+}

@@ -1,0 +1,151 @@
+//! OCI platform strings in: `os[(version)]/arch[/variant]`, with containerd's normalisations.
+//!
+//! Pure: no part is ever filled in from the machine this runs on. Where a tool allows a single part (`--platform=arm64`),
+//! it passes the platform that fills the rest to [`Platform::parse_on`]. Spellings of other tools are in
+//! `spelling.rs`.
+
+use crate::arch::Arch;
+use crate::error::{ParsePlatformError, Part};
+use crate::os::Os;
+use crate::platform::Platform;
+use crate::suggest::nearest;
+use crate::table;
+use crate::variant::Variant;
+
+/// Longest operating system version accepted, in bytes.
+const LONGEST_VERSION: usize = 64;
+
+/// An architecture as read, before the variant: some spellings fix the variant too.
+struct ReadArch {
+    arch: Arch,
+    /// The variant that the spelling itself names (`armhf`), which then replaces a written one.
+    variant: Option<Variant>,
+}
+
+pub(crate) fn parse(input: &str) -> Result<Platform, ParsePlatformError> {
+    let fail = |part| ParsePlatformError::new(input, part, suggestion(input, part));
+    let mut parts = input.split('/');
+    let (Some(os), Some(arch)) = (parts.next(), parts.next()) else { return Err(fail(Part::Shape)) };
+    let variant = parts.next();
+    if parts.next().is_some() || variant == Some("") || arch.is_empty() || os.is_empty() {
+        return Err(fail(Part::Shape));
+    }
+    let (os, version) = split_version(os).ok_or_else(|| fail(Part::OsVersion))?;
+    let os = read_os(os).ok_or_else(|| fail(Part::Os))?;
+    let read = read_arch(arch).ok_or_else(|| fail(Part::Arch))?;
+    let variant = match read.variant {
+        Some(fixed) => fixed,
+        None => lowered(variant.unwrap_or_default(), |text| read.arch.variant(text))
+            .ok_or_else(|| fail(Part::Variant))?,
+    };
+    if !table::runs_on(os, read.arch) {
+        return Err(fail(Part::Combination));
+    }
+    Ok(Platform::from_parts(os, read.arch, variant, version))
+}
+
+/// Reads one part (`linux` or `arm64`) or a whole platform, taking what is missing from `host`.
+pub(crate) fn parse_on(input: &str, host: &Platform) -> Result<Platform, ParsePlatformError> {
+    if input.contains('/') {
+        return parse(input);
+    }
+    let (os, arch, variant) = match (read_os(input), read_arch(input)) {
+        (Some(os), _) => (os, host.arch_id(), host.variant_id()),
+        (None, Some(read)) => (host.os_id(), read.arch, read.variant.unwrap_or(read.arch.default_variant())),
+        (None, None) => return parse(input),
+    };
+    if !table::runs_on(os, arch) {
+        return Err(ParsePlatformError::new(input, Part::Combination, None));
+    }
+    Ok(Platform::from_parts(os, arch, variant, None))
+}
+
+fn read_os(text: &str) -> Option<Os> {
+    lowered(text, |text| if text == "macos" { Some(Os::Darwin) } else { Os::from_name(text) })
+}
+
+fn read_arch(text: &str) -> Option<ReadArch> {
+    lowered(text, |text| {
+        let (arch, variant) = match text {
+            "i386" => (Arch::I386, Some(Variant::Base)),
+            "x86_64" | "x86-64" => (Arch::Amd64, Some(Variant::Base)),
+            "aarch64" => (Arch::Arm64, None),
+            "armhf" => (Arch::Arm, Some(Variant::V7)),
+            "armel" => (Arch::Arm, Some(Variant::V6)),
+            "wasm32" => (Arch::Wasm, None),
+            other => (Arch::from_name(other)?, None),
+        };
+        Some(ReadArch { arch, variant })
+    })
+}
+
+/// Splits `windows(10.0.17763)` into its two parts; `None` when the parentheses or the version are malformed.
+fn split_version(os: &str) -> Option<(&str, Option<&str>)> {
+    let Some((name, rest)) = os.split_once('(') else {
+        return (!os.contains(')')).then_some((os, None));
+    };
+    let version = rest.strip_suffix(')')?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (!version.is_empty() && version.len() <= LONGEST_VERSION && version.bytes().all(plain))
+        .then_some((name, Some(version)))
+}
+
+/// Hands the lower-case form to `read` without allocating. Names are short: longer ones are no names.
+fn lowered<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    let mut buffer = [0; 16];
+    let buffer = buffer.get_mut(..text.len())?;
+    buffer.copy_from_slice(text.as_bytes());
+    buffer.make_ascii_lowercase();
+    read(std::str::from_utf8(buffer).ok()?)
+}
+
+/// Builds the nearest known platform for a message.
+fn suggestion(input: &str, part: Part) -> Option<String> {
+    let (os, rest) = input.split_once('/').unwrap_or(("linux", input));
+    let oses = Os::ALL.iter().map(|os| os.name());
+    let (arch, variant) = rest.split_once('/').map_or((rest, None), |(arch, variant)| (arch, Some(variant)));
+    match part {
+        Part::Shape if !input.contains('/') => whole(os, near_arch(arch)?, None),
+        Part::Os => whole(nearest(os, oses)?, read_arch(arch)?.arch, variant),
+        Part::Arch => whole(os, near_arch(arch)?, variant),
+        Part::Variant => {
+            let arch = read_arch(arch)?.arch;
+            whole(os, arch, Some(nearest(variant?, arch.variants().iter().map(|variant| variant.name()))?))
+        }
+        Part::Shape | Part::OsVersion | Part::Combination | Part::Machine => None,
+    }
+}
+
+fn whole(os: &str, arch: Arch, variant: Option<&str>) -> Option<String> {
+    let text = match variant {
+        Some(variant) => format!("{os}/{arch}/{variant}"),
+        None => format!("{os}/{arch}"),
+    };
+    parse(&text).ok().map(|platform| platform.to_string())
+}
+
+/// Names that people write for an architecture, for suggestions only.
+const ARCH_HABITS: &[(&str, Arch)] = &[
+    ("arm64v8", Arch::Arm64),
+    ("i586", Arch::I386),
+    ("i686", Arch::I386),
+    ("ia32", Arch::I386),
+    ("x86", Arch::I386),
+    ("loongarch64", Arch::Loong64),
+    ("mips64el", Arch::Mips64le),
+    ("mipsel", Arch::Mipsle),
+    ("powerpc64le", Arch::Ppc64le),
+    ("ppc64el", Arch::Ppc64le),
+    ("riscv64gc", Arch::Riscv64),
+    ("x64", Arch::Amd64),
+];
+
+fn near_arch(text: &str) -> Option<Arch> {
+    if let Some(read) = read_arch(text) {
+        return Some(read.arch);
+    }
+    if let Some((_, arch)) = ARCH_HABITS.iter().find(|(habit, _)| habit.eq_ignore_ascii_case(text)) {
+        return Some(*arch);
+    }
+    Arch::from_name(nearest(text, Arch::ALL.iter().map(|arch| arch.name()))?)
+}

@@ -1,0 +1,135 @@
+//! Revisions of an architecture: the third part of an OCI platform.
+//!
+//! The default revision of an architecture is [`Variant::Base`] and has no name (`linux/arm64`, not
+//! `linux/arm64/v8`). 32-bit ARM has no default in this sense: containerd reads `linux/arm` as `linux/arm/v7`, so
+//! its variant is always named.
+
+use crate::arch::Arch;
+use crate::axis::axis;
+
+axis! {
+    /// A revision of an architecture, in OCI spelling.
+    Variant {
+        /// The default revision; printed as nothing.
+        Base = "",
+        /// 32-bit MIPS, 64-bit MIPS or 386 without floating-point instructions.
+        Softfloat = "softfloat",
+        /// amd64: up to SSE4.2 and POPCNT.
+        V2 = "v2",
+        /// amd64: AVX2, BMI2, FMA.
+        V3 = "v3",
+        /// amd64: AVX-512 F, BW, CD, DQ, VL.
+        V4 = "v4",
+        /// arm: ARMv5TE, software floating point.
+        V5 = "v5",
+        /// arm: ARMv6 with VFPv2.
+        V6 = "v6",
+        /// arm: ARMv7-A with VFPv3-D16.
+        V7 = "v7",
+        /// arm: 32-bit state of ARMv8-A.
+        V8 = "v8",
+        /// arm64: ARMv8.1-A.
+        V8_1 = "v8.1",
+        /// arm64: ARMv8.2-A.
+        V8_2 = "v8.2",
+        /// arm64: ARMv8.3-A.
+        V8_3 = "v8.3",
+        /// arm64: ARMv8.4-A.
+        V8_4 = "v8.4",
+        /// arm64: ARMv8.5-A.
+        V8_5 = "v8.5",
+        /// arm64: ARMv8.6-A.
+        V8_6 = "v8.6",
+        /// arm64: ARMv8.7-A.
+        V8_7 = "v8.7",
+        /// arm64: ARMv8.8-A.
+        V8_8 = "v8.8",
+        /// arm64: ARMv8.9-A.
+        V8_9 = "v8.9",
+        /// arm64: ARMv9.0-A.
+        V9 = "v9",
+        /// arm64: ARMv9.1-A.
+        V9_1 = "v9.1",
+        /// arm64: ARMv9.2-A.
+        V9_2 = "v9.2",
+        /// arm64: ARMv9.3-A.
+        V9_3 = "v9.3",
+        /// arm64: ARMv9.4-A.
+        V9_4 = "v9.4",
+        /// arm64: ARMv9.5-A.
+        V9_5 = "v9.5",
+        /// ppc64le and ppc64: POWER9.
+        Power9 = "power9",
+        /// ppc64le and ppc64: POWER10.
+        Power10 = "power10",
+        /// riscv64: profile RVA22U64.
+        Rva22u64 = "rva22u64",
+        /// riscv64: profile RVA23U64.
+        Rva23u64 = "rva23u64",
+    }
+}
+
+use Variant::{
+    Base, Power9, Power10, Rva22u64, Rva23u64, Softfloat, V2, V3, V4, V5, V6, V7, V8, V8_1, V8_2, V8_3, V8_4,
+    V8_5, V8_6, V8_7, V8_8, V8_9, V9, V9_1, V9_2, V9_3, V9_4, V9_5,
+};
+
+impl Arch {
+    /// Returns the variants this architecture has, lowest first. Never empty.
+    #[must_use]
+    pub const fn variants(self) -> &'static [Variant] {
+        match self {
+            Self::Amd64 => &[Base, V2, V3, V4],
+            Self::Arm => &[V5, V6, V7, V8],
+            Self::Arm64 => &[
+                Base, V8_1, V8_2, V8_3, V8_4, V8_5, V8_6, V8_7, V8_8, V8_9, V9, V9_1, V9_2, V9_3, V9_4, V9_5,
+            ],
+            Self::I386 | Self::Mips | Self::Mipsle | Self::Mips64 | Self::Mips64le => &[Base, Softfloat],
+            Self::Ppc64 | Self::Ppc64le => &[Base, Power9, Power10],
+            Self::Riscv64 => &[Base, Rva22u64, Rva23u64],
+            Self::Alpha
+            | Self::Amd64p32
+            | Self::Arm64be
+            | Self::Armbe
+            | Self::Hppa
+            | Self::Ia64
+            | Self::Loong64
+            | Self::M68k
+            | Self::Ppc
+            | Self::Riscv
+            | Self::S390
+            | Self::S390x
+            | Self::Sh4
+            | Self::Sparc
+            | Self::Sparc64
+            | Self::Wasm => &[Base],
+        }
+    }
+
+    /// Returns the variant meant when none is written: `v7` for arm, as containerd normalises it, else [`Variant::Base`].
+    #[must_use]
+    pub const fn default_variant(self) -> Variant {
+        if matches!(self, Self::Arm) { V7 } else { Base }
+    }
+
+    /// Reads a variant of this architecture, with containerd's other spellings of it (`8`, `v8.0`, `7`, `v1`).
+    #[must_use]
+    pub fn variant(self, text: &str) -> Option<Variant> {
+        let canonical = match (self, text) {
+            (_, "") => return Some(self.default_variant()),
+            (Self::Amd64, "v1")
+            | (Self::Arm64, "8" | "v8" | "v8.0")
+            | (Self::I386, "sse2")
+            | (Self::Mips | Self::Mipsle | Self::Mips64 | Self::Mips64le, "hardfloat")
+            | (Self::Ppc64 | Self::Ppc64le, "power8")
+            | (Self::Riscv64, "rva20u64") => Base,
+            (Self::Arm64, "9" | "9.0" | "v9.0") => V9,
+            (Self::Arm, "5") => V5,
+            (Self::Arm, "6") => V6,
+            (Self::Arm, "7") => V7,
+            (Self::Arm, "8") => V8,
+            (_, other) => Variant::from_name(other)?,
+        };
+        self.variants().contains(&canonical).then_some(canonical)
+    }
+}
