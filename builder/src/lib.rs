@@ -8,4 +8,6 @@ pub mod source_text;
 
 pub mod oci;
 
+pub mod dockerfile;
+
 pub mod llb;

@@ -1,0 +1,118 @@
+//! Parser directives: `# syntax=`, `# escape=`, `# check=` at the top of a file.
+//!
+//! They hold only before the first comment that is not one, the first empty line and the first instruction, and each
+//! once. `syntax` is also found behind `//` and as a key of a JSON document, since front ends of other languages
+//! write it so; a shebang line and a byte order mark are skipped.
+
+use super::diagnostic::Diagnostic;
+use crate::source_text::{SourceText, Span};
+
+/// A directive's value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Directive {
+    /// Text after `=`, trimmed.
+    pub value: String,
+    /// The whole comment.
+    pub span: Span,
+}
+
+/// The directives of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Directives {
+    /// `# syntax=`.
+    pub syntax: Option<Directive>,
+    /// `# escape=`.
+    pub escape: Option<Directive>,
+    /// `# check=`.
+    pub check: Option<Directive>,
+    closed: bool,
+}
+
+impl Directives {
+    pub(super) fn new() -> Self {
+        Self::default()
+    }
+
+    /// The escape character: `\` unless `# escape=` says `` ` ``.
+    #[must_use]
+    pub fn escape(&self) -> char {
+        self.escape.as_ref().and_then(|d| d.value.chars().next()).unwrap_or('\\')
+    }
+
+    /// No directive can follow what was read now.
+    pub(super) fn close(&mut self) {
+        self.closed = true;
+    }
+
+    /// Reads a comment line; true when it was a directive.
+    pub(super) fn comment(&mut self, line: &str, span: Span) -> Result<bool, Diagnostic> {
+        if self.closed {
+            return Ok(false);
+        }
+        let Some((name, value)) = line.strip_prefix('#').and_then(key_and_value) else {
+            self.closed = true;
+            return Ok(false);
+        };
+        let slot = match name.as_str() {
+            "syntax" => &mut self.syntax,
+            "escape" => &mut self.escape,
+            "check" => &mut self.check,
+            _ => {
+                self.closed = true;
+                return Ok(false);
+            }
+        };
+        if slot.is_some() {
+            return Err(Diagnostic::error(span, format!("directive `{name}` is given twice"))
+                .hint("keep one of the two lines"));
+        }
+        if name == "escape" && !matches!(value, "\\" | "`") {
+            return Err(Diagnostic::error(span, format!("invalid escape character `{value}`"))
+                .hint("use `# escape=\\` or `# escape=``"));
+        }
+        *slot = Some(Directive { value: value.to_owned(), span });
+        Ok(true)
+    }
+}
+
+/// `name = value` with a name of letters and digits, lower-cased.
+fn key_and_value(text: &str) -> Option<(String, &str)> {
+    let (name, value) = text.trim_start().split_once('=')?;
+    let (name, value) = (name.trim_end(), value.trim());
+    let well_formed = name.starts_with(|c: char| c.is_ascii_alphabetic())
+        && name.chars().all(|c| c.is_ascii_alphanumeric())
+        && !value.is_empty();
+    well_formed.then(|| (name.to_ascii_lowercase(), value))
+}
+
+/// Finds the front end a file asks for: `# syntax=`, `// syntax=` or the key `syntax` of a JSON document.
+#[must_use]
+pub fn find_syntax(source: &SourceText) -> Option<Directive> {
+    let text = source.text();
+    let bom = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let shebang =
+        text.get(bom..).filter(|t| t.starts_with("#!")).and_then(|t| t.find('\n')).map_or(0, |i| i + 1);
+    let start = bom + shebang;
+    let text = text.get(start..).unwrap_or_default();
+    ["#", "//"].into_iter().find_map(|comment| syntax_behind(comment, text, start)).or_else(|| {
+        let document =
+            text.trim_start().starts_with('{').then(|| serde_json::from_str::<serde_json::Value>(text));
+        let value = document?.ok()?.get("syntax")?.as_str()?.to_owned();
+        Some(Directive { value, span: Span::new(start, start + text.find('\n').unwrap_or(text.len())) })
+    })
+}
+
+fn syntax_behind(comment: &str, text: &str, mut at: usize) -> Option<Directive> {
+    for raw in text.split_inclusive('\n') {
+        let line = raw.trim_end_matches(['\r', '\n']);
+        let (name, value) = key_and_value(line.strip_prefix(comment)?)?;
+        match name.as_str() {
+            "syntax" => {
+                return Some(Directive { value: value.to_owned(), span: Span::new(at, at + line.len()) });
+            }
+            "escape" | "check" => at += raw.len(),
+            _ => return None,
+        }
+    }
+    None
+}

@@ -1,0 +1,25 @@
+//! Dockerfile text to syntax tree.
+//!
+//! [`parse`] goes through the stages of this folder in order: physical lines become logical ones (`logical`), those
+//! are split into keyword, flags and words (`node`), those get their meaning (`instruction`). The language is the one
+//! of BuildKit's front end. Nothing here reads a file, a variable's value or the clock.
+
+pub mod ast;
+pub mod diagnostic;
+pub mod directive;
+pub(crate) mod duration;
+pub mod expand;
+mod flags;
+pub mod heredoc;
+mod instruction;
+mod logical;
+pub mod mount;
+pub mod node;
+mod parse;
+pub(crate) mod size;
+pub(crate) mod suggest;
+mod words;
+
+pub use ast::Dockerfile;
+pub use diagnostic::{Diagnostic, Severity};
+pub use parse::{parse, parse_trigger};
