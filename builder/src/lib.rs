@@ -5,3 +5,4 @@
 //! definition per target platform, the engine solves the definitions, exporters write the results.
 
 pub mod llb;
+pub mod sandbox;
