@@ -9,3 +9,4 @@ pub mod source_text;
 pub mod oci;
 
 pub mod llb;
+pub mod sandbox;
