@@ -9,4 +9,13 @@ pub mod source_text;
 pub mod oci;
 
 pub mod llb;
+
+pub mod solve;
+
+pub mod rootfs;
+
+pub mod store;
+
+pub mod fetch;
+
 pub mod sandbox;

@@ -152,14 +152,14 @@ impl Copier<'_> {
             EntryKind::Symlink => {
                 let target = read_link(entry.directory, entry.name)
                     .ok_or_else(|| RootError::new("cannot read link", entry.path, Errno::INVAL))?;
-                self.make(directory.as_fd(), &name, &shown, &|| {
+                self.make(directory.as_fd(), &name, &shown, &mut || {
                     rustix::fs::symlinkat(OsStr::from_bytes(&target), &directory, &name)
                 })?;
             }
             EntryKind::Special => {
                 let kind = FileType::from_raw_mode(entry.stat.st_mode);
                 let mode = Mode::from_raw_mode(entry.stat.st_mode);
-                self.make(directory.as_fd(), &name, &shown, &|| {
+                self.make(directory.as_fd(), &name, &shown, &mut || {
                     rustix::fs::mknodat(&directory, &name, kind, mode, entry.stat.st_rdev)
                 })?;
             }
@@ -248,7 +248,7 @@ impl Copier<'_> {
         let inode = (entry.stat.st_dev, entry.stat.st_ino);
         if entry.stat.st_nlink > 1 {
             if let Some((first, first_name)) = self.links.get(&inode) {
-                return self.make(directory, name, shown, &|| {
+                return self.make(directory, name, shown, &mut || {
                     rustix::fs::linkat(first, first_name, directory, name, AtFlags::empty())
                 });
             }
