@@ -11,3 +11,13 @@ pub mod oci;
 pub mod dockerfile;
 
 pub mod llb;
+
+pub mod solve;
+
+pub mod rootfs;
+
+pub mod store;
+
+pub mod fetch;
+
+pub mod sandbox;

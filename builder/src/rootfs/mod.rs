@@ -21,10 +21,10 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid};
 use thiserror::Error;
 
-pub use copy::{Archives, CopyOptions, ModeChange, Owner, copy};
+pub use copy::{CopyOptions, copy};
 pub use tree::{Match, Tree};
-pub use unpack::{Unpack, decompressed, unpack};
-pub use walk::{Entry, EntryKind, walk};
+pub use unpack::{UnpackOptions, decompressed, unpack};
+pub use walk::{Entry, EntryKind, Filter, Visibility, walk};
 
 /// A file operation inside a root that did not work.
 #[derive(Debug, Error)]
@@ -324,4 +324,44 @@ pub fn mtime(stat: &Stat) -> i64 {
 #[must_use]
 pub fn ctime(stat: &Stat) -> i64 {
     (stat.st_ctime as i64).saturating_mul(1_000_000_000).saturating_add(stat.st_ctime_nsec as i64)
+}
+
+/// Removes a name and everything below it; no error when it is not there.
+///
+/// # Errors
+/// When something cannot be removed.
+pub fn remove_all(directory: BorrowedFd<'_>, name: &OsStr) -> Result<(), RootError> {
+    let fail = |errno| RootError::new("cannot remove", Path::new(name), errno);
+    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => return Ok(()),
+        Err(rustix::io::Errno::ISDIR) => {}
+        Err(errno) => return Err(fail(errno)),
+    }
+    // Depth first without recursion: names that are still to be emptied, the innermost last.
+    let mut levels = vec![(open_directory(directory, name).map_err(fail)?, name.to_owned())];
+    while let Some((fd, _)) = levels.last() {
+        let mut below = None;
+        for child in walk::list(fd.as_fd()).map_err(fail)? {
+            match rustix::fs::unlinkat(fd, &child, AtFlags::empty()) {
+                Ok(()) => {}
+                Err(rustix::io::Errno::ISDIR) => match rustix::fs::unlinkat(fd, &child, AtFlags::REMOVEDIR) {
+                    Ok(()) => {}
+                    Err(rustix::io::Errno::NOTEMPTY) => {
+                        below = Some((open_directory(fd.as_fd(), &child).map_err(fail)?, child));
+                        break;
+                    }
+                    Err(errno) => return Err(fail(errno)),
+                },
+                Err(errno) => return Err(fail(errno)),
+            }
+        }
+        if let Some(below) = below {
+            levels.push(below);
+            continue;
+        }
+        let Some((_, empty)) = levels.pop() else { break };
+        let parent = levels.last().map_or(directory, |(fd, _)| fd.as_fd());
+        rustix::fs::unlinkat(parent, &empty, AtFlags::REMOVEDIR).map_err(fail)?;
+    }
+    Ok(())
 }

@@ -105,51 +105,108 @@ pub(crate) fn descriptor_path(directory: BorrowedFd<'_>, name: &OsStr) -> PathBu
     Path::new(&format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name)
 }
 
-/// Visits `name` in `directory` and everything below it, names sorted by byte, directories before what
-/// is in them. `visit` says whether to go down into a directory.
+/// Whether an entry takes part in a walk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Visibility {
+    /// It is visited.
+    Show,
+    /// It is not, but something below it may be; it is then visited just before that.
+    Enter,
+    /// Neither it nor anything below it.
+    Hide,
+}
+
+impl Visibility {
+    /// What is visible through both.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Hide, _) | (_, Self::Hide) => Self::Hide,
+            (Self::Show, Self::Show) => Self::Show,
+            (Self::Enter, _) | (_, Self::Enter) => Self::Enter,
+        }
+    }
+}
+
+/// Decides by path what a walk visits.
+pub trait Filter: std::fmt::Debug + Send + Sync {
+    /// Whether the entry at `path` (relative, no leading slash, never empty) is visible.
+    fn look(&self, path: &Path, is_directory: bool) -> Visibility;
+}
+
+/// One directory on the way down, so that depth costs descriptors and not stack.
+struct Level {
+    /// The directory, its path, and the name it has in the level above.
+    directory: OwnedFd,
+    path: PathBuf,
+    name: OsString,
+    names: std::vec::IntoIter<OsString>,
+    /// Its metadata while it waits for something visible below it.
+    pending: Option<Stat>,
+}
+
+/// Visits `name` in `directory` and everything below it that `look` shows; names sorted by byte,
+/// directories before what is in them.
 ///
 /// # Errors
 /// When a directory cannot be read, or `visit` fails.
 pub fn walk<E: From<RootError>>(
     directory: BorrowedFd<'_>,
     name: &OsStr,
-    visit: &mut dyn FnMut(&Entry<'_>) -> Result<bool, E>,
+    look: &dyn Fn(&Path, bool) -> Visibility,
+    visit: &mut dyn FnMut(&Entry<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    // One level per directory on the way down, so that depth costs descriptors and not stack.
-    struct Level {
-        directory: OwnedFd,
-        path: PathBuf,
-        names: std::vec::IntoIter<OsString>,
-    }
-    let enter = |parent: BorrowedFd<'_>, name: &OsStr, path: PathBuf| -> Result<Level, RootError> {
-        let fail = |errno| RootError::new("cannot list", &path, errno);
-        let directory = open_directory(parent, name).map_err(fail)?;
-        let names = list(directory.as_fd()).map_err(fail)?.into_iter();
-        Ok(Level { directory, path, names })
-    };
-    let mut step = |parent: BorrowedFd<'_>, name: &OsStr, path: &Path| -> Result<bool, E> {
-        let stat = match rustix::fs::statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(errno) => return Err(RootError::new("cannot look at", path, errno).into()),
-        };
-        let entry = Entry { directory: parent, name, path, stat };
-        Ok(visit(&entry)? && entry.kind() == EntryKind::Directory)
-    };
-
-    let mut levels = vec![];
-    if step(directory, name, Path::new(""))? {
-        levels.push(enter(directory, name, PathBuf::new())?);
-    }
-    while let Some(level) = levels.last_mut() {
-        let Some(name) = level.names.next() else {
-            levels.pop();
+    let mut levels: Vec<Level> = vec![];
+    let mut next = Some((name.to_owned(), PathBuf::new()));
+    loop {
+        let Some((name, path)) = next.take() else {
+            let Some(level) = levels.last_mut() else { return Ok(()) };
+            match level.names.next() {
+                Some(name) => {
+                    let path = level.path.join(&name);
+                    next = Some((name, path));
+                }
+                None => drop(levels.pop()),
+            }
             continue;
         };
-        let path = level.path.join(&name);
-        if step(level.directory.as_fd(), &name, &path)? {
-            let below = enter(level.directory.as_fd(), &name, path)?;
-            levels.push(below);
+        let parent = levels.last().map_or(directory, |level| level.directory.as_fd());
+        let stat = match rustix::fs::statat(parent, &name, AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(errno) => return Err(RootError::new("cannot look at", &path, errno).into()),
+        };
+        let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();
+        let visibility =
+            if path.as_os_str().is_empty() { Visibility::Show } else { look(&path, is_directory) };
+        if visibility == Visibility::Show {
+            show_pending(directory, &mut levels, visit)?;
+            let parent = levels.last().map_or(directory, |level| level.directory.as_fd());
+            visit(&Entry { directory: parent, name: &name, path: &path, stat })?;
         }
+        if is_directory && visibility != Visibility::Hide {
+            let fail = |errno| RootError::new("cannot list", &path, errno);
+            let parent = levels.last().map_or(directory, |level| level.directory.as_fd());
+            let opened = open_directory(parent, &name).map_err(fail)?;
+            let names = list(opened.as_fd()).map_err(fail)?.into_iter();
+            let pending = (visibility == Visibility::Enter).then_some(stat);
+            levels.push(Level { directory: opened, path, name, names, pending });
+        }
+    }
+}
+
+/// Visits the directories that were entered without being shown.
+fn show_pending<E>(
+    directory: BorrowedFd<'_>,
+    levels: &mut [Level],
+    visit: &mut dyn FnMut(&Entry<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut above: Option<&OwnedFd> = None;
+    for level in levels {
+        if let Some(stat) = level.pending.take() {
+            let directory = above.map_or(directory, |fd| fd.as_fd());
+            visit(&Entry { directory, name: &level.name, path: &level.path, stat })?;
+        }
+        above = Some(&level.directory);
     }
     Ok(())
 }

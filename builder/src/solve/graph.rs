@@ -49,8 +49,8 @@ pub struct Place {
 pub struct Vertex {
     /// sha256 of the operation's bytes.
     pub digest: Digest,
-    /// The operation.
-    pub op: pb::Op,
+    /// The operation; shared, as threads work on it.
+    pub op: Arc<pb::Op>,
     /// Its inputs, in the operation's order.
     pub inputs: Vec<Edge>,
     /// How each input enters the content key, in the same order.
@@ -181,7 +181,7 @@ impl Graph {
             digest: Digest::of(bytes),
             selections: selection::selections(&op),
             key: keys::operation_key(&op),
-            op,
+            op: Arc::new(op),
             inputs,
             name,
             place: places.get(&digest),

@@ -44,7 +44,8 @@ pub enum Work {
 /// What came of a piece of [`Work`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Outcome {
-    /// Of `Lookup`: the result that is known under the key.
+    /// Of `Lookup`: the result that is known under the key. Of `Execute`: the result that was known after
+    /// all, when the step's turn came.
     Found(Option<Identity>),
     /// Of `Digest`.
     Digest(Key),
@@ -175,6 +176,14 @@ impl Machine {
             (Work::Lookup { vertex, .. }, Outcome::Found(None)) => self.missed(vertex),
             (Work::Digest { vertex, input }, Outcome::Digest(digest)) => self.digested(vertex, input, digest),
             (Work::Execute { vertex, identity }, Outcome::Executed) => {
+                self.release(vertex);
+                self.done(vertex, Some(identity));
+            }
+            // Another process ran it while this one waited for its turn.
+            (Work::Execute { vertex, .. }, Outcome::Found(Some(identity))) => {
+                if let Some(progress) = self.progress_mut(vertex) {
+                    progress.cached = true;
+                }
                 self.release(vertex);
                 self.done(vertex, Some(identity));
             }

@@ -54,7 +54,7 @@ impl Store {
     /// # Errors
     /// When `expected` is given and the content has another digest, or the file cannot be moved.
     pub fn finish_blob(&self, writer: BlobWriter, expected: Option<&Digest>) -> Result<(Digest, u64), StoreError> {
-        let digest = Digest::from_sha256(writer.hasher.clone().finalize().into());
+        let digest = Digest::from_raw(writer.hasher.clone().finalize().into());
         if let Some(expected) = expected
             && *expected != digest
         {

@@ -21,7 +21,7 @@ CREATE TABLE IF NOT EXISTS results (
     identity BLOB NOT NULL, output INTEGER NOT NULL, layer INTEGER,
     PRIMARY KEY (identity, output)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS layers (
-    id INTEGER PRIMARY KEY, parent INTEGER, name TEXT NOT NULL UNIQUE);
+    id INTEGER PRIMARY KEY, parent INTEGER, name TEXT NOT NULL UNIQUE, created INTEGER NOT NULL);
 CREATE TABLE IF NOT EXISTS layer_blobs (
     layer INTEGER PRIMARY KEY, diff_id TEXT NOT NULL, digest TEXT NOT NULL, media_type TEXT NOT NULL,
     size INTEGER NOT NULL);
@@ -37,6 +37,17 @@ CREATE TABLE IF NOT EXISTS checked (
 /// Names a layer together with everything below it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct LayerId(i64);
+
+/// One layer of a chain.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Layer {
+    /// Its id.
+    pub id: LayerId,
+    /// Its directory.
+    pub path: std::path::PathBuf,
+    /// When it was made, in seconds since 1970.
+    pub created: i64,
+}
 
 /// What one output of a step consists of.
 #[derive(Debug)]
@@ -236,22 +247,34 @@ impl Store {
         write_blob(&self.database(), layer, blob)
     }
 
-    /// Names and ids of the layers that make up `top`, the uppermost first.
+    /// The layers that make up `top`, the uppermost first.
     ///
     /// # Errors
     /// When the metadata cannot be read.
-    pub fn layer_chain(&self, top: LayerId) -> Result<Vec<(LayerId, std::path::PathBuf)>, StoreError> {
+    pub fn layer_chain(&self, top: Option<LayerId>) -> Result<Vec<Layer>, StoreError> {
         let database = self.database();
-        let mut query = database.prepare_cached("SELECT parent, name FROM layers WHERE id = ?1")?;
+        let mut query = database.prepare_cached("SELECT parent, name, created FROM layers WHERE id = ?1")?;
         let mut chain = vec![];
-        let mut next = Some(top.0);
+        let mut next = top.map(|id| id.0);
         while let Some(id) = next {
-            let (parent, name): (Option<i64>, String) =
-                query.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            chain.push((LayerId(id), self.root.join("layers").join(name)));
+            let (parent, name, created): (Option<i64>, String, i64) =
+                query.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+            chain.push(Layer { id: LayerId(id), path: self.root.join("layers").join(name), created });
             next = parent;
         }
         Ok(chain)
+    }
+
+    /// Keeps a layer that is no result by itself, but that results may lie on.
+    ///
+    /// # Errors
+    /// When the layer cannot be moved or the metadata cannot be written.
+    pub fn add_layer(&self, layer: ActiveLayer, parent: Option<LayerId>) -> Result<LayerId, StoreError> {
+        let mut database = self.database();
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let id = self.place(&transaction, layer, parent)?;
+        transaction.commit()?;
+        Ok(id)
     }
 
     /// Digests of files that were read before; one answer per question, in their order.
@@ -331,8 +354,8 @@ impl Store {
     ) -> Result<LayerId, StoreError> {
         let name = layer.move_to(&self.root.join("layers"))?;
         transaction
-            .prepare_cached("INSERT INTO layers (parent, name) VALUES (?1, ?2)")?
-            .execute(params![parent.map(|id| id.0), name])?;
+            .prepare_cached("INSERT INTO layers (parent, name, created) VALUES (?1, ?2, ?3)")?
+            .execute(params![parent.map(|id| id.0), name, self.now])?;
         Ok(LayerId(transaction.last_insert_rowid()))
     }
 }

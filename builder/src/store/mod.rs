@@ -29,7 +29,7 @@ use rusqlite::Connection;
 use thiserror::Error;
 
 pub use blobs::BlobWriter;
-pub use database::{FileDigestKey, LayerBlob, LayerId, OutputLayer};
+pub use database::{FileDigestKey, Layer, LayerBlob, LayerId, OutputLayer};
 pub use lock::FileLock;
 pub use work::ActiveLayer;
 
@@ -94,14 +94,16 @@ pub struct Store {
     root: PathBuf,
     database: Mutex<Connection>,
     work: work::WorkDir,
+    now: i64,
 }
 
 impl Store {
     /// Opens the store at `root`, making it when it is not there, and sweeps what killed builds left.
+    /// `now`, in seconds since 1970, becomes the creation time of the layers that are made.
     ///
     /// # Errors
     /// When the directory cannot be made or written, or was written by another version.
-    pub fn open(root: &Path) -> Result<Self, StoreError> {
+    pub fn open(root: &Path, now: i64) -> Result<Self, StoreError> {
         for name in ["blobs/sha256", "layers", "cache", "locks", "work"] {
             let path = root.join(name);
             std::fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;
@@ -109,7 +111,7 @@ impl Store {
         let root = root.canonicalize().map_err(StoreError::io("open", root))?;
         let database = database::open(&root)?;
         let work = work::WorkDir::create(&root.join("work"))?;
-        Ok(Self { root, database: Mutex::new(database), work })
+        Ok(Self { root, database: Mutex::new(database), work, now })
     }
 
     /// Where the store lies.

@@ -1,0 +1,332 @@
+//! Images in an OCI layout directory.
+//!
+//! Everything read is checked against the digest that led to it; layers are unpacked while they are
+//! hashed, so a blob is read once.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use platform_db::Platform;
+use sha2::{Digest as _, Sha256};
+use thiserror::Error;
+
+use crate::oci::digest::Digest;
+use crate::oci::image::Image;
+use crate::oci::index::Index;
+use crate::oci::manifest::{Descriptor, DescriptorPlatform, Manifest};
+use crate::oci::media_type;
+use crate::rootfs::{Root, RootError, UnpackOptions, decompressed, unpack};
+use crate::store::{LayerBlob, LayerId, Store, StoreError};
+
+/// Why an image could not be used.
+#[derive(Debug, Error)]
+pub enum FetchError {
+    /// A file of the layout cannot be read.
+    #[error("cannot read `{}`: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file of the layout does not hold what it should.
+    #[error("`{}` is not a valid {what}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What it should be.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The layout holds no such image.
+    #[error("`{}` holds no image named `{reference}`", path.display())]
+    NoReference {
+        /// The layout.
+        path: PathBuf,
+        /// The tag or digest.
+        reference: String,
+    },
+    /// The image exists, but not for this platform.
+    #[error("the image in `{}` is not for {wanted}; it is for {}", path.display(), found.join(", "))]
+    NoPlatform {
+        /// The layout.
+        path: PathBuf,
+        /// The platform that was asked for.
+        wanted: String,
+        /// The platforms there are.
+        found: Vec<String>,
+    },
+    /// A layer cannot be unpacked.
+    #[error("layer {digest}: {source}")]
+    Unpack {
+        /// The layer's blob.
+        digest: Digest,
+        /// What went wrong.
+        source: RootError,
+    },
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// An OCI layout directory.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    path: PathBuf,
+}
+
+/// A manifest for one platform.
+#[derive(Debug, Clone)]
+pub struct ResolvedManifest {
+    /// Digest of the manifest's bytes.
+    pub digest: Digest,
+    /// The manifest.
+    pub manifest: Manifest,
+    /// The bytes of the image configuration.
+    pub config: Vec<u8>,
+}
+
+/// Documents larger than this are no manifests or configurations.
+const MAX_DOCUMENT: u64 = 16 << 20;
+/// Indexes may name indexes, but not without end.
+const MAX_DEPTH: usize = 8;
+
+impl Layout {
+    /// Looks at `path` as an OCI layout.
+    #[must_use]
+    pub fn new(path: &Path) -> Self {
+        Self { path: path.to_owned() }
+    }
+
+    /// Finds the image for `platform`. `reference` is a tag, a digest, or empty for the only image.
+    ///
+    /// # Errors
+    /// When the layout is malformed, or holds no such image.
+    pub fn resolve(&self, reference: &str, platform: &Platform) -> Result<ResolvedManifest, FetchError> {
+        let path = self.path.join("index.json");
+        let bytes = self.read_file(&path)?;
+        let index = Index::from_slice(&bytes).map_err(|error| malformed(&path, "image index", error))?;
+        let named: Vec<&Descriptor> = match reference {
+            "" => index.manifests.iter().collect(),
+            _ => index.manifests.iter().filter(|descriptor| is_named(descriptor, reference)).collect(),
+        };
+        if named.is_empty() {
+            return Err(match reference.parse::<Digest>() {
+                // A digest need not be listed in the index, as long as its blob is there.
+                Ok(digest) if self.blob(&digest).exists() => return self.by_digest(&digest, platform),
+                _ => FetchError::NoReference { path: self.path.clone(), reference: reference.to_owned() },
+            });
+        }
+        let mut found = vec![];
+        for descriptor in named {
+            if let Some(manifest) = self.select(descriptor, platform, &mut found, 0)? {
+                return Ok(manifest);
+            }
+        }
+        Err(self.no_platform(platform, found))
+    }
+
+    fn no_platform(&self, platform: &Platform, found: Vec<String>) -> FetchError {
+        FetchError::NoPlatform { path: self.path.clone(), wanted: platform.to_string(), found }
+    }
+
+    fn by_digest(&self, digest: &Digest, platform: &Platform) -> Result<ResolvedManifest, FetchError> {
+        let bytes = self.read_blob(digest)?;
+        let media_type = if Index::from_slice(&bytes).is_ok_and(|index| !index.manifests.is_empty()) {
+            media_type::INDEX
+        } else {
+            media_type::MANIFEST
+        };
+        let descriptor = Descriptor::of(media_type, &bytes);
+        let mut found = vec![];
+        self.select(&descriptor, platform, &mut found, 0)?.ok_or_else(|| self.no_platform(platform, found))
+    }
+
+    /// The manifest behind a descriptor, if it is for `platform`; otherwise notes what it is for.
+    fn select(
+        &self,
+        descriptor: &Descriptor,
+        platform: &Platform,
+        found: &mut Vec<String>,
+        depth: usize,
+    ) -> Result<Option<ResolvedManifest>, FetchError> {
+        let path = self.blob(&descriptor.digest);
+        if media_type::is_index(&descriptor.media_type) {
+            if depth >= MAX_DEPTH {
+                return Err(malformed(&path, "image index", "indexes are nested too deeply"));
+            }
+            let bytes = self.read_blob(&descriptor.digest)?;
+            let index = Index::from_slice(&bytes).map_err(|error| malformed(&path, "image index", error))?;
+            for child in &index.manifests {
+                if let Some(manifest) = self.select(child, platform, found, depth + 1)? {
+                    return Ok(Some(manifest));
+                }
+            }
+            return Ok(None);
+        }
+        if let Some(stated) = &descriptor.platform
+            && !is_for(stated, platform)
+        {
+            found.push(show(stated));
+            return Ok(None);
+        }
+        let bytes = self.read_blob(&descriptor.digest)?;
+        let manifest =
+            Manifest::from_slice(&bytes).map_err(|error| malformed(&path, "image manifest", error))?;
+        let config = self.read_blob(&manifest.config.digest)?;
+        let image = self.image(&manifest.config.digest, &config)?;
+        let stated = DescriptorPlatform {
+            architecture: image.architecture.clone(),
+            os: image.os.clone(),
+            variant: image.variant.clone(),
+            ..Default::default()
+        };
+        if descriptor.platform.is_none() && !is_for(&stated, platform) {
+            found.push(show(&stated));
+            return Ok(None);
+        }
+        Ok(Some(ResolvedManifest { digest: descriptor.digest, manifest, config }))
+    }
+
+    fn image(&self, digest: &Digest, config: &[u8]) -> Result<Image, FetchError> {
+        Image::from_slice(config).map_err(|error| malformed(&self.blob(digest), "image configuration", error))
+    }
+
+    /// Unpacks the layers of the manifest `digest` that the store does not have yet; returns the topmost.
+    ///
+    /// # Errors
+    /// When the image is malformed, or a layer cannot be unpacked.
+    pub fn unpack(
+        &self,
+        store: &Store,
+        digest: &Digest,
+        platform: &Platform,
+    ) -> Result<Option<LayerId>, FetchError> {
+        let resolved = self.by_digest(digest, platform)?;
+        let image = self.image(&resolved.manifest.config.digest, &resolved.config)?;
+        if image.rootfs.diff_ids.len() != resolved.manifest.layers.len() {
+            let reason = "the number of layers differs from that of the configuration";
+            return Err(malformed(&self.blob(digest), "image manifest", reason));
+        }
+        let (mut parent, mut chain): (Option<LayerId>, Option<Digest>) = (None, None);
+        for (descriptor, diff_id) in resolved.manifest.layers.iter().zip(&image.rootfs.diff_ids) {
+            let chain_id = match chain {
+                None => *diff_id,
+                Some(below) => Digest::of(format!("{below} {diff_id}").as_bytes()),
+            };
+            chain = Some(chain_id);
+            parent = Some(match store.image_layer(&chain_id)? {
+                Some(known) => known,
+                None => self.unpack_layer(store, descriptor, diff_id, &chain_id, parent)?,
+            });
+        }
+        Ok(parent)
+    }
+
+    fn unpack_layer(
+        &self,
+        store: &Store,
+        descriptor: &Descriptor,
+        diff_id: &Digest,
+        chain_id: &Digest,
+        parent: Option<LayerId>,
+    ) -> Result<LayerId, FetchError> {
+        let path = self.blob(&descriptor.digest);
+        let read = |source| FetchError::Read { path: path.clone(), source };
+        let file = File::open(&path).map_err(read)?;
+        let mut blob = store.blob_writer()?;
+        let layer = store.new_layer()?;
+        let directory = File::open(layer.files()).map_err(read)?;
+        let broken = |source| FetchError::Unpack { digest: descriptor.digest, source };
+        {
+            let copy = CopyReader { from: file, to: &mut blob };
+            let stream = decompressed(copy).map_err(read)?;
+            let mut hashed = HashReader { from: stream, hasher: Sha256::new() };
+            let options = UnpackOptions { whiteouts: true, owner: None };
+            unpack(&mut hashed, Root::new(&directory), &options).map_err(broken)?;
+            // What follows the end of the archive belongs to the layer's digest all the same.
+            io::copy(&mut hashed, &mut io::sink()).map_err(read)?;
+            let found = Digest::from_raw(hashed.hasher.finalize().into());
+            if found != *diff_id {
+                let (expected, found) = (diff_id.to_string(), found.to_string());
+                return Err(StoreError::Digest { expected, found }.into());
+            }
+        }
+        let (digest, size) = store.finish_blob(blob, Some(&descriptor.digest))?;
+        let blob = LayerBlob { diff_id: *diff_id, digest, media_type: descriptor.media_type.clone(), size };
+        Ok(store.add_image_layer(chain_id, layer, parent, &blob)?)
+    }
+
+    fn blob(&self, digest: &Digest) -> PathBuf {
+        self.path.join("blobs/sha256").join(digest.hex())
+    }
+
+    fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>, FetchError> {
+        let path = self.blob(digest);
+        let bytes = self.read_file(&path)?;
+        let found = Digest::of(&bytes);
+        if found != *digest {
+            let (expected, found) = (digest.to_string(), found.to_string());
+            return Err(StoreError::Digest { expected, found }.into());
+        }
+        Ok(bytes)
+    }
+
+    fn read_file(&self, path: &Path) -> Result<Vec<u8>, FetchError> {
+        let fail = |source| FetchError::Read { path: path.to_owned(), source };
+        let size = fs::metadata(path).map_err(fail)?.len();
+        if size > MAX_DOCUMENT {
+            return Err(malformed(path, "JSON document", format!("it is larger than {MAX_DOCUMENT} bytes")));
+        }
+        fs::read(path).map_err(fail)
+    }
+}
+
+fn malformed(path: &Path, what: &'static str, reason: impl ToString) -> FetchError {
+    FetchError::Malformed { path: path.to_owned(), what, reason: reason.to_string() }
+}
+
+fn is_named(descriptor: &Descriptor, reference: &str) -> bool {
+    let name = descriptor.annotations.get("org.opencontainers.image.ref.name");
+    name.is_some_and(|name| name == reference) || descriptor.digest.to_string() == reference
+}
+
+fn show(platform: &DescriptorPlatform) -> String {
+    let parts = [&platform.os, &platform.architecture, &platform.variant];
+    parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("/")
+}
+
+/// Whether content for `stated` is content for `wanted`: the same once both are in their normal form.
+fn is_for(stated: &DescriptorPlatform, wanted: &Platform) -> bool {
+    show(stated).parse::<Platform>().is_ok_and(|stated| stated == wanted.without_os_version())
+}
+
+/// Passes on what it reads, and writes it elsewhere.
+struct CopyReader<R, W> {
+    from: R,
+    to: W,
+}
+
+impl<R: Read, W: Write> Read for CopyReader<R, W> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        self.to.write_all(buffer.get(..count).unwrap_or_default())?;
+        Ok(count)
+    }
+}
+
+/// Passes on what it reads, and hashes it.
+struct HashReader<R> {
+    from: R,
+    hasher: Sha256,
+}
+
+impl<R: Read> Read for HashReader<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        self.hasher.update(buffer.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+}

@@ -1,0 +1,284 @@
+//! Unpacks tar archives into a root.
+//!
+//! Names in an archive are untrusted: `..` is refused, links are walked inside the root, and nothing is
+//! ever written through a link that the archive itself made (every write replaces a name in an opened
+//! directory).
+
+use std::collections::HashMap;
+use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
+use rustix::io::Errno;
+
+use super::walk::descriptor_path;
+use super::{NewDirectories, Root, RootError, change_owner, remove_all, set_time};
+
+/// How an archive is unpacked.
+#[derive(Debug, Clone, Copy)]
+pub struct UnpackOptions {
+    /// Whether it is an image layer: `.wh.` names remove files of the layers below, and are written in
+    /// overlayfs form.
+    pub whiteouts: bool,
+    /// User and group of everything; as in the archive when `None`.
+    pub owner: Option<(u32, u32)>,
+}
+
+/// The content of a stream that may be compressed with gzip or zstd.
+///
+/// # Errors
+/// When the stream cannot be read, or is compressed in another way.
+pub fn decompressed<'a>(stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
+    let mut stream = BufReader::with_capacity(128 * 1024, stream);
+    let start = stream.fill_buf()?;
+    if start.starts_with(&[0x1f, 0x8b]) {
+        Ok(Box::new(flate2::bufread::MultiGzDecoder::new(stream)))
+    } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        Ok(Box::new(zstd::stream::read::Decoder::with_buffer(stream)?))
+    } else if start.starts_with(b"BZh") || start.starts_with(&[0xfd, b'7', b'z', b'X', b'Z']) {
+        Err(io::Error::other("compression with bzip2 or xz is not supported yet"))
+    } else {
+        Ok(Box::new(stream))
+    }
+}
+
+/// Unpacks the uncompressed tar `archive` into `root`.
+///
+/// # Errors
+/// When the archive is malformed or hostile, or a file cannot be written.
+pub fn unpack(archive: impl Read, root: Root<'_>, options: &UnpackOptions) -> Result<(), RootError> {
+    let mut archive = tar::Archive::new(archive);
+    let broken = |error| RootError::new("cannot read the archive at", "", error);
+    let mut unpacker = Unpacker { root, options, directory_times: vec![], parent: None };
+    for entry in archive.entries().map_err(broken)? {
+        unpacker.entry(&mut entry.map_err(broken)?)?;
+    }
+    unpacker.finish()
+}
+
+struct Unpacker<'a> {
+    root: Root<'a>,
+    options: &'a UnpackOptions,
+    /// Times of directories, set when nothing is written into them any more.
+    directory_times: Vec<(PathBuf, i64)>,
+    /// The directory that the last entry went to: archives are mostly in order.
+    parent: Option<(PathBuf, OwnedFd)>,
+}
+
+/// What a header says, with the extended records applied.
+struct Header {
+    owner: (u32, u32),
+    mode: u32,
+    time: i64,
+    xattrs: Vec<(OsString, Vec<u8>)>,
+}
+
+const NEW_DIRECTORIES: NewDirectories = NewDirectories { mode: 0o755, owner: (0, 0), time: None };
+
+impl Unpacker<'_> {
+    fn entry(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> Result<(), RootError> {
+        let raw = OsStr::from_bytes(&entry.path_bytes()).to_owned();
+        let path = inside(Path::new(&raw))?;
+        let fail = |error: io::Error| RootError::new("cannot unpack", &path, error);
+        let kind = entry.header().entry_type();
+        if kind.is_pax_global_extensions() {
+            return Ok(());
+        }
+        let header = header(entry, self.options).map_err(fail)?;
+        let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
+            return if kind.is_dir() { self.root_metadata(&header) } else { Ok(()) };
+        };
+        let directory = self.enter(parent)?;
+        if self.options.whiteouts && name.as_bytes().starts_with(b".wh.") {
+            return whiteout(directory.as_fd(), name).map_err(|errno| fail(errno.into()));
+        }
+        self.write(entry, directory.as_fd(), name, &path, &header)?;
+        self.parent = Some((parent.to_owned(), directory));
+        Ok(())
+    }
+
+    fn enter(&mut self, parent: &Path) -> Result<OwnedFd, RootError> {
+        match self.parent.take() {
+            Some((path, fd)) if path == parent => Ok(fd),
+            _ => self.root.create_directories(parent, NEW_DIRECTORIES),
+        }
+    }
+
+    fn root_metadata(&mut self, header: &Header) -> Result<(), RootError> {
+        let directory = self.root.open_directory(Path::new(""))?;
+        self.directory_times.push((PathBuf::new(), header.time));
+        metadata(directory.as_fd(), OsStr::new("."), header, false)
+            .map_err(|errno| RootError::new("cannot write", "/", errno))
+    }
+
+    fn write(
+        &mut self,
+        entry: &mut tar::Entry<'_, impl Read>,
+        directory: BorrowedFd<'_>,
+        name: &OsStr,
+        path: &Path,
+        header: &Header,
+    ) -> Result<(), RootError> {
+        let fail = |error: io::Error| RootError::new("cannot unpack", path, error);
+        let kind = entry.header().entry_type();
+        let existing = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok();
+        let existing = existing.map(|stat| FileType::from_raw_mode(stat.st_mode));
+        if existing.is_some() && !(kind.is_dir() && existing.is_some_and(FileType::is_dir)) {
+            remove_all(directory, name)?;
+        }
+        let mode = Mode::from_raw_mode(header.mode & 0o777);
+        if kind.is_dir() {
+            if !existing.is_some_and(FileType::is_dir) {
+                rustix::fs::mkdirat(directory, name, mode).map_err(|errno| fail(errno.into()))?;
+            }
+            self.directory_times.push((path.to_owned(), header.time));
+        } else if kind.is_file() || kind == tar::EntryType::Continuous || kind == tar::EntryType::GNUSparse {
+            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let fd = rustix::fs::openat(directory, name, flags, mode).map_err(|errno| fail(errno.into()))?;
+            io::copy(entry, &mut File::from(fd)).map_err(fail)?;
+        } else if kind.is_symlink() {
+            let target = entry.link_name_bytes().unwrap_or_default();
+            rustix::fs::symlinkat(OsStr::from_bytes(&target), directory, name)
+                .map_err(|errno| fail(errno.into()))?;
+        } else if kind.is_hard_link() {
+            return self.hard_link(entry, directory, name, path);
+        } else {
+            let device = entry.header();
+            let number = rustix::fs::makedev(
+                device.device_major().ok().flatten().unwrap_or(0),
+                device.device_minor().ok().flatten().unwrap_or(0),
+            );
+            let file_type = match kind {
+                tar::EntryType::Char => FileType::CharacterDevice,
+                tar::EntryType::Block => FileType::BlockDevice,
+                tar::EntryType::Fifo => FileType::Fifo,
+                _ => return Err(fail(io::Error::other("an entry of an unknown kind"))),
+            };
+            rustix::fs::mknodat(directory, name, file_type, mode, number)
+                .map_err(|errno| fail(errno.into()))?;
+        }
+        metadata(directory, name, header, kind.is_symlink()).map_err(|errno| fail(errno.into()))
+    }
+
+    fn hard_link(
+        &self,
+        entry: &tar::Entry<'_, impl Read>,
+        directory: BorrowedFd<'_>,
+        name: &OsStr,
+        path: &Path,
+    ) -> Result<(), RootError> {
+        let target = entry.link_name_bytes().unwrap_or_default();
+        let target = inside(Path::new(OsStr::from_bytes(&target)))?;
+        let first = self.root.locate(&target, false)?;
+        rustix::fs::linkat(&first.directory, &first.name, directory, name, AtFlags::empty())
+            .map_err(|errno| RootError::new("cannot link", path, errno))
+    }
+
+    fn finish(self) -> Result<(), RootError> {
+        let last: HashMap<&Path, i64> =
+            self.directory_times.iter().map(|(path, time)| (path.as_path(), *time)).collect();
+        for (path, time) in last {
+            // Removed again by a later entry, or replaced by a link: then its time means nothing.
+            if let Ok(directory) = self.root.open_directory(path) {
+                set_time(directory.as_fd(), OsStr::new("."), time)
+                    .map_err(|errno| RootError::new("cannot write", path, errno))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The path without leading slashes and dots.
+fn inside(path: &Path) -> Result<PathBuf, RootError> {
+    let mut out = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => out.push(name),
+            Component::RootDir | Component::CurDir => {}
+            Component::ParentDir | Component::Prefix(_) => {
+                let source = io::Error::other("a name in the archive leads out of it");
+                return Err(RootError::new("cannot unpack", path, source));
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn header(entry: &mut tar::Entry<'_, impl Read>, options: &UnpackOptions) -> io::Result<Header> {
+    let raw = entry.header();
+    let mut owner = (raw.uid()? as u32, raw.gid()? as u32);
+    let (mode, mut time) = (raw.mode()?, (raw.mtime()? as i64).saturating_mul(1_000_000_000));
+    let mut xattrs = vec![];
+    if let Some(extensions) = entry.pax_extensions()? {
+        for extension in extensions {
+            let extension = extension?;
+            let (key, value) = (extension.key_bytes(), extension.value_bytes());
+            let text = std::str::from_utf8(value).unwrap_or_default();
+            match key {
+                b"uid" => owner.0 = text.parse().map_err(io::Error::other)?,
+                b"gid" => owner.1 = text.parse().map_err(io::Error::other)?,
+                b"mtime" => time = nanoseconds(text).unwrap_or(time),
+                _ => {
+                    if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
+                        xattrs.push((OsStr::from_bytes(name).to_owned(), value.to_owned()));
+                    }
+                }
+            }
+        }
+    }
+    xattrs.retain(|(name, _)| {
+        let name = name.as_bytes();
+        !name.starts_with(b"trusted.") && !name.starts_with(b"user.overlay.")
+    });
+    Ok(Header { owner: options.owner.unwrap_or(owner), mode, time, xattrs })
+}
+
+/// `SECONDS[.FRACTION]` as nanoseconds.
+fn nanoseconds(text: &str) -> Option<i64> {
+    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let whole = seconds.parse::<i64>().ok()?.checked_mul(1_000_000_000)?;
+    let digits = fraction.get(..fraction.len().min(9))?;
+    let part = if digits.is_empty() { 0 } else { format!("{digits:0<9}").parse::<i64>().ok()? };
+    whole.checked_add(if seconds.starts_with('-') { -part } else { part })
+}
+
+fn metadata(
+    directory: BorrowedFd<'_>,
+    name: &OsStr,
+    header: &Header,
+    is_link: bool,
+) -> rustix::io::Result<()> {
+    change_owner(directory, name, header.owner)?;
+    if !is_link {
+        rustix::fs::chmodat(directory, name, Mode::from_raw_mode(header.mode & 0o7777), AtFlags::empty())?;
+    }
+    for (key, value) in &header.xattrs {
+        match rustix::fs::lsetxattr(descriptor_path(directory, name), key, value, XattrFlags::empty()) {
+            Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => {}
+            Err(errno) => return Err(errno),
+        }
+    }
+    set_time(directory, name, header.time)
+}
+
+/// Writes what overlayfs takes for "removed": a character device 0:0, or a mark on the directory.
+fn whiteout(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<()> {
+    if name == ".wh..wh..opq" {
+        let path = descriptor_path(directory, OsStr::new("."));
+        return rustix::fs::setxattr(path, "user.overlay.opaque", b"y", XattrFlags::empty());
+    }
+    let Some(hidden) = name.as_bytes().strip_prefix(b".wh.") else { return Ok(()) };
+    if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(b".wh.") {
+        return Ok(());
+    }
+    let hidden = OsStr::from_bytes(hidden);
+    match rustix::fs::mknodat(directory, hidden, FileType::CharacterDevice, Mode::empty(), 0) {
+        // The layer itself has the file: removing comes first, whatever the order in the archive.
+        Ok(()) | Err(Errno::EXIST) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}

@@ -1,0 +1,58 @@
+//! What can go wrong around a step, with the place and the next thing to try.
+
+use std::io;
+use std::path::Path;
+
+use thiserror::Error;
+
+/// A failure of the sandbox itself; a step that ran and failed is an exit status instead.
+#[derive(Debug, Error)]
+pub enum SandboxError {
+    /// The kernel refused an operation.
+    #[error("cannot {action} `{subject}`: {source}")]
+    System {
+        /// What was tried, as a verb phrase.
+        action: &'static str,
+        /// The path, program or setting it was tried on.
+        subject: String,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// Neither root nor a user namespace is to be had.
+    #[error("cannot create a user namespace: {source}")]
+    NoUserNamespace {
+        /// What the kernel answered.
+        source: io::Error,
+        /// The setting that forbids it, and how to change it.
+        hint: String,
+    },
+    /// An overlay of more layers than the kernel stacks.
+    #[error("cannot mount {count} layers: the kernel stacks at most {max}")]
+    TooManyLayers {
+        /// Layers asked for.
+        count: usize,
+        /// Layers possible.
+        max: usize,
+    },
+}
+
+impl SandboxError {
+    /// What the user can do about it, where that is known.
+    #[must_use]
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Self::NoUserNamespace { hint, .. } => Some(hint),
+            Self::TooManyLayers { .. } => Some("join some RUN, COPY or ADD instructions of this stage"),
+            Self::System { .. } => None,
+        }
+    }
+
+    /// Wraps a system error with what was tried on what; meant for `map_err`.
+    pub(super) fn on(
+        action: &'static str,
+        subject: impl AsRef<Path>,
+    ) -> impl FnOnce(rustix::io::Errno) -> Self {
+        let subject = subject.as_ref().display().to_string();
+        move |source| Self::System { action, subject, source: source.into() }
+    }
+}

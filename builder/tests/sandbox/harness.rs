@@ -1,0 +1,243 @@
+//! Starts cases as new processes, as root and as an ordinary user, and gives them a root and a scratch folder.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use builder::sandbox::userns::{self, Mode};
+use libtest_mimic::{Arguments, Failed, Trial};
+
+/// The ordinary user of the tests. The host need not know it.
+const UID: u32 = 1000;
+
+/// One thing to check, in a process that has entered the sandbox's namespaces.
+#[derive(Clone, Copy)]
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) needs: Needs,
+    pub(crate) run: fn(&Inside),
+}
+
+/// What a case needs of its surroundings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Needs {
+    /// An empty scratch folder.
+    Nothing,
+    /// The Debian root.
+    Debian,
+}
+
+/// Who runs a case.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Who {
+    Root,
+    SubIds,
+    SingleUid,
+}
+
+/// What a case finds.
+pub(crate) struct Inside {
+    pub(crate) mode: Mode,
+    /// An empty folder of the running user, on the file system that bears the roots.
+    pub(crate) scratch: PathBuf,
+    /// The Debian layer with this mode's ids.
+    pub(crate) debian: PathBuf,
+}
+
+/// Runs one case in this process.
+pub(crate) fn inside(cases: &[Case], name: &str) {
+    let case = cases.iter().find(|case| case.name == name).expect("a known case");
+    let variable = |name| PathBuf::from(std::env::var_os(name).expect(name));
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mode = userns::enter(&path).unwrap_or_else(|error| panic!("{error}\nhint: {:?}", error.hint()));
+    (case.run)(&Inside { mode, scratch: variable("XX_TEST_SCRATCH"), debian: variable("XX_TEST_DEBIAN") });
+}
+
+/// Runs all cases, each as everyone who can.
+pub(crate) fn outside(cases: &[Case]) {
+    let root = rustix::process::geteuid().is_root();
+    let mut trials = Vec::new();
+    for who in [Who::Root, Who::SubIds, Who::SingleUid] {
+        for &case in cases {
+            if case.name.starts_with('_') || (who == Who::SingleUid && case.needs == Needs::Debian) {
+                continue;
+            }
+            let name = format!("{}::{}", format!("{who:?}").to_lowercase(), case.name);
+            // Not root: the machine's own user runs what its own ranges allow.
+            let runnable = root || who == Who::SubIds;
+            let trial = Trial::test(name, move || start(case, who, root));
+            trials.push(trial.with_ignored_flag(!runnable).with_kind(if runnable {
+                ""
+            } else {
+                "needs root"
+            }));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+fn start(case: Case, who: Who, root: bool) -> Result<(), Failed> {
+    let debian = match case.needs {
+        Needs::Nothing => PathBuf::new(),
+        Needs::Debian => debian(who, root)?,
+    };
+    let scratch = Scratch::new(&format!("{}-{who:?}", case.name), who, root)?;
+    let output = command(case.name, who, root, &scratch.0, &debian).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Err(format!("{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr)).into())
+}
+
+/// This binary again, as `who`. A private mount namespace gives the user an account and ranges for this process
+/// alone; the machine's files stay as they are.
+fn command(case: &str, who: Who, root: bool, scratch: &Path, debian: &Path) -> Command {
+    let me = std::env::current_exe().expect("the path of this test");
+    let mut command = if who == Who::Root || !root {
+        Command::new(me)
+    } else {
+        let range = if who == Who::SubIds { format!("{UID}:200000:65536\n") } else { String::new() };
+        fs::write(scratch.join("subid"), range).expect("a range file");
+        let users = fs::read_to_string("/etc/passwd").expect("/etc/passwd");
+        fs::write(scratch.join("passwd"), format!("xxtest:x:{UID}:{UID}::/:/bin/sh\n{users}"))
+            .expect("accounts");
+        let script = "cd \"$1\" && mount --bind subid /etc/subuid && mount --bind subid /etc/subgid &&
+            mount --bind passwd /etc/passwd && shift &&
+            exec setpriv --reuid=$1 --regid=$1 --clear-groups --inh-caps=-all \"$2\" --inside \"$3\"";
+        let mut command = Command::new("unshare");
+        command
+            .args(["--mount", "sh", "-c", script, "sh"])
+            .arg(scratch)
+            .arg(UID.to_string())
+            .arg(me)
+            .arg(case);
+        command
+            .env("HOME", scratch)
+            .env("XX_TEST_SCRATCH", scratch.join("work"))
+            .env("XX_TEST_DEBIAN", debian)
+            .stdin(Stdio::null());
+        return command;
+    };
+    command.args(["--inside", case]);
+    command.env("XX_TEST_SCRATCH", scratch.join("work")).env("XX_TEST_DEBIAN", debian).stdin(Stdio::null());
+    command
+}
+
+fn state() -> PathBuf {
+    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+}
+
+/// A folder `work` for the case, removed with all that its mapped ids own.
+struct Scratch(PathBuf, Who, bool);
+
+impl Scratch {
+    fn new(name: &str, who: Who, root: bool) -> Result<Self, Failed> {
+        let path = state().join(format!("sandbox-{name}-{}", std::process::id()));
+        fs::create_dir_all(path.join("work"))?;
+        if root && who != Who::Root {
+            std::os::unix::fs::chown(path.join("work"), Some(UID), Some(UID))?;
+        }
+        Ok(Self(path, who, root))
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        if !self.2 {
+            let _status = command("_remove", self.1, false, &self.0, Path::new("")).status();
+        }
+        let _gone = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// The Debian root unpacked with the ids of `who`; made once, kept for later runs.
+fn debian(who: Who, root: bool) -> Result<PathBuf, Failed> {
+    static UNPACKED: [OnceLock<Result<PathBuf, String>>; 2] = [OnceLock::new(), OnceLock::new()];
+    let slot = usize::from(who != Who::Root);
+    UNPACKED[slot]
+        .get_or_init(|| unpack(who, root).map_err(|error| error.to_string()))
+        .clone()
+        .map_err(Failed::from)
+}
+
+fn unpack(who: Who, root: bool) -> std::io::Result<PathBuf> {
+    let target = state().join(if who == Who::Root { "debian-root" } else { "debian-user" });
+    let _lock = lock()?;
+    if target.join("done").exists() {
+        return Ok(target.join("work/layer"));
+    }
+    let archive = archive()?;
+    fs::create_dir_all(target.join("work"))?;
+    if root && who != Who::Root {
+        std::os::unix::fs::chown(target.join("work"), Some(UID), Some(UID))?;
+    }
+    let status = command("_unpack", who, root, &target, &archive).status()?;
+    if !status.success() {
+        return Err(std::io::Error::other(format!("cannot unpack {}", archive.display())));
+    }
+    fs::write(target.join("done"), "")?;
+    Ok(target.join("work/layer"))
+}
+
+/// Several test processes may want the root at once (nextest runs each case in one of its own).
+fn lock() -> std::io::Result<fs::File> {
+    let lock = fs::File::create(state().join("debian.lock"))?;
+    lock.lock()?;
+    Ok(lock)
+}
+
+fn archive() -> std::io::Result<PathBuf> {
+    if let Some(path) = std::env::var_os("XX_TEST_DEBIAN_TAR") {
+        return Ok(path.into());
+    }
+    let archive = state().join("debian.tar");
+    if archive.exists() {
+        return Ok(archive);
+    }
+    let partial = state().join("debian.partial.tar");
+    let status = Command::new("mmdebstrap")
+        .args(["--quiet", "--variant=minbase", "bookworm"])
+        .arg(&partial)
+        .status()?;
+    if !status.success() {
+        return Err(std::io::Error::other("mmdebstrap failed"));
+    }
+    fs::rename(partial, &archive)?;
+    Ok(archive)
+}
+
+/// Cases that serve the harness.
+pub(crate) const SERVICES: &[Case] = &[
+    Case {
+        name: "_unpack",
+        needs: Needs::Nothing,
+        run: |inside| {
+            let layer = inside.scratch.join("layer");
+            fs::create_dir_all(&layer).expect("the layer folder");
+            let mut tar = Command::new("tar");
+            tar.args(["--numeric-owner", "--exclude=./dev/*", "-xpf"])
+                .arg(&inside.debian)
+                .arg("-C")
+                .arg(layer);
+            assert!(tar.status().expect("tar").success());
+        },
+    },
+    Case {
+        name: "_remove",
+        needs: Needs::Nothing,
+        run: |inside| {
+            fs::remove_dir_all(&inside.scratch).expect("the scratch folder goes");
+        },
+    },
+];
+
+/// Runs a host program and gives its standard output; for cases.
+pub(crate) fn host(program: &str, arguments: &[&str]) -> String {
+    let arguments: Vec<OsString> = arguments.iter().map(Into::into).collect();
+    let output = Command::new(program).args(arguments).output().expect(program);
+    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("utf-8")
+}
