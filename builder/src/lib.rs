@@ -21,3 +21,5 @@ pub mod store;
 pub mod fetch;
 
 pub mod sandbox;
+
+pub mod engine;

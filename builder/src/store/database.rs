@@ -277,22 +277,17 @@ impl Store {
         Ok(id)
     }
 
-    /// Digests of files that were read before; one answer per question, in their order.
+    /// The digest of a file that was read before.
     ///
     /// # Errors
     /// When the metadata cannot be read.
-    pub fn file_digests(&self, files: &[FileDigestKey]) -> Result<Vec<Option<[u8; 32]>>, StoreError> {
+    pub fn file_digest(&self, file: &FileDigestKey) -> Result<Option<[u8; 32]>, StoreError> {
         let database = self.database();
         let mut query = database.prepare_cached(
             "SELECT digest FROM files WHERE device = ?1 AND inode = ?2 AND size = ?3 AND mtime = ?4 AND ctime = ?5",
         )?;
-        files
-            .iter()
-            .map(|file| {
-                let key = params![file.device as i64, file.inode as i64, file.size as i64, file.mtime, file.ctime];
-                Ok(query.query_row(key, |row| row.get::<_, [u8; 32]>(0)).optional()?)
-            })
-            .collect()
+        let key = params![file.device as i64, file.inode as i64, file.size as i64, file.mtime, file.ctime];
+        Ok(query.query_row(key, |row| row.get(0)).optional()?)
     }
 
     /// Remembers digests of files.
