@@ -5,6 +5,10 @@
 mod arch;
 mod axis;
 mod error;
+mod facts;
+mod libc;
+#[cfg(feature = "object")]
+pub mod object;
 mod os;
 mod parse;
 mod platform;
@@ -15,6 +19,8 @@ mod variant;
 
 pub use arch::Arch;
 pub use error::{ParsePlatformError, Part};
+pub use facts::{ArchFacts, Endian, FloatAbi};
+pub use libc::Libc;
 pub use os::Os;
 pub use platform::Platform;
 pub use variant::Variant;
