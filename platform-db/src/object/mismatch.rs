@@ -105,6 +105,10 @@ const fn format_of(os: Os) -> Option<Format> {
         | Os::Ios
         | Os::Js
         | Os::Plan9
+        | Os::Tvos
+        | Os::Visionos
+        | Os::Wasip2
+        | Os::Watchos
         | Os::Uefi
         | Os::Wasi
         | Os::Wasip1
