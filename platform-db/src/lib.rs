@@ -16,6 +16,7 @@ mod platform;
 mod rust;
 mod suggest;
 mod table;
+mod triple;
 mod uname;
 mod variant;
 

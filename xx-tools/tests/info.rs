@@ -1,10 +1,12 @@
 //! xx-info against the answers recorded from the original, and the answers that go beyond it.
 
 #![allow(
-    clippy::unwrap_used,
-    clippy::panic,
+    clippy::disallowed_methods,
     clippy::indexing_slicing,
-    reason = "helpers of tests are test code"
+    clippy::panic,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "helpers of tests are test code, cases are tables, and the binary itself is run"
 )]
 
 mod support;

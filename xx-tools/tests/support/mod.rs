@@ -1,6 +1,11 @@
 //! A build machine made of tables, and a way to run a plan on it without effects.
 #![allow(dead_code, reason = "each test file uses a part")]
-#![allow(clippy::panic, clippy::wildcard_enum_match_arm, reason = "helpers of tests are test code")]
+#![allow(
+    clippy::panic,
+    clippy::wildcard_enum_match_arm,
+    unreachable_pub,
+    reason = "helpers of tests are test code"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
