@@ -23,3 +23,7 @@ pub mod fetch;
 pub mod sandbox;
 
 pub mod engine;
+
+pub mod export;
+
+pub mod verify;

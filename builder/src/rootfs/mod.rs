@@ -24,7 +24,7 @@ use thiserror::Error;
 pub use copy::{CopyOptions, copy};
 pub use tree::{Match, Tree};
 pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
-pub use walk::{Entry, EntryKind, Filter, Visibility, walk};
+pub use walk::{Entry, EntryKind, Filter, Visibility, descriptor_path, list, walk};
 
 /// A file operation inside a root that did not work.
 #[derive(Debug, Error)]
@@ -280,7 +280,10 @@ pub fn link_target(entry: &Entry<'_>) -> Result<Vec<u8>, RootError> {
 }
 
 /// Opens the directory `name` without following links.
-pub(crate) fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<OwnedFd> {
+///
+/// # Errors
+/// When there is no such directory.
+pub fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
     rustix::fs::openat2(
         directory,
