@@ -12,6 +12,8 @@ pub mod dockerfile;
 
 pub mod llb;
 
+pub mod lower;
+
 pub mod solve;
 
 pub mod rootfs;

@@ -41,7 +41,6 @@ pub(super) fn parse(text: &str) -> Option<i64> {
 }
 
 /// Writes a duration as Go does: `1h2m3.5s`, `300ms`, `0s`.
-#[expect(dead_code, reason = "the history of HEALTHCHECK, written by the lowering")]
 pub(crate) fn format(nanoseconds: i64) -> String {
     let sign = if nanoseconds < 0 { "-" } else { "" };
     let total = nanoseconds.unsigned_abs();

@@ -1,9 +1,10 @@
 //! The build graph: BuildKit's LLB operations, their bytes and their digests.
 //!
 //! LLB is the form a build takes between the front end and the engine, and the form a BuildKit cluster takes too. The
-//! types are BuildKit's own (`pb`); [`wire`] alone knows their bytes, [`json`] alone their readable form.
+//! types are BuildKit's own (`pb`); [`wire`] alone knows their bytes, [`json`] alone their readable form, [`graph`] puts operations together into a definition.
 //! What an operation means is the engine's business.
 
+pub mod graph;
 pub mod json;
 pub mod wire;
 

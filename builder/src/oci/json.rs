@@ -13,7 +13,7 @@ where
 
 /// Writes compact JSON as Go's `encoding/json` does: `<`, `>`, `&` and the two Unicode line separators, which can only
 /// stand inside strings, become `\u` escapes. The same document then has the same digest whoever wrote it.
-pub(super) fn to_go_json<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
+pub(crate) fn to_go_json<T: Serialize>(value: &T) -> Result<Vec<u8>, serde_json::Error> {
     let plain = serde_json::to_string(value)?;
     let mut out = String::with_capacity(plain.len());
     for c in plain.chars() {

@@ -10,3 +10,5 @@ pub mod index;
 mod json;
 pub mod manifest;
 pub mod media_type;
+
+pub(crate) use json::to_go_json as go_json;

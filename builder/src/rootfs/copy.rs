@@ -187,7 +187,8 @@ impl Copier<'_> {
             if done.keep {
                 set_time(done.fd.as_fd(), OsStr::new("."), done.metadata.time).map_err(fail)?;
             } else {
-                apply(done.fd.as_fd(), OsStr::new("."), &done.metadata, EntryKind::Directory).map_err(fail)?;
+                apply(done.fd.as_fd(), OsStr::new("."), &done.metadata, EntryKind::Directory)
+                    .map_err(fail)?;
             }
         }
         Ok(())
@@ -300,7 +301,8 @@ impl Copier<'_> {
         if !FileType::from_raw_mode(stat.st_mode).is_dir() {
             rustix::fs::unlinkat(directory, name, AtFlags::empty()).map_err(fail)?;
         } else if self.options.replace {
-            super::remove_all(directory, name).map_err(|error| RootError::new("cannot remove", shown, error.source))?;
+            super::remove_all(directory, name)
+                .map_err(|error| RootError::new("cannot remove", shown, error.source))?;
         } else {
             return Err(RootError::new("cannot replace a directory with the file", shown, Errno::ISDIR));
         }

@@ -109,7 +109,11 @@ impl Tree {
         for part in &pattern {
             if !is_well_formed(part) {
                 let source = std::io::Error::from(std::io::ErrorKind::InvalidInput);
-                return Err(RootError::new("malformed pattern", String::from_utf8_lossy(part).as_ref(), source));
+                return Err(RootError::new(
+                    "malformed pattern",
+                    String::from_utf8_lossy(part).as_ref(),
+                    source,
+                ));
             }
         }
         let hidden = |path: &Path, is_directory| self.look(start.path(), path, is_directory);
@@ -148,8 +152,9 @@ impl Tree {
         select: &dyn Fn(&Path, bool) -> Visibility,
         visit: &mut dyn FnMut(&Entry<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
-        let look =
-            |path: &Path, is_directory| self.look(start.path(), path, is_directory).and(select(path, is_directory));
+        let look = |path: &Path, is_directory| {
+            self.look(start.path(), path, is_directory).and(select(path, is_directory))
+        };
         walk(start.located.directory.as_fd(), &start.located.name, &look, visit)
     }
 

@@ -63,10 +63,7 @@ impl Entry<'_> {
 
 /// Extended attributes of a name, sorted, without those of overlayfs and of the security modules of this
 /// host (which label files by themselves).
-pub(crate) fn xattrs(
-    directory: BorrowedFd<'_>,
-    name: &OsStr,
-) -> rustix::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+pub(crate) fn xattrs(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let path = descriptor_path(directory, name);
     let mut list = vec![0_u8; 1024];
     let length = loop {

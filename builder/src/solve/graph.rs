@@ -195,9 +195,8 @@ impl Graph {
 
     fn edges(&self, digest: &str, op: &pb::Op) -> Result<Vec<Edge>, GraphError> {
         let edge = |input: &pb::Input| {
-            let vertex = self.by_digest.get(&input.digest).copied().ok_or_else(|| GraphError::MissingInput {
-                digest: digest.to_owned(),
-                input: input.digest.clone(),
+            let vertex = self.by_digest.get(&input.digest).copied().ok_or_else(|| {
+                GraphError::MissingInput { digest: digest.to_owned(), input: input.digest.clone() }
             })?;
             let bad =
                 || GraphError::BadIndex { digest: digest.to_owned(), what: "output", index: input.index };
@@ -252,9 +251,7 @@ pub fn outputs(vertex: &Vertex) -> usize {
     let highest = match &vertex.op.op {
         Some(pb::op::Op::Exec(exec)) => exec.mounts.iter().map(|mount| mount.output).max(),
         Some(pb::op::Op::File(file)) => file.actions.iter().map(|action| action.output).max(),
-        Some(
-            pb::op::Op::Source(_) | pb::op::Op::Build(_) | pb::op::Op::Merge(_) | pb::op::Op::Diff(_),
-        )
+        Some(pb::op::Op::Source(_) | pb::op::Op::Build(_) | pb::op::Op::Merge(_) | pb::op::Op::Diff(_))
         | None => Some(0),
     };
     highest.and_then(|index| usize::try_from(index).ok()).map_or(0, |index| index.saturating_add(1))

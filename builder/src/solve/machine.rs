@@ -262,7 +262,8 @@ impl Machine {
             }
             let Some(vertex) = self.graph.get(id) else { continue };
             let inputs: Vec<VertexId> = vertex.inputs.iter().map(|edge| edge.vertex).collect();
-            let waiting = inputs.iter().filter(|id| !matches!(self.state(**id), Some(State::Done(_)))).count();
+            let waiting =
+                inputs.iter().filter(|id| !matches!(self.state(**id), Some(State::Done(_)))).count();
             self.set(id, State::Waiting(waiting));
             if waiting == 0 {
                 startable.push(id);

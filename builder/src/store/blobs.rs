@@ -53,7 +53,11 @@ impl Store {
     ///
     /// # Errors
     /// When `expected` is given and the content has another digest, or the file cannot be moved.
-    pub fn finish_blob(&self, writer: BlobWriter, expected: Option<&Digest>) -> Result<(Digest, u64), StoreError> {
+    pub fn finish_blob(
+        &self,
+        writer: BlobWriter,
+        expected: Option<&Digest>,
+    ) -> Result<(Digest, u64), StoreError> {
         let digest = Digest::from_raw(writer.hasher.clone().finalize().into());
         if let Some(expected) = expected
             && *expected != digest
