@@ -26,6 +26,13 @@ pub mod sandbox;
 
 pub mod engine;
 
+pub mod verify;
+
 pub mod export;
 
-pub mod verify;
+pub mod progress;
+
+pub mod report;
+
+pub mod cli;
+

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Instant;
 
-use super::job::{Input, Job};
+use super::job::{Input, Job, Local};
 use super::{Context, EngineError, Event, Failure, Observer, Origin, Request, Solved, digest, exec, file_op};
 use crate::fetch::Layout;
 use crate::llb::pb;
@@ -146,7 +146,7 @@ impl Driver<'_> {
         for edge in &vertex.inputs {
             inputs.push(match self.machine.identity(edge.vertex) {
                 Some(identity) => Input::Layer(self.context.store.output(&identity, edge.output)?),
-                None => Input::Local(graph.get(edge.vertex).map(|v| local_name(&v.op)).unwrap_or_default()),
+                None => Input::Local(graph.get(edge.vertex).map(|v| local(&v.op)).unwrap_or_default()),
             });
         }
         let keys = self.machine.keys(id);
@@ -245,11 +245,20 @@ impl Driver<'_> {
     }
 }
 
-/// The NAME of `local://NAME`.
-fn local_name(op: &pb::Op) -> String {
+/// The directory that a source operation names. The paths that BuildKit would transfer are of no concern
+/// here: it is read in place.
+fn local(op: &pb::Op) -> Local {
     match &op.op {
         Some(pb::op::Op::Source(source)) => {
-            source.identifier.strip_prefix("local://").unwrap_or_default().to_owned()
+            let patterns = |attribute: &str| {
+                let list = source.attrs.get(attribute);
+                list.and_then(|list| serde_json::from_str(list).ok()).unwrap_or_default()
+            };
+            Local {
+                name: source.identifier.strip_prefix("local://").unwrap_or_default().to_owned(),
+                include: patterns("local.includepattern"),
+                exclude: patterns("local.excludepatterns"),
+            }
         }
         Some(
             pb::op::Op::Exec(_)
@@ -258,7 +267,7 @@ fn local_name(op: &pb::Op) -> String {
             | pb::op::Op::Merge(_)
             | pb::op::Op::Diff(_),
         )
-        | None => String::new(),
+        | None => Local::default(),
     }
 }
 

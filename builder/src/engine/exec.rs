@@ -2,7 +2,7 @@
 
 use std::os::fd::OwnedFd;
 
-use super::job::{Input, Job};
+use super::job::{Input, Job, Local};
 use super::{Context, EngineError, Event, Stream, cache_mount};
 use crate::llb::pb;
 use crate::sandbox::overlay::{self, Writable};
@@ -192,7 +192,7 @@ impl Mounts<'_> {
     fn bind(&mut self, mount: &pb::Mount) -> Result<MountKind, EngineError> {
         let source = match self.input(mount.input)? {
             Input::Layer(layer) => self.layer(layer, mount)?,
-            Input::Local(name) => self.local(&name, mount)?,
+            Input::Local(local) => self.local(&local, mount)?,
         };
         Ok(MountKind::Bind {
             source: BindSource::Fd(source),
@@ -202,13 +202,12 @@ impl Mounts<'_> {
     }
 
     /// A directory of the user without what is hidden of it; writes go to a layer that is thrown away.
-    fn local(&mut self, name: &str, mount: &pb::Mount) -> Result<OwnedFd, EngineError> {
-        let missing = || EngineError::Missing { kind: "local directory", name: name.to_owned() };
-        let local = self.context.request.locals.get(name).ok_or_else(missing)?;
-        let mut lower = vec![local.path.clone()];
-        if local.filter.is_some() {
+    fn local(&mut self, local: &Local, mount: &pb::Mount) -> Result<OwnedFd, EngineError> {
+        let mut lower = vec![self.context.local(local)?.to_owned()];
+        let tree = self.context.tree(&Input::Local(local.clone()))?;
+        if tree.filter().is_some() {
             let hidden = self.context.store.new_layer()?;
-            super::hide::hide(&local.open()?, &hidden.files())?;
+            super::hide::hide(&tree, &hidden.files())?;
             lower.insert(0, hidden.files());
             self.keep(hidden);
         }

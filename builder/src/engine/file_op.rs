@@ -17,7 +17,7 @@ use super::{Context, EngineError, account};
 use crate::llb::pb::{self, file_action::Action};
 use crate::rootfs::{
     CopyOptions, Match, NewDirectories, Root, RootError, Tree, UnpackOptions, change_owner, copy,
-    decompressed, is_archive, remove_all, set_time, unpack,
+    Filter, decompressed, is_archive, remove_all, set_time, unpack,
 };
 use crate::store::{ActiveLayer, LayerId, OutputLayer};
 

@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::select::PatternFilter;
 use super::{Context, EngineError};
+use crate::fetch::open_local;
 use crate::llb::pb;
-use crate::rootfs::Tree;
+use crate::rootfs::{Filter, Tree};
 use crate::sandbox::overlay::{self, Writable};
 use crate::solve::{Edge, Identity, Key, Selection};
 use crate::store::{ActiveLayer, LayerId};
@@ -15,8 +17,19 @@ use crate::store::{ActiveLayer, LayerId};
 pub(super) enum Input {
     /// The result of another step; `None` is the empty file system.
     Layer(Option<LayerId>),
-    /// A directory of the user, by name.
-    Local(String),
+    /// A directory of the user.
+    Local(Local),
+}
+
+/// A directory of the user as an operation sees it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Local {
+    /// The NAME of `local://NAME`.
+    pub(super) name: String,
+    /// Patterns of what is seen; everything when empty.
+    pub(super) include: Vec<String>,
+    /// Patterns of what is not.
+    pub(super) exclude: Vec<String>,
 }
 
 /// Everything a thread needs to run a step.
@@ -38,11 +51,18 @@ impl Context<'_> {
     pub(super) fn tree(&self, input: &Input) -> Result<Tree, EngineError> {
         match input {
             Input::Layer(layer) => Ok(Tree::result(self.view(*layer)?)),
-            Input::Local(name) => {
-                let missing = || EngineError::Missing { kind: "local directory", name: name.clone() };
-                Ok(self.request.locals.get(name).ok_or_else(missing)?.open()?)
+            Input::Local(local) => {
+                let filter = PatternFilter::new(&local.include, &local.exclude)?;
+                let filter = (!filter.is_empty()).then(|| Arc::new(filter) as Arc<dyn Filter>);
+                Ok(open_local(self.local(local)?, filter)?)
             }
         }
+    }
+
+    /// Where a directory of the user lies.
+    pub(super) fn local(&self, local: &Local) -> Result<&Path, EngineError> {
+        let missing = || EngineError::Missing { kind: "local directory", name: local.name.clone() };
+        self.request.locals.get(&local.name).map(PathBuf::as_path).ok_or_else(missing)
     }
 
     /// The directories of a result, the uppermost first.

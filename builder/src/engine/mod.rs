@@ -19,10 +19,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use platform_db::Platform;
 use thiserror::Error;
 
-use crate::fetch::{FetchError, LocalSource};
+use crate::fetch::FetchError;
 use crate::llb::pb;
+use crate::oci::image::Image;
 use crate::rootfs::RootError;
 use crate::sandbox::SandboxError;
 use crate::solve::{GraphError, Place};
@@ -36,7 +38,7 @@ pub struct Request {
     /// One definition per wanted result, in the order of the results.
     pub definitions: Vec<pb::Definition>,
     /// Directories by the name that `local://NAME` gives them.
-    pub locals: BTreeMap<String, LocalSource>,
+    pub locals: BTreeMap<String, PathBuf>,
     /// OCI layout directories by the name that the `oci.store` attribute gives them.
     pub layouts: BTreeMap<String, PathBuf>,
     /// Secrets by id.
@@ -45,6 +47,17 @@ pub struct Request {
     pub now: i64,
     /// How many steps may run at once.
     pub parallelism: usize,
+}
+
+/// The result of a build for one platform, as exporters take it.
+#[derive(Debug, Clone)]
+pub struct PlatformResult {
+    /// The platform.
+    pub platform: Platform,
+    /// Its topmost layer; `None` is the empty file system.
+    pub layer: Option<LayerId>,
+    /// Its configuration, without layers and times.
+    pub image: Image,
 }
 
 /// Where a layer came from.

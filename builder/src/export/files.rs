@@ -10,7 +10,8 @@ use std::path::Path;
 
 use rustix::fs::{AtFlags, RenameFlags};
 
-use super::{ExportError, PlatformResult};
+use super::ExportError;
+use crate::engine::PlatformResult;
 use crate::rootfs::{CopyOptions, Root, RootError, Tree, Visibility, copy, open_directory, remove_all};
 use crate::sandbox::overlay;
 use crate::store::Store;

@@ -7,7 +7,8 @@ use crate::oci::manifest::{Descriptor, DescriptorPlatform, Manifest};
 use crate::oci::media_type;
 use crate::store::{Layer, LayerBlob, Store};
 
-use super::{ExportError, PlatformResult, layer};
+use super::{ExportError, layer};
+use crate::engine::PlatformResult;
 
 /// An image whose blobs are all in the store.
 #[derive(Debug, Clone)]

@@ -31,13 +31,15 @@ pub(super) fn blob(store: &Store, layer: &Layer) -> Result<LayerBlob, ExportErro
     }
     let mut writer = store.blob_writer()?;
     let failed = |source| ExportError::Write { action: "compress", path: layer.path.clone(), source };
-    let compressor = GzBuilder::new().write(&mut writer, Compression::default());
-    let mut hashed = HashWriter { to: compressor, hasher: Sha256::new() };
-    write_tar(&layer.path, &mut hashed)?;
-    let HashWriter { to, hasher } = hashed;
-    to.finish().map_err(failed)?;
+    let diff_id = {
+        let compressor = GzBuilder::new().write(&mut writer, Compression::default());
+        let mut hashed = HashWriter { to: compressor, hasher: Sha256::new() };
+        write_tar(&layer.path, &mut hashed)?;
+        let HashWriter { to, hasher } = hashed;
+        to.finish().map_err(failed)?;
+        Digest::from_raw(hasher.finalize().into())
+    };
     let (digest, size) = store.finish_blob(writer, None)?;
-    let diff_id = Digest::from_raw(hasher.finalize().into());
     let blob = LayerBlob { diff_id, digest, media_type: media_type::LAYER_GZIP.to_owned(), size };
     store.set_layer_blob(layer.id, &blob)?;
     Ok(blob)

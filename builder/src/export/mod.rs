@@ -12,28 +12,15 @@ mod layout;
 
 use std::path::{Path, PathBuf};
 
-use platform_db::Platform;
 use thiserror::Error;
 
-use crate::oci::image::Image;
 use crate::rootfs::RootError;
 use crate::sandbox::SandboxError;
-use crate::store::{LayerId, StoreError};
+use crate::store::StoreError;
 
 pub use files::write_files;
 pub use image::{Assembled, assemble};
 pub use layout::{Form, write_layout};
-
-/// The result of a build for one platform.
-#[derive(Debug, Clone)]
-pub struct PlatformResult {
-    /// The platform.
-    pub platform: Platform,
-    /// Its topmost layer; `None` is the empty file system.
-    pub layer: Option<LayerId>,
-    /// Its configuration, without layers and times.
-    pub image: Image,
-}
 
 /// Why a result could not be written.
 #[derive(Debug, Error)]

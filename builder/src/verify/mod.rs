@@ -13,8 +13,7 @@ use platform_db::{Platform, object};
 use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 
-use crate::engine::Origin;
-use crate::export::PlatformResult;
+use crate::engine::{Origin, PlatformResult};
 use crate::rootfs::{Entry, EntryKind, RootError, Visibility, walk};
 use crate::solve::Place;
 use crate::store::{LayerId, Store, StoreError};
