@@ -1,0 +1,3 @@
+# covers: ADD, ADD context archive
+FROM scratch
+ADD a.tar.gz /x/

@@ -1,0 +1,3 @@
+# covers: ADD --exclude
+FROM scratch
+ADD --exclude=*.md --exclude=b/** . /d/

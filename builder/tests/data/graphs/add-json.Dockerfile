@@ -1,0 +1,3 @@
+# covers: ADD JSON
+FROM scratch
+ADD ["a b", "c", "/d e/"]

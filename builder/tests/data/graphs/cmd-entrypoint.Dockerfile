@@ -1,0 +1,7 @@
+# covers: CMD, CMD JSON, ENTRYPOINT, ENTRYPOINT JSON
+FROM scratch
+CMD echo a
+ENTRYPOINT ["/e", "x"]
+COPY a /
+CMD ["b"]
+ENTRYPOINT e

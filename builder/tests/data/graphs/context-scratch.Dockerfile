@@ -1,0 +1,4 @@
+# covers: named context scratch
+# opt: context:thing=docker-image://scratch
+FROM thing
+COPY a b

@@ -1,0 +1,3 @@
+# covers: COPY --exclude
+FROM scratch
+COPY --exclude=*.md --exclude=!README.md --exclude=b . /d/

@@ -1,0 +1,3 @@
+# covers: COPY JSON
+FROM scratch
+COPY ["a b", "/c d"]

@@ -1,0 +1,6 @@
+# not a directive
+# covers: comment before directive
+# escape=`
+FROM scratch
+COPY a\
+ b /c

@@ -1,0 +1,4 @@
+# covers: dockerignore and paths
+FROM scratch
+COPY a /b
+COPY c/ d/* /e/

@@ -1,0 +1,4 @@
+# covers: dockerignore
+FROM scratch
+COPY . /all
+COPY a /b

@@ -1,0 +1,6 @@
+# covers: unused stage
+FROM scratch AS unused
+COPY u /
+RUN make
+FROM scratch
+COPY a /

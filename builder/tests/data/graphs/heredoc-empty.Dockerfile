@@ -1,0 +1,7 @@
+# covers: heredoc empty
+FROM scratch
+COPY <<EOF /empty
+EOF
+COPY <<"a-b" /d/
+x
+a-b

@@ -1,0 +1,4 @@
+# covers: MAINTAINER
+FROM scratch
+MAINTAINER Somebody <s@example.com>
+COPY a b

@@ -1,0 +1,5 @@
+# covers: RUN in scratch
+FROM scratch
+RUN a
+COPY b c
+RUN d

@@ -1,0 +1,5 @@
+# covers: SHELL windows
+FROM scratch
+SHELL ["cmd", "/S", "/C"]
+COPY a b
+RUN dir

@@ -1,0 +1,3 @@
+//! The front end from outside: graphs equal to BuildKit's, errors with places, every form covered.
+
+mod graphs;
