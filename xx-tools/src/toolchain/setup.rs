@@ -328,6 +328,11 @@ fn gnu_name(llvm: &str) -> &str {
     }
 }
 
+/// On PATH, or beside the clang that is used (`/usr/lib/llvm-14/bin`).
 fn llvm_program(host: &dyn Host, name: &str) -> Option<PathBuf> {
-    host.program(&format!("llvm-{name}"))
+    let program = format!("llvm-{name}");
+    host.program(&program).or_else(|| {
+        let clang = clang::find(host, "clang").ok().and_then(|clang| host.canonical(&clang))?;
+        Some(clang.with_file_name(program)).filter(|path| host.is_file(path))
+    })
 }

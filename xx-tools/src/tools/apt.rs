@@ -49,6 +49,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         }
         return Ok(Plan::new(vec![Step::Exec(CommandPlan::new(program).args(args))]));
     };
+    let dry_run = env.var("XX_DRY_RUN") == "1";
     let mut steps = Vec::new();
     if !env.is_set("XX_APT_NOLOCK") {
         steps.push(Step::Lock("/var/lock/xx-apt"));
@@ -58,6 +59,12 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         let mut steps = add_architecture(&target, host);
         steps.push(Step::Next(Box::new(move |host: &dyn Host| {
             let lists = Lists::read(host);
+            let arch = target.package_arch();
+            if target.os == "linux" && !lists.has(arch) && !dry_run {
+                return Err(Failure::new(format!("no package lists for {arch} after `apt-get update`"))
+                    .hint("its messages above tell why; a distribution may have dropped the architecture")
+                    .code(100));
+            }
             Ok(Plan::new(resolve(&env, host, &target, &lists, program, options, packages)))
         })));
         Ok(Plan::new(steps))
@@ -99,10 +106,11 @@ fn add_architecture(target: &Target, host: &dyn Host) -> Vec<Step> {
         let answer = host.ask(&dpkg, &[question]).unwrap_or_default();
         answer.split_whitespace().any(|known| known == arch)
     };
-    let update = Step::Run(CommandPlan::new("apt-get").args(["update"]));
-    let has_lists =
-        !host.list(Path::new("/var/lib/apt/lists")).iter().all(|name| !name.contains("_Packages"));
-    if target.os != "linux" || known("--print-architecture") || known("--print-foreign-architectures") {
+    // A mirror in mid-synchronisation fails for one list of many; whether the target's came is looked at afterwards.
+    let update = Step::Try(CommandPlan::new("apt-get").args(["update"]));
+    let native = known("--print-architecture");
+    let has_lists = lists::are_there(host, if target.os == "linux" { Some(arch) } else { None });
+    if target.os != "linux" || native || known("--print-foreign-architectures") {
         return if has_lists { Vec::new() } else { vec![update] };
     }
     let mut steps = Vec::new();

@@ -14,7 +14,18 @@ pub(super) struct Lists {
     texts: Vec<(String, String)>,
 }
 
+/// Returns whether lists were fetched: any, or those of one architecture.
+pub(super) fn are_there(host: &dyn Host, arch: Option<&str>) -> bool {
+    let lists = host.list(Path::new(DIR));
+    lists.iter().filter(|name| name.contains("_Packages")).any(|name| arch.is_none() || arch_of(name) == arch)
+}
+
 impl Lists {
+    /// Returns whether the lists of an architecture are among them.
+    pub(super) fn has(&self, arch: &str) -> bool {
+        self.texts.iter().any(|(known, _)| known == arch)
+    }
+
     /// Reads every list; compressed ones (`Acquire::GzipIndexes`) are asked of apt's own helper.
     pub(super) fn read(host: &dyn Host) -> Self {
         let mut texts = Vec::new();
@@ -46,9 +57,12 @@ impl Lists {
     }
 
     /// Returns the highest N for which `PREFIXNsuffix` is a package of the architecture.
+    ///
+    /// Before the architecture's own lists were fetched (a dry run), those of the others answer.
     pub(super) fn newest(&self, prefix: &str, suffix: &str, arch: &str) -> Option<u32> {
-        let of_arch = self.texts.iter().filter(|(known, _)| known == arch);
-        of_arch
+        let has_own = self.texts.iter().any(|(known, _)| known == arch);
+        let lists = self.texts.iter().filter(|(known, _)| !has_own || known == arch);
+        lists
             .flat_map(|(_, text)| stanzas(text))
             .filter_map(|stanza| stanza.name.strip_prefix(prefix)?.strip_suffix(suffix)?.parse().ok())
             .max()
@@ -97,7 +111,8 @@ mod tests {
                     Package: doc\nVersion: 1\nArchitecture: all\n";
         let lists = Lists { texts: vec![("arm64".to_owned(), text.to_owned())] };
         assert_eq!(lists.newest("libgcc-", "-dev", "arm64"), Some(14));
-        assert_eq!(lists.newest("libgcc-", "-dev", "armhf"), None);
+        assert_eq!(lists.newest("libgcc-", "-dev", "armhf"), Some(14));
+        assert_eq!(lists.newest("libstdc++-", "-dev", "arm64"), None);
         let asked = ["doc", "nothing", "libgcc-9-dev"].map(String::from).into_iter().collect();
         let known: Vec<(String, bool)> = lists.which_are_known(&asked).into_iter().collect();
         assert_eq!(known, [("doc".to_owned(), true), ("libgcc-9-dev".to_owned(), false)]);
