@@ -102,7 +102,7 @@ impl Setup {
         }
         let mut found = |name: &str, path: Option<PathBuf>| {
             let path = path.map(|path| path.display().to_string()).unwrap_or_default();
-            inputs.push_str(&format!("{name}: {path}\n"));
+            inputs.push_str(&format!("{name}={path}\n"));
         };
         found("clang", clang::find(host, "clang").ok());
         found("clang++", clang::find(host, "clang++").ok());
