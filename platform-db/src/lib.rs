@@ -6,6 +6,7 @@ mod arch;
 mod axis;
 mod error;
 mod facts;
+mod features;
 mod libc;
 mod names;
 #[cfg(feature = "object")]
@@ -19,6 +20,7 @@ mod table;
 mod triple;
 mod uname;
 mod variant;
+mod zig;
 
 pub use arch::Arch;
 pub use error::{ParsePlatformError, Part};

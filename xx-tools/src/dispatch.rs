@@ -17,8 +17,22 @@ struct Tool {
 }
 
 /// All tools, sorted by name.
-const TOOLS: &[Tool] =
-    &[Tool { name: "xx-info", what: "name the target in any tool's spelling", plan: tools::info::plan }];
+#[rustfmt::skip]
+const TOOLS: &[Tool] = &[
+    Tool { name: "clang", what: "clang, for calls with --target or while wrapped", plan: tools::cc::plan },
+    Tool { name: "clang++", what: "clang++, likewise", plan: tools::cc::plan },
+    Tool { name: "xx-apt", what: "apt for packages of the target", plan: tools::apt::plan },
+    Tool { name: "xx-apt-get", what: "apt-get for packages of the target", plan: tools::apt::plan },
+    Tool { name: "xx-c++", what: "C++ compiler for the target", plan: tools::cc::plan },
+    Tool { name: "xx-cargo", what: "cargo for the target", plan: tools::cargo::plan },
+    Tool { name: "xx-cc", what: "C compiler for the target", plan: tools::cc::plan },
+    Tool { name: "xx-clang", what: "clang for the target", plan: tools::cc::plan },
+    Tool { name: "xx-clang++", what: "clang++ for the target", plan: tools::cc::plan },
+    Tool { name: "xx-go", what: "go for the target", plan: tools::go::plan },
+    Tool { name: "xx-info", what: "name the target in any tool's spelling", plan: tools::info::plan },
+    Tool { name: "xx-pkg-config", what: "pkg-config for the target", plan: tools::pkg_config::plan },
+    Tool { name: "xx-verify", what: "check what files were built for", plan: tools::verify::plan },
+];
 
 /// Plans the call.
 ///
@@ -27,6 +41,9 @@ const TOOLS: &[Tool] =
 pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     if let Some(tool) = find(&env.name) {
         return (tool.plan)(env, host);
+    }
+    if let Some(plan) = prefixed(&env, host) {
+        return plan;
     }
     let Some(word) = env.args.first().map(|word| word.to_string_lossy().into_owned()) else {
         return Err(Failure::new(list()).code(2));
@@ -48,6 +65,18 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
 }
 
+/// Programs with a target's prefix that set-up links to this one: `aarch64-linux-gnu-clang`.
+fn prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
+    let triple = |suffix: &str| env.name.strip_suffix(suffix).filter(|triple| triple.contains('-'));
+    if let Some(triple) = triple("-pkg-config").filter(|triple| *triple != "xx") {
+        return Some(Ok(tools::pkg_config::plan_prefixed(env, host, triple)));
+    }
+    if let Some(triple) = triple("-clang++") {
+        return Some(tools::cc::plan_prefixed(env, host, triple, "clang++"));
+    }
+    triple("-clang").map(|triple| tools::cc::plan_prefixed(env, host, triple, "clang"))
+}
+
 fn find(name: &str) -> Option<&'static Tool> {
     TOOLS.binary_search_by_key(&name, |tool| tool.name).ok().and_then(|at| TOOLS.get(at))
 }
@@ -56,7 +85,7 @@ fn list() -> String {
     let mut text =
         "Usage: xx TOOL [ARGUMENT]...\n\nEach tool also answers to its full name, such as xx-info.\n\n"
             .to_owned();
-    for tool in TOOLS {
+    for tool in TOOLS.iter().filter(|tool| tool.name.starts_with("xx-")) {
         let short = tool.name.strip_prefix("xx-").unwrap_or(tool.name);
         text.push_str(&format!("   {short:<12} {}\n", tool.what));
     }

@@ -77,7 +77,10 @@ impl Env {
     pub fn take_dry_run(&mut self) -> bool {
         let before = self.args.len();
         self.args.retain(|arg| arg != "--xx-dry-run");
-        self.args.len() < before || self.var("XX_DRY_RUN") == "1"
+        if self.args.len() < before {
+            *self = std::mem::take(self).with("XX_DRY_RUN", "1");
+        }
+        self.var("XX_DRY_RUN") == "1"
     }
 }
 
