@@ -21,11 +21,13 @@ programs: needs-build
 needs-build needs-demo needs-test: needs-%:
 	@images/needs $*
 
-# A Debian base image, from packages.
+# A Debian base image, from packages. Only of the release itself: between point releases its packages have
+# the same version for every architecture, which installing one for two architectures asks for.
 base: out/debian/index.json
 out/debian/index.json: images/debian/Dockerfile | programs needs-demo
 	mkdir -p out/rootfs
-	mmdebstrap --quiet --variant=minbase --include=ca-certificates bookworm out/rootfs/rootfs.tar
+	mmdebstrap --quiet --variant=minbase --include=ca-certificates \
+	    --setup-hook='sed -i "/bookworm-/d" "$$1/etc/apt/sources.list"' bookworm out/rootfs/rootfs.tar
 	$(XX_BUILD) build --file images/debian/Dockerfile --output type=oci,dest=out/debian,tar=false out/rootfs
 	rm -r out/rootfs
 

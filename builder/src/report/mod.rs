@@ -4,7 +4,7 @@ use std::io::Write;
 
 use crate::dockerfile::Diagnostic;
 use crate::engine::Failure;
-use crate::source_text::SourceText;
+use crate::source_text::{SourceText, Span};
 use crate::verify::Misfit;
 
 /// An error as the user sees it.
@@ -45,7 +45,9 @@ impl Report {
         let hint = failure.error.hint();
         match failure.place.as_ref().filter(|place| &*place.file == source.name()) {
             Some(place) => {
-                let span = source.line_span(place.line);
+                let line = source.line_span(place.line);
+                let text = source.slice(line).trim_end();
+                let span = Span::new(line.start, line.start + text.len());
                 let diagnostic = Diagnostic::error(span, message).maybe_hint(hint);
                 Self::diagnostics(&[diagnostic], source, colour)
             }
