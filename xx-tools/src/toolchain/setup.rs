@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 
 use platform_db::{Os, Platform};
 
-use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
 use crate::plan::{Plan, Step};
@@ -29,12 +28,18 @@ pub struct Setup {
     pub triple: String,
     /// Platform that the triple names.
     pub platform: Option<Platform>,
-    /// Triple of the build machine.
-    pub native: String,
-    /// Family of the build stage's distribution.
-    pub family: Family,
     /// The compiler that must be there: `clang` or `clang++`.
     pub compiler: &'static str,
+}
+
+/// Whether set-up has to be done.
+enum State {
+    /// Done, and nothing was installed since.
+    Current,
+    /// Done; something was installed since, nothing of it matters.
+    Unchanged,
+    /// Never done, or made from what is no longer so.
+    Missing,
 }
 
 /// LLVM programs that get the target's prefix.
@@ -59,26 +64,23 @@ const LLVM_PROGRAMS: &[&str] = &[
 ];
 
 impl Setup {
-    /// Gathers what set-up of a triple depends on.
+    /// Gathers what set-up of a triple depends on. `target` is the one that the environment names.
     #[must_use]
-    pub fn new(env: &Env, host: &dyn Host, triple: &str, compiler: &'static str) -> Self {
-        let native = Target::read(&env.clone().native(), host);
-        let target = Target::read(env, host);
+    pub fn new(env: &Env, host: &dyn Host, target: &Target, triple: &str, compiler: &'static str) -> Self {
         let named = target.names.as_ref().is_some_and(|names| names.triple == triple);
-        let platform = if named { target.platform } else { Platform::from_triple(triple) };
+        let platform = if named { target.platform.clone() } else { Platform::from_triple(triple) };
         Self {
             layout: Layout::of(env, host),
             triple: triple.to_owned(),
             platform,
-            native: native.names.map(|names| names.triple).unwrap_or_default(),
-            family: native.distro.family,
             compiler,
             env: env.clone(),
         }
     }
 
-    fn is_native(&self) -> bool {
-        self.native == self.triple
+    fn is_native(&self, host: &dyn Host) -> bool {
+        let native = Target::read(&self.env.clone().native(), host);
+        native.names.is_some_and(|names| names.triple == self.triple)
     }
 
     fn os(&self) -> Option<Os> {
@@ -94,12 +96,21 @@ impl Setup {
         if self.triple.is_empty() { self.layout.default_cfg.clone() } else { self.layout.cfg(&self.triple) }
     }
 
+    /// When the folders of PATH last changed: one look at each tells that nothing was installed since.
+    fn folders(&self, host: &dyn Host) -> String {
+        let folders = self.env.var("PATH").split(':');
+        let times = folders.map(|dir| format!(" {dir}@{}", host.changed(Path::new(dir)).unwrap_or_default()));
+        format!("folders{}\n", times.collect::<String>())
+    }
+
+    fn stamp(&self, host: &dyn Host) -> Step {
+        let text = self.folders(host) + &self.inputs(host);
+        Step::Write { path: self.layout.stamp(&self.triple), text, mode: 0o644 }
+    }
+
     /// What the set-up would be made from now. Only looks at files.
     fn inputs(&self, host: &dyn Host) -> String {
-        let mut inputs = String::from("xx set-up 1\n");
-        for name in ["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"] {
-            inputs.push_str(&format!("{name}={}\n", self.env.var(name)));
-        }
+        let mut inputs = self.preferences();
         let mut found = |name: &str, path: Option<PathBuf>| {
             let path = path.map(|path| path.display().to_string()).unwrap_or_default();
             inputs.push_str(&format!("{name}={path}\n"));
@@ -122,15 +133,27 @@ impl Setup {
         inputs
     }
 
-    /// Returns whether set-up was done and nothing that it was made from has changed since.
-    #[must_use]
-    pub fn is_current(&self, host: &dyn Host) -> bool {
+    /// The user's choices.
+    fn preferences(&self) -> String {
+        let names = ["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"];
+        names.iter().map(|name| format!("{name}={}\n", self.env.var(name))).collect()
+    }
+
+    /// Looks whether set-up was done and nothing that it was made from has changed since.
+    fn state(&self, host: &dyn Host) -> State {
         if !host.is_file(&self.done_file()) {
-            return false;
+            return State::Missing;
         }
-        match host.read(&self.layout.stamp(&self.triple)) {
-            None => true,
-            Some(stamp) => stamp == self.inputs(host) || !self.is_ours(host),
+        let Some(stamp) = host.read(&self.layout.stamp(&self.triple)) else { return State::Current };
+        let start = self.folders(host) + &self.preferences();
+        if stamp.starts_with(&start) {
+            return State::Current;
+        }
+        let made_from = stamp.split_once('\n').map_or("", |(_, inputs)| inputs);
+        match (made_from == self.inputs(host), self.is_ours(host)) {
+            (true, _) => State::Unchanged,
+            (false, true) => State::Missing,
+            (false, false) => State::Current,
         }
     }
 
@@ -145,7 +168,7 @@ impl Setup {
     #[must_use]
     pub fn is_possible(&self, host: &dyn Host) -> bool {
         clang::find(host, self.compiler).is_ok()
-            && (self.is_current(host)
+            && (!matches!(self.state(host), State::Missing)
                 || linker::choose(&self.env, host, &self.layout, &self.triple, self.platform.as_ref())
                     .is_ok())
     }
@@ -155,8 +178,10 @@ impl Setup {
     /// # Errors
     /// When clang or a linker is missing.
     pub fn plan(self, host: &dyn Host) -> Result<Vec<Step>, Failure> {
-        if self.is_current(host) {
-            return Ok(Vec::new());
+        match self.state(host) {
+            State::Current => return Ok(Vec::new()),
+            State::Unchanged => return Ok(vec![self.stamp(host)]),
+            State::Missing => {}
         }
         clang::find(host, self.compiler)?;
         if self.env.is_set("XX_CC_NOLOCK") {
@@ -164,7 +189,8 @@ impl Setup {
         }
         // Another call may be setting up the same target: look again once the lock is held.
         let stage = move |host: &dyn Host| {
-            Ok(Plan::new(if self.is_current(host) { Vec::new() } else { self.steps(host)? }))
+            let done = !matches!(self.state(host), State::Missing);
+            Ok(Plan::new(if done { Vec::new() } else { self.steps(host)? }))
         };
         Ok(vec![Step::Lock("/var/lock/xx-cc"), Step::Next(Box::new(stage))])
     }
@@ -178,7 +204,7 @@ impl Setup {
             steps.push(Step::Link { to: to.clone(), path: path.clone() });
         }
         let text = format!("-fuse-ld={}\n", linker.name);
-        if self.triple.is_empty() || (self.is_native() && !host.is_file(&self.layout.default_cfg)) {
+        if self.triple.is_empty() || (self.is_native(host) && !host.is_file(&self.layout.default_cfg)) {
             steps.push(Step::Write { path: self.layout.default_cfg.clone(), text, mode: 0o644 });
         }
         steps.extend(self.take_over(host));
@@ -187,8 +213,9 @@ impl Setup {
             steps.extend(self.programs(host));
             steps.extend(self.alpine_links(host));
         }
-        let stamp = self.layout.stamp(&self.triple);
-        steps.push(Step::Write { path: stamp, text: self.inputs(host), mode: 0o644 });
+        // Made last, when the links above have changed the folders.
+        let this = self.clone();
+        steps.push(Step::Next(Box::new(move |host: &dyn Host| Ok(Plan::new(vec![this.stamp(host)])))));
         Ok(steps)
     }
 
@@ -205,7 +232,7 @@ impl Setup {
     fn config(&self, host: &dyn Host, linker: &linker::Linker) -> Result<Vec<Step>, Failure> {
         let triple = &self.triple;
         let mut text = format!("--target={} -fuse-ld={}", plain_riscv(triple), linker.name);
-        if !self.is_native() {
+        if !self.is_native(host) {
             match self.os() {
                 Some(Os::Darwin) => text.push_str(&format!(" -isysroot {} -stdlib=libc++", macos_sdk(host))),
                 Some(Os::Windows) => text.push_str(&format!(" -I/usr/{triple}/include -L/usr/{triple}/lib")),
@@ -257,7 +284,7 @@ impl Setup {
             }
         }
         if !self.is_installed(host, "pkg-config") {
-            if self.is_native() {
+            if self.is_native(host) {
                 steps.push(link("pkg-config".into(), "pkg-config"));
             } else if self.os() == Some(Os::Linux) {
                 steps.push(link(own.clone(), "pkg-config"));

@@ -41,7 +41,7 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let target = Target::read(&env, host);
     let c_triple = target.supported()?.triple.clone();
     let rust = rust_triple(&env, host, &target)?;
-    let setup = Setup::new(&env, host, &c_triple, "clang");
+    let setup = Setup::new(&env, host, &target, &c_triple, "clang");
     let mut steps = setup.plan(host)?;
     steps.extend(standard_library(host, &target, &rust)?);
     if print {

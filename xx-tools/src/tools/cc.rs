@@ -52,12 +52,13 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
             .hint("install `lld`, or binutils of the target"));
     }
     let wrapped = env.name.starts_with("xx-") || host.is_there(Path::new(WRAPPED));
+    let target = Target::read(&env, host);
     let triple = match &request.target {
         Some(target) => target.clone(),
-        None if wrapped => Target::read(&env, host).supported()?.triple.clone(),
+        None if wrapped => target.supported()?.triple.clone(),
         None => String::new(),
     };
-    let setup = Setup::new(&env, host, &triple, compiler);
+    let setup = Setup::new(&env, host, &target, &triple, compiler);
     let asks = request.setup || request.print_cmake || request.print_sysroot;
     let mut steps = Vec::new();
     if wrapped || asks || (request.print_triple && !triple.is_empty()) {
@@ -68,11 +69,11 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     } else if request.print_cmake {
         steps.push(Step::Next(Box::new(move |host| Ok(Plan::line(cmake_defines(&setup, host))))));
     } else if request.print_sysroot {
-        steps.push(Step::Print(format!("{}\n", sysroot(&env, host, &triple))));
+        steps.push(Step::Print(format!("{}\n", sysroot(&target, host, &triple))));
     } else if !request.setup {
         let cfg =
             if triple.is_empty() { setup.layout.default_cfg.clone() } else { setup.layout.cfg(&triple) };
-        let flags = if request.target.is_none() { variant_flags(&env, host, &triple) } else { Vec::new() };
+        let flags = if request.target.is_none() && wrapped { variant_flags(&target) } else { Vec::new() };
         let stage = move |host: &dyn Host| {
             let cfg = host.is_file(&cfg).then_some(cfg);
             exec_with(&env, host, compiler, cfg.as_deref(), flags)
@@ -150,16 +151,11 @@ fn exec_with(
 }
 
 /// A level above the architecture's base is a flag; the user's own `-march` comes later and wins.
-fn variant_flags(env: &Env, host: &dyn Host, triple: &str) -> Vec<String> {
-    if triple.is_empty() {
-        return Vec::new();
-    }
-    let platform = Target::read(env, host).platform;
-    platform.and_then(|platform| platform.march_flag()).into_iter().collect()
+fn variant_flags(target: &Target) -> Vec<String> {
+    target.platform.as_ref().and_then(|platform| platform.march_flag()).into_iter().collect()
 }
 
-fn sysroot(env: &Env, host: &dyn Host, triple: &str) -> String {
-    let target = Target::read(env, host);
+fn sysroot(target: &Target, host: &dyn Host, triple: &str) -> String {
     if !target.is_cross(host) {
         return "/".to_owned();
     }

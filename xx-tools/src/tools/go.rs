@@ -82,7 +82,7 @@ fn c_compiler(
     vars.extend(gcc.into_iter().filter(|(_, program)| host.program(program).is_some()));
     match choice {
         "" | "clang" => {
-            let setup = Setup::new(env, host, triple, "clang");
+            let setup = Setup::new(env, host, target, triple, "clang");
             if setup.is_possible(host) {
                 let bin = setup.layout.bin.clone();
                 steps.extend(setup.plan(host)?);
