@@ -214,6 +214,8 @@ fn show_pending<E>(
 /// # Errors
 /// When it cannot be read.
 pub fn list(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<OsString>> {
+    // The descriptor may have been listed before.
+    rustix::fs::seek(directory, rustix::fs::SeekFrom::Start(0))?;
     let mut names = vec![];
     let mut buffer = Vec::with_capacity(32 * 1024);
     let mut entries = rustix::fs::RawDir::new(directory, buffer.spare_capacity_mut());
