@@ -1,3 +1,4 @@
 //! The front end from outside: graphs equal to BuildKit's, errors with places, every form covered.
 
+mod errors;
 mod graphs;
