@@ -25,3 +25,16 @@ pub mod store;
 pub mod fetch;
 
 pub mod sandbox;
+
+pub mod engine;
+
+pub mod verify;
+
+pub mod export;
+
+pub mod progress;
+
+pub mod report;
+
+pub mod cli;
+

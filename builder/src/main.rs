@@ -1,3 +1,10 @@
 //! The command `xx-build`.
 
-fn main() {}
+use std::process::ExitCode;
+
+use builder::cli::{self, Environment};
+
+fn main() -> ExitCode {
+    let environment = Environment::read();
+    ExitCode::from(cli::run(&environment))
+}

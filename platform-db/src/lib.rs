@@ -5,16 +5,28 @@
 mod arch;
 mod axis;
 mod error;
+mod facts;
+mod features;
+mod libc;
+mod names;
+#[cfg(feature = "object")]
+pub mod object;
 mod os;
 mod parse;
 mod platform;
+mod rust;
 mod suggest;
 mod table;
+mod triple;
 mod uname;
 mod variant;
+mod zig;
 
 pub use arch::Arch;
 pub use error::{ParsePlatformError, Part};
+pub use facts::{ArchFacts, Endian, FloatAbi};
+pub use libc::Libc;
 pub use os::Os;
 pub use platform::Platform;
+pub use table::GnuWords;
 pub use variant::Variant;

@@ -43,12 +43,20 @@ axis! {
         Redox = "redox",
         /// Oracle Solaris.
         Solaris = "solaris",
+        /// tvOS.
+        Tvos = "tvos",
         /// UEFI applications.
         Uefi = "uefi",
+        /// visionOS.
+        Visionos = "visionos",
         /// WebAssembly System Interface, no preview named (Docker's spelling).
         Wasi = "wasi",
         /// WebAssembly System Interface, preview 1 (Go's spelling).
         Wasip1 = "wasip1",
+        /// WebAssembly System Interface, preview 2.
+        Wasip2 = "wasip2",
+        /// watchOS.
+        Watchos = "watchos",
         /// Microsoft Windows.
         Windows = "windows",
     }

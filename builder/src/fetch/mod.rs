@@ -7,4 +7,4 @@ mod layout;
 mod local;
 
 pub use layout::{FetchError, Layout, ResolvedManifest};
-pub use local::LocalSource;
+pub use local::open_local;

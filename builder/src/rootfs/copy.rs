@@ -18,7 +18,7 @@ use rustix::io::Errno;
 use super::tree::{Match, Tree};
 use super::walk::{Entry, EntryKind, Visibility, descriptor_path};
 use super::{
-    Located, NewDirectories, Root, RootError, change_owner, mtime, open_directory, read_link, set_time,
+    Located, NewDirectories, Root, RootError, change_owner, link_target, mtime, open_directory, set_time,
 };
 
 /// How files are copied.
@@ -150,8 +150,7 @@ impl Copier<'_> {
             EntryKind::Directory => return self.directory(entry, directory.as_fd(), &name, &shown),
             EntryKind::File => self.file(entry, directory.as_fd(), &name, &shown)?,
             EntryKind::Symlink => {
-                let target = read_link(entry.directory, entry.name)
-                    .ok_or_else(|| RootError::new("cannot read link", entry.path, Errno::INVAL))?;
+                let target = link_target(entry)?;
                 self.make(directory.as_fd(), &name, &shown, &mut || {
                     rustix::fs::symlinkat(OsStr::from_bytes(&target), &directory, &name)
                 })?;

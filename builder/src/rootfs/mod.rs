@@ -23,8 +23,8 @@ use thiserror::Error;
 
 pub use copy::{CopyOptions, copy};
 pub use tree::{Match, Tree};
-pub use unpack::{UnpackOptions, decompressed, unpack};
-pub use walk::{Entry, EntryKind, Filter, Visibility, walk};
+pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
+pub use walk::{Entry, EntryKind, Filter, Visibility, descriptor_path, list, walk};
 
 /// A file operation inside a root that did not work.
 #[derive(Debug, Error)]
@@ -270,8 +270,20 @@ pub(crate) fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Option<Vec<u
     rustix::fs::readlinkat(directory, name, Vec::new()).ok().map(std::ffi::CString::into_bytes)
 }
 
+/// The target of the symbolic link that `entry` is.
+///
+/// # Errors
+/// When it cannot be read.
+pub fn link_target(entry: &Entry<'_>) -> Result<Vec<u8>, RootError> {
+    read_link(entry.directory, entry.name)
+        .ok_or_else(|| RootError::new("cannot read link", entry.path, rustix::io::Errno::INVAL))
+}
+
 /// Opens the directory `name` without following links.
-pub(crate) fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<OwnedFd> {
+///
+/// # Errors
+/// When there is no such directory.
+pub fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
     rustix::fs::openat2(
         directory,
@@ -295,7 +307,11 @@ fn make_directory(directory: BorrowedFd<'_>, name: &OsStr, new: NewDirectories) 
     Ok(())
 }
 
-pub(crate) fn change_owner(
+/// Sets user and group of a name itself.
+///
+/// # Errors
+/// When the system call fails.
+pub fn change_owner(
     directory: BorrowedFd<'_>,
     name: &OsStr,
     owner: (u32, u32),
@@ -305,7 +321,10 @@ pub(crate) fn change_owner(
 }
 
 /// Sets access and modification time, in nanoseconds since 1970, of a name itself.
-pub(crate) fn set_time(directory: BorrowedFd<'_>, name: &OsStr, nanoseconds: i64) -> rustix::io::Result<()> {
+///
+/// # Errors
+/// When the system call fails.
+pub fn set_time(directory: BorrowedFd<'_>, name: &OsStr, nanoseconds: i64) -> rustix::io::Result<()> {
     let time = Timespec {
         tv_sec: nanoseconds.div_euclid(1_000_000_000),
         tv_nsec: nanoseconds.rem_euclid(1_000_000_000),

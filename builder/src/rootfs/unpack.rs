@@ -46,6 +46,14 @@ pub fn decompressed<'a>(stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>
     }
 }
 
+/// Whether a stream is a tar archive, compressed or not: its first header must be a valid one.
+#[must_use]
+pub fn is_archive(stream: impl Read) -> bool {
+    let Ok(stream) = decompressed(stream) else { return false };
+    let mut archive = tar::Archive::new(stream);
+    archive.entries().is_ok_and(|mut entries| matches!(entries.next(), Some(Ok(_))))
+}
+
 /// Unpacks the uncompressed tar `archive` into `root`.
 ///
 /// # Errors

@@ -97,7 +97,8 @@ fn is_kept(key: &[u8]) -> bool {
 }
 
 /// The path of a name in an open directory, for system calls that take no descriptor.
-pub(crate) fn descriptor_path(directory: BorrowedFd<'_>, name: &OsStr) -> PathBuf {
+#[must_use]
+pub fn descriptor_path(directory: BorrowedFd<'_>, name: &OsStr) -> PathBuf {
     use std::os::fd::AsRawFd as _;
     Path::new(&format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name)
 }
@@ -209,7 +210,10 @@ fn show_pending<E>(
 }
 
 /// The sorted names in a directory.
-pub(crate) fn list(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<OsString>> {
+///
+/// # Errors
+/// When it cannot be read.
+pub fn list(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<OsString>> {
     let mut names = vec![];
     let mut buffer = Vec::with_capacity(32 * 1024);
     let mut entries = rustix::fs::RawDir::new(directory, buffer.spare_capacity_mut());

@@ -5,6 +5,8 @@ use std::path::Path;
 
 use thiserror::Error;
 
+use super::passwd::UserError;
+
 /// A failure of the sandbox itself; a step that ran and failed is an exit status instead.
 #[derive(Debug, Error)]
 pub enum SandboxError {
@@ -26,6 +28,17 @@ pub enum SandboxError {
         /// The setting that forbids it, and how to change it.
         hint: String,
     },
+    /// The program of a step could not be executed.
+    #[error("cannot run `{program}`: {source}")]
+    NotRun {
+        /// As the step names it.
+        program: String,
+        /// What the kernel answered.
+        source: io::Error,
+    },
+    /// The user of a step is not in its root.
+    #[error(transparent)]
+    User(#[from] UserError),
     /// An overlay of more layers than the kernel stacks.
     #[error("cannot mount {count} layers: the kernel stacks at most {max}")]
     TooManyLayers {
@@ -43,6 +56,11 @@ impl SandboxError {
         match self {
             Self::NoUserNamespace { hint, .. } => Some(hint),
             Self::TooManyLayers { .. } => Some("join some RUN, COPY or ADD instructions of this stage"),
+            Self::NotRun { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+                Some("it is not on PATH inside the root, or the interpreter it names is missing there")
+            }
+            Self::NotRun { .. } => Some("is it executable, and made for this machine's architecture?"),
+            Self::User(_) => Some("create the user in an earlier RUN, or give its numbers: `USER 1000:1000`"),
             Self::System { .. } => None,
         }
     }

@@ -8,12 +8,30 @@
 //! 2. [`overlay::mount_detached`] gives the root of a step as a file descriptor of a mount that is in no
 //!    namespace. It serves `openat2` for file operations and vanishes with the descriptor.
 //!
+//! 3. [`run`] runs a [`Step`], plain data, on such a root. Its output arrives piece by piece; [`Cancel`] kills it
+//!    from another thread. A root serves one run; afterwards its descriptor can still be read. Nothing of a step
+//!    outlives it, nor the builder's death: the kernel kills the step's first process, and with it the others.
+//!
 //! This is the one folder of the workspace that bears `unsafe`; each block says why it is sound.
 
+mod caps;
+mod child;
 mod error;
+mod etc;
+mod inside;
+mod masks;
 mod mountapi;
+mod net;
 pub mod overlay;
 mod passwd;
+mod prepare;
+mod run;
+mod setup;
+mod step;
 pub mod userns;
 
 pub use error::SandboxError;
+pub use etc::DEFAULT_HOSTNAME;
+pub use passwd::UserError;
+pub use run::{Cancel, run};
+pub use step::{BindSource, Exit, Mount, MountKind, Network, Security, Step, Stream, Ulimit};

@@ -4,10 +4,23 @@
 //! attached to an already resolved directory. No path is walked twice.
 
 use std::ffi::CStr;
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
 use rustix::io::{Errno, Result};
-use rustix::mount::{MountAttrFlags, OpenTreeFlags, open_tree};
+use rustix::mount::{
+    FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
+    fsconfig_set_string, fsmount, fsopen, move_mount, open_tree,
+};
+
+/// Makes a new file system with `options` and a detached mount of it.
+pub(super) fn new_fs(kind: &CStr, options: &[(&str, &str)], attributes: MountAttrFlags) -> Result<OwnedFd> {
+    let context = fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC)?;
+    for (key, value) in options {
+        fsconfig_set_string(&context, *key, *value)?;
+    }
+    fsconfig_create(&context)?;
+    fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
+}
 
 /// Clones the mount at `source` detached, with everything mounted below it when `recursive`.
 pub(super) fn clone_tree(source: impl AsFd, recursive: bool) -> Result<OwnedFd> {
@@ -48,6 +61,22 @@ pub(super) fn change_attributes(
         )
     };
     if answer == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// Attaches a detached mount on top of `target`.
+pub(super) fn attach(mount: impl AsFd, target: BorrowedFd<'_>) -> Result<()> {
+    move_mount(
+        mount,
+        c"",
+        target,
+        c"",
+        MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH,
+    )
+}
+
+/// Attaches a detached mount on top of `name` in `directory`, where no link is.
+pub(super) fn attach_at(mount: impl AsFd, directory: BorrowedFd<'_>, name: &CStr) -> Result<()> {
+    move_mount(mount, c"", directory, name, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
 }
 
 /// The error of the libc call that just failed.

@@ -1,12 +1,175 @@
 //! `/etc/passwd` and `/etc/group` text, and the user of a step resolved against them. Pure.
 //!
-//! Names are looked up in the text of the step's own root, never through the host's name service.
+//! Names are looked up in the text of the step's own root, never through the host's name service. Lines with
+//! a number that is none are passed over, so that a broken line can never make somebody root.
+
+use thiserror::Error;
+
+/// Ids above this are refused, as every other builder does.
+const MAX_ID: u32 = i32::MAX.unsigned_abs();
+
+/// Who runs a step.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct User {
+    pub(super) uid: u32,
+    pub(super) gid: u32,
+    /// Supplementary groups.
+    pub(super) groups: Vec<u32>,
+    /// `HOME` unless the step sets it.
+    pub(super) home: String,
+}
+
+/// A user that the root does not know.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum UserError {
+    /// A name without a line in `/etc/passwd`.
+    #[error("no user `{0}` in `/etc/passwd` of the step's root")]
+    NoUser(String),
+    /// A name without a line in `/etc/group`.
+    #[error("no group `{0}` in `/etc/group` of the step's root")]
+    NoGroup(String),
+    /// A number that is no id.
+    #[error("`{0}` is not an id: ids go from 0 to 2147483647")]
+    OutOfRange(String),
+}
+
+/// One line of a passwd file.
+struct Account<'a> {
+    name: &'a str,
+    uid: u32,
+    gid: u32,
+    home: &'a str,
+}
+
+fn accounts(text: &str) -> impl Iterator<Item = Account<'_>> {
+    text.lines().filter_map(|line| {
+        let mut fields = line.trim().split(':');
+        let (name, _password) = (fields.next()?, fields.next()?);
+        let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
+        let home = fields.nth(1).unwrap_or_default();
+        (!name.is_empty() && uid <= MAX_ID && gid <= MAX_ID).then_some(Account { name, uid, gid, home })
+    })
+}
+
+/// Name, id and members of each line of a group file.
+fn groups(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
+    text.lines().filter_map(|line| {
+        let mut fields = line.trim().split(':');
+        let (name, _password, gid) = (fields.next()?, fields.next()?, fields.next()?.parse().ok()?);
+        (!name.is_empty() && gid <= MAX_ID).then_some((name, gid, fields.next().unwrap_or_default()))
+    })
+}
 
 /// The name of user `uid` in the text of a passwd file.
 pub(super) fn name_of(users: &str, uid: u32) -> Option<&str> {
-    users.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _password, number) = (fields.next()?, fields.next()?, fields.next()?);
-        (number.parse() == Ok(uid) && !name.is_empty()).then_some(name)
-    })
+    accounts(users).find(|account| account.uid == uid).map(|account| account.name)
+}
+
+/// Resolves `user`, `user:group`, each a name or a number, against the texts of passwd and group. Empty is root.
+///
+/// A number needs no line; without one its group is 0. Supplementary groups are those that list the user, unless
+/// a group is asked for.
+pub(super) fn resolve(user: &str, users: &str, group_text: &str) -> Result<User, UserError> {
+    let (name, group) = match user.split_once(':') {
+        Some((name, group)) => (name, (!group.is_empty()).then_some(group)),
+        None => (user, None),
+    };
+    let name = if name.is_empty() { "0" } else { name };
+    let number = id(name)?;
+    let account = accounts(users).find(|account| account.name == name || Some(account.uid) == number);
+    let (uid, own_gid, home) = match (&account, number) {
+        (Some(account), _) => (account.uid, account.gid, account.home),
+        (None, Some(number)) => (number, 0, ""),
+        (None, None) if name == "root" => (0, 0, ""),
+        (None, None) => return Err(UserError::NoUser(name.to_owned())),
+    };
+    let (gid, supplementary) = match group {
+        Some(group) => (group_id(group, group_text)?, Vec::new()),
+        None => (own_gid, account.map_or_else(Vec::new, |account| memberships(account.name, group_text))),
+    };
+    let home = if home.is_empty() { "/" } else { home };
+    Ok(User { uid, gid, groups: supplementary, home: home.to_owned() })
+}
+
+fn group_id(group: &str, text: &str) -> Result<u32, UserError> {
+    let number = id(group)?;
+    groups(text)
+        .find(|&(name, gid, _)| name == group || Some(gid) == number)
+        .map(|(_, gid, _)| gid)
+        .or(number)
+        .or((group == "root").then_some(0))
+        .ok_or_else(|| UserError::NoGroup(group.to_owned()))
+}
+
+fn memberships(user: &str, text: &str) -> Vec<u32> {
+    groups(text)
+        .filter(|(_, _, members)| members.split(',').any(|member| member == user))
+        .map(|(_, gid, _)| gid)
+        .collect()
+}
+
+/// `Ok(None)` for what is a name.
+fn id(word: &str) -> Result<Option<u32>, UserError> {
+    if word.is_empty() || !word.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(None);
+    }
+    match word.parse() {
+        Ok(id) if id <= MAX_ID => Ok(Some(id)),
+        Ok(_) | Err(_) => Err(UserError::OutOfRange(word.to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const USERS: &str = "root:x:0:0:root:/root:/bin/sh\nbroken:x:zero:0::/:\nbin:x:2:2:::\n#c\nann:x:1000:1001:,,:/home/ann:/bin/sh\n7:x:8:8::/seven:\nhuge:x:4294967296:1::/:";
+    const GROUPS: &str =
+        "root:x:0:\naudio:x:29:ann,bob\nvideo:x:44:bobann,ann\nann:x:1001:\nwheel:x:10:root,ann,";
+
+    #[test]
+    fn users_resolve_as_docker_does() {
+        type Want = (u32, u32, &'static [u32], &'static str);
+        let table: &[(&str, Want)] = &[
+            ("", (0, 0, &[10], "/root")),
+            ("0", (0, 0, &[10], "/root")),
+            ("root", (0, 0, &[10], "/root")),
+            ("ann", (1000, 1001, &[29, 44, 10], "/home/ann")),
+            ("1000", (1000, 1001, &[29, 44, 10], "/home/ann")),
+            ("ann:", (1000, 1001, &[29, 44, 10], "/home/ann")),
+            ("ann:audio", (1000, 29, &[], "/home/ann")),
+            ("ann:5", (1000, 5, &[], "/home/ann")),
+            ("12:34", (12, 34, &[], "/")),
+            ("12", (12, 0, &[], "/")),
+            (":audio", (0, 29, &[], "/root")),
+            ("bin", (2, 2, &[], "/")),
+            ("7", (8, 8, &[], "/seven")),
+            ("2147483647", (2_147_483_647, 0, &[], "/")),
+        ];
+        for &(user, (uid, gid, groups, home)) in table {
+            let expected = User { uid, gid, groups: groups.to_vec(), home: home.to_owned() };
+            assert_eq!(resolve(user, USERS, GROUPS), Ok(expected), "{user:?}");
+        }
+    }
+
+    #[test]
+    fn unknown_users_are_refused() {
+        let table = [
+            ("bob", UserError::NoUser("bob".into())),
+            ("broken", UserError::NoUser("broken".into())),
+            ("huge", UserError::NoUser("huge".into())),
+            ("ann:none", UserError::NoGroup("none".into())),
+            ("2147483648", UserError::OutOfRange("2147483648".into())),
+            ("0:99999999999", UserError::OutOfRange("99999999999".into())),
+            ("-1", UserError::NoUser("-1".into())),
+        ];
+        for (user, error) in table {
+            assert_eq!(resolve(user, USERS, GROUPS), Err(error), "{user:?}");
+        }
+        assert_eq!(
+            resolve("root:root", "", "").map(|user| (user.uid, user.gid)),
+            Ok((0, 0)),
+            "no files at all"
+        );
+    }
 }

@@ -246,7 +246,8 @@ impl Graph {
 }
 
 /// How many outputs an operation has.
-fn outputs(vertex: &Vertex) -> usize {
+#[must_use]
+pub fn outputs(vertex: &Vertex) -> usize {
     let highest = match &vertex.op.op {
         Some(pb::op::Op::Exec(exec)) => exec.mounts.iter().map(|mount| mount.output).max(),
         Some(pb::op::Op::File(file)) => file.actions.iter().map(|action| action.output).max(),

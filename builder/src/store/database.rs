@@ -144,9 +144,7 @@ impl Store {
                 OutputLayer::New { layer, parent } => Some(self.place(&transaction, layer, parent)?),
             };
             transaction
-                .prepare_cached(
-                    "INSERT OR REPLACE INTO results (identity, output, layer) VALUES (?1, ?2, ?3)",
-                )?
+                .prepare_cached("INSERT OR REPLACE INTO results (identity, output, layer) VALUES (?1, ?2, ?3)")?
                 .execute(params![&identity.0.0[..], number as i64, layer.map(|id| id.0)])?;
             layers.push(layer);
         }
@@ -279,23 +277,17 @@ impl Store {
         Ok(id)
     }
 
-    /// Digests of files that were read before; one answer per question, in their order.
+    /// The digest of a file that was read before.
     ///
     /// # Errors
     /// When the metadata cannot be read.
-    pub fn file_digests(&self, files: &[FileDigestKey]) -> Result<Vec<Option<[u8; 32]>>, StoreError> {
+    pub fn file_digest(&self, file: &FileDigestKey) -> Result<Option<[u8; 32]>, StoreError> {
         let database = self.database();
         let mut query = database.prepare_cached(
             "SELECT digest FROM files WHERE device = ?1 AND inode = ?2 AND size = ?3 AND mtime = ?4 AND ctime = ?5",
         )?;
-        files
-            .iter()
-            .map(|file| {
-                let key =
-                    params![file.device as i64, file.inode as i64, file.size as i64, file.mtime, file.ctime];
-                Ok(query.query_row(key, |row| row.get::<_, [u8; 32]>(0)).optional()?)
-            })
-            .collect()
+        let key = params![file.device as i64, file.inode as i64, file.size as i64, file.mtime, file.ctime];
+        Ok(query.query_row(key, |row| row.get(0)).optional()?)
     }
 
     /// Remembers digests of files.
@@ -333,8 +325,7 @@ impl Store {
     /// When the metadata cannot be read.
     pub fn is_checked(&self, layer: LayerId, platform: &str) -> Result<bool, StoreError> {
         let database = self.database();
-        let mut query =
-            database.prepare_cached("SELECT 1 FROM checked WHERE layer = ?1 AND platform = ?2")?;
+        let mut query = database.prepare_cached("SELECT 1 FROM checked WHERE layer = ?1 AND platform = ?2")?;
         Ok(query.exists(params![layer.0, platform])?)
     }
 

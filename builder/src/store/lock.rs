@@ -82,4 +82,12 @@ impl Store {
     pub fn lock_cache(&self, name: &str) -> Result<FileLock, StoreError> {
         FileLock::exclusive(&self.root.join("locks").join(format!("cache-{name}")))
     }
+
+    /// Takes the right to use a cache mount alone, if nobody has it.
+    ///
+    /// # Errors
+    /// When the lock file cannot be made.
+    pub fn try_lock_cache(&self, name: &str) -> Result<Option<FileLock>, StoreError> {
+        FileLock::try_exclusive(&self.root.join("locks").join(format!("cache-{name}")))
+    }
 }

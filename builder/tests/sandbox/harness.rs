@@ -20,6 +20,11 @@ pub(crate) struct Case {
     pub(crate) run: fn(&Inside),
 }
 
+/// A case on the Debian root.
+pub(crate) const fn debian_case(name: &'static str, run: fn(&Inside)) -> Case {
+    Case { name, needs: Needs::Debian, run }
+}
+
 /// What a case needs of its surroundings.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Needs {

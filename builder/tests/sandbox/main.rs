@@ -8,6 +8,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::print_stdout,
     clippy::indexing_slicing,
     clippy::disallowed_methods,
     reason = "a test; without the standard harness clippy does not know it"
@@ -15,13 +16,14 @@
 
 mod harness;
 mod overlay;
+mod run;
 mod userns;
 
 use harness::Case;
 
 /// Every case of every file.
 fn cases() -> Vec<Case> {
-    [harness::SERVICES, userns::CASES, overlay::CASES].concat()
+    [harness::SERVICES, userns::CASES, overlay::CASES, run::CASES].concat()
 }
 
 fn main() {

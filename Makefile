@@ -1,0 +1,49 @@
+# make            both programs, static
+# make demo       zstd for three platforms, from a Dockerfile, on this machine
+# make test       all tests; ends with a summary
+# make lint       formatting and lints
+
+HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
+BIN := target/$(HOST)/release
+STATIC := --config 'target.$(HOST).rustflags=["-C","target-feature=+crt-static"]'
+XX_BUILD := $(BIN)/xx-build
+PLATFORMS := linux/amd64,linux/arm64,linux/arm/v7
+# Results and caches of the demo and of the images stay below `out`.
+export XX_BUILD_STORE ?= $(CURDIR)/out/store
+
+.PHONY: all programs base image demo test lint clean
+all: programs
+
+programs: needs-build
+	cargo build --release --locked --target $(HOST) $(STATIC) -p xx-tools -p builder
+
+.PHONY: needs-build needs-demo needs-test
+needs-build needs-demo needs-test: needs-%:
+	@images/needs $*
+
+# A Debian base image, from packages. Only of the release itself: between point releases its packages have
+# the same version for every architecture, which installing one for two architectures asks for.
+base: out/debian/index.json
+out/debian/index.json: images/debian/Dockerfile | programs needs-demo
+	mkdir -p out/rootfs
+	mmdebstrap --quiet --variant=minbase --include=ca-certificates \
+	    --setup-hook='sed -i "/bookworm-/d" "$$1/etc/apt/sources.list"' bookworm out/rootfs/rootfs.tar
+	$(XX_BUILD) build --file images/debian/Dockerfile --output type=oci,dest=out/debian,tar=false out/rootfs
+	rm -r out/rootfs
+
+# The helper image, built by xx-build itself.
+image: programs
+	$(XX_BUILD) build --build-context bin=$(BIN) --output type=oci,dest=out/xx,tar=false images/xx
+
+demo: programs base image
+	@XX_BUILD=$(XX_BUILD) XX=$(BIN)/xx PLATFORMS=$(PLATFORMS) examples/zstd/demo
+
+test: programs base image needs-test
+	@XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx tests/run
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+
+clean:
+	rm -rf out target

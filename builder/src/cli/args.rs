@@ -1,0 +1,108 @@
+//! The arguments, as clap reads them. Names and meanings are those of `docker buildx build`.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Builds multi-platform images without a daemon, without root and without emulation.
+#[derive(Debug, Parser)]
+#[command(name = "xx-build", version, after_help = EXAMPLES)]
+pub(super) struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  xx-build build --platform linux/amd64,linux/arm64 -o type=oci,dest=image.tar .
+  xx-build build --build-context debian=oci-layout://base -o out .
+  xx-build build --print=llb .";
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Build a Dockerfile
+    Build(Box<Build>),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = BUILD_EXAMPLES)]
+pub(super) struct Build {
+    /// The build context: a directory
+    #[arg(default_value = ".")]
+    pub(super) context: PathBuf,
+    /// Dockerfile; `-` is standard input [default: CONTEXT/Dockerfile]
+    #[arg(short, long)]
+    pub(super) file: Option<PathBuf>,
+    /// Platforms of the result, such as `linux/amd64,linux/arm/v7` [default: this machine's]
+    #[arg(long, value_delimiter = ',')]
+    pub(super) platform: Vec<String>,
+    /// Stage to build [default: the last one]
+    #[arg(long)]
+    pub(super) target: Option<String>,
+    /// Value of an ARG; without `=`, taken from the environment
+    #[arg(long, value_name = "NAME[=VALUE]")]
+    pub(super) build_arg: Vec<String>,
+    /// Further context or base image: `NAME=DIR`, `NAME=oci-layout://DIR[:TAG]`
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) build_context: Vec<String>,
+    /// Label of the image
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub(super) label: Vec<String>,
+    /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|env=VARIABLE]`
+    #[arg(long)]
+    pub(super) secret: Vec<String>,
+    /// Where the result goes: `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE` (`tar=false`: a directory)
+    #[arg(short, long)]
+    pub(super) output: Vec<String>,
+    /// Name of the image, such as `example/app:1.0`
+    #[arg(short, long)]
+    pub(super) tag: Vec<String>,
+    /// Run every step, whatever the cache holds
+    #[arg(long)]
+    pub(super) no_cache: bool,
+    /// Stages for which the cache is not used
+    #[arg(long, value_delimiter = ',', value_name = "STAGE")]
+    pub(super) no_cache_filter: Vec<String>,
+    /// Allow executables of another platform at these paths of the image, such as `/opt/*/bin/*`
+    #[arg(long, value_name = "GLOB")]
+    pub(super) allow_foreign: Vec<String>,
+    /// How progress is shown
+    #[arg(long, value_enum, default_value = "auto")]
+    pub(super) progress: Progress,
+    /// Show nothing but errors, and print the digest of the image
+    #[arg(short, long)]
+    pub(super) quiet: bool,
+    /// Print the build graph instead of building it
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub(super) print: Option<Print>,
+    /// Where results and caches are kept [default: $XX_BUILD_STORE or the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) store: Option<PathBuf>,
+}
+
+const BUILD_EXAMPLES: &str = "\
+Examples:
+  xx-build build --platform linux/amd64,linux/arm64,linux/arm/v7 -o type=oci,dest=app.tar -t app:1.0 .
+  xx-build build --build-context debian=oci-layout://debian --target test .
+  xx-build build --platform linux/arm64 -o out .        (files of the result, in the folder `out`)";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Progress {
+    /// Plain text
+    Auto,
+    /// Every step and what it prints
+    Plain,
+    /// Nothing but errors
+    Quiet,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Print {
+    /// BuildKit's low-level build definition, as JSON
+    Llb,
+}

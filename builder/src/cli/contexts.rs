@@ -1,0 +1,138 @@
+//! What the user names on the command line, as values for the lowering and the engine.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::Environment;
+use crate::lower::NamedContext;
+use crate::report::Report;
+
+/// Contexts with a name, and where they lie.
+#[derive(Debug, Default)]
+pub(super) struct Contexts {
+    pub(super) named: BTreeMap<String, NamedContext>,
+    /// Directories by the name of their source operation.
+    pub(super) locals: BTreeMap<String, PathBuf>,
+    /// OCI layouts by the name of their store.
+    pub(super) layouts: BTreeMap<String, PathBuf>,
+}
+
+impl Contexts {
+    /// Reads `NAME=VALUE` arguments.
+    pub(super) fn parse(arguments: &[String]) -> Result<Self, Report> {
+        let mut contexts = Self::default();
+        for argument in arguments {
+            let (name, value) = argument.split_once('=').ok_or_else(|| {
+                Report::new(format!("`--build-context {argument}` has no `=`"))
+                    .hint("write `--build-context NAME=DIR` or `NAME=oci-layout://DIR`")
+            })?;
+            // Names are matched as the front end normalises them.
+            let context = contexts.parse_one(&name.to_lowercase(), value)?;
+            contexts.named.insert(name.to_lowercase(), context);
+        }
+        Ok(contexts)
+    }
+
+    fn parse_one(&mut self, name: &str, value: &str) -> Result<NamedContext, Report> {
+        if let Some(layout) = value.strip_prefix("oci-layout://") {
+            let (path, reference) = layout_reference(layout);
+            let path = existing(name, Path::new(path), "index.json")?;
+            self.layouts.insert(name.to_owned(), path);
+            return Ok(NamedContext::OciLayout { store: name.to_owned(), reference: reference.map(str::to_owned) });
+        }
+        if let Some(image) = value.strip_prefix("docker-image://") {
+            return Ok(NamedContext::DockerImage(image.to_owned()));
+        }
+        if value.contains("://") || value.starts_with("git@") {
+            return Err(Report::new(format!("the context `{name}={value}` is of a kind that is not supported yet"))
+                .hint("a directory or `oci-layout://DIR` can be used"));
+        }
+        let path = existing(name, Path::new(value), "")?;
+        let dockerignore = std::fs::read_to_string(path.join(".dockerignore")).ok();
+        self.locals.insert(name.to_owned(), path);
+        Ok(NamedContext::Local { name: name.to_owned(), dockerignore })
+    }
+}
+
+/// `DIR[:TAG]` or `DIR@DIGEST`.
+fn layout_reference(text: &str) -> (&str, Option<&str>) {
+    if let Some((path, digest)) = text.split_once('@') {
+        return (path, Some(digest));
+    }
+    match text.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
+        _ => (text, None),
+    }
+}
+
+fn existing(name: &str, path: &Path, file: &str) -> Result<PathBuf, Report> {
+    let found = if file.is_empty() { path.is_dir() } else { path.join(file).is_file() };
+    if !found {
+        let what = if file.is_empty() { "directory" } else { "OCI layout" };
+        return Err(Report::new(format!("the context `{name}` names `{}`, which is no {what}", path.display())));
+    }
+    std::path::absolute(path).map_err(|error| Report::new(format!("`{}`: {error}", path.display())))
+}
+
+/// `NAME=VALUE` pairs; a name alone takes its value from the environment, if it has one.
+pub(super) fn pairs(arguments: &[String], environment: Option<&Environment>) -> BTreeMap<String, String> {
+    let pair = |argument: &String| match (argument.split_once('='), environment) {
+        (Some((name, value)), _) => Some((name.to_owned(), value.to_owned())),
+        (None, Some(environment)) => {
+            environment.variables.get(argument).map(|value| (argument.clone(), value.clone()))
+        }
+        (None, None) => Some((argument.clone(), String::new())),
+    };
+    arguments.iter().filter_map(pair).collect()
+}
+
+/// Reads the `--secret` arguments and the files and variables they name.
+pub(super) fn secrets(
+    arguments: &[String],
+    environment: &Environment,
+) -> Result<BTreeMap<String, Vec<u8>>, Report> {
+    let mut secrets = BTreeMap::new();
+    for argument in arguments {
+        let fields: BTreeMap<&str, &str> =
+            argument.split(',').map(|field| field.split_once('=').unwrap_or(("id", field))).collect();
+        let known = ["id", "src", "source", "env", "type"];
+        if let Some(unknown) = fields.keys().find(|field| !known.contains(field)) {
+            return Err(Report::new(format!("`--secret {argument}`: unknown field `{unknown}`"))
+                .hint("write `--secret id=ID,src=FILE` or `--secret id=ID,env=VARIABLE`"));
+        }
+        let id = fields.get("id").ok_or_else(|| Report::new(format!("`--secret {argument}` has no `id=`")))?;
+        let file = fields.get("src").or_else(|| fields.get("source"));
+        let value = match (fields.get("env"), file) {
+            (Some(name), _) => variable(environment, name)?,
+            (None, Some(path)) => {
+                std::fs::read(path).map_err(|error| Report::new(format!("cannot read secret `{path}`: {error}")))?
+            }
+            (None, None) => variable(environment, id)?,
+        };
+        secrets.insert((*id).to_owned(), value);
+    }
+    Ok(secrets)
+}
+
+fn variable(environment: &Environment, name: &str) -> Result<Vec<u8>, Report> {
+    let value = environment.variables.get(name).map(|value| value.clone().into_bytes());
+    value.ok_or_else(|| Report::new(format!("the secret variable `{name}` is not set")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::layout_reference;
+
+    #[test]
+    fn references_behind_layouts() {
+        let cases = [
+            ("dir", "dir", None),
+            ("/a/b:1.0", "/a/b", Some("1.0")),
+            ("/a:b/c", "/a:b/c", None),
+            ("d@sha256:00", "d", Some("sha256:00")),
+        ];
+        for (text, path, reference) in cases {
+            assert_eq!(layout_reference(text), (path, reference));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! The command line: arguments to one value, then the stages of a build in order.
+
+mod args;
+mod build;
+mod contexts;
+mod environment;
+mod output;
+mod print;
+
+use std::io::Write;
+
+use clap::{CommandFactory, Parser};
+
+use args::{Cli, Command};
+pub use environment::Environment;
+
+use crate::report::Report;
+
+/// Runs the program and returns its exit code.
+pub fn run(environment: &Environment) -> u8 {
+    let cli = match Cli::try_parse_from(&environment.args) {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help goes to standard output, errors to standard error; a closed pipe is nobody's loss.
+            let _ = error.print();
+            return u8::try_from(error.exit_code()).unwrap_or(2);
+        }
+    };
+    let result = match cli.command {
+        Command::Build(build) => build::run(environment, *build),
+        Command::Completions { shell } => {
+            let mut text = vec![];
+            clap_complete::generate(shell, &mut Cli::command(), "xx-build", &mut text);
+            std::io::stdout().write_all(&text).map_err(Report::new)
+        }
+    };
+    match result {
+        Ok(()) => 0,
+        Err(report) => {
+            let _ = report.write(&mut std::io::stderr().lock());
+            1
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! Solves LLB definitions: the part of a build that takes time.
+//!
+//! The engine here is embedded: it drives the step machine of [`crate::solve`], keeps results in the
+//! [`Store`](crate::store::Store) and runs steps in the [`sandbox`](crate::sandbox). What it needs from outside comes in one
+//! [`Request`]; what happens goes out through [`Observer`]. An engine that sends the same definitions to
+//! a BuildKit cluster fits behind the same two values.
+
+mod account;
+mod cache_mount;
+mod digest;
+mod driver;
+mod exec;
+mod file_op;
+mod hide;
+mod job;
+mod select;
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use platform_db::Platform;
+use thiserror::Error;
+
+use crate::fetch::FetchError;
+use crate::llb::pb;
+use crate::oci::image::Image;
+use crate::rootfs::RootError;
+use crate::sandbox::SandboxError;
+use crate::solve::{GraphError, Place};
+use crate::store::{LayerId, Store, StoreError};
+
+pub use driver::solve;
+
+/// What a build needs besides its definitions.
+#[derive(Debug, Default)]
+pub struct Request {
+    /// One definition per wanted result, in the order of the results.
+    pub definitions: Vec<pb::Definition>,
+    /// Directories by the name that `local://NAME` gives them.
+    pub locals: BTreeMap<String, PathBuf>,
+    /// OCI layout directories by the name that the `oci.store` attribute gives them.
+    pub layouts: BTreeMap<String, PathBuf>,
+    /// Secrets by id.
+    pub secrets: BTreeMap<String, Vec<u8>>,
+    /// When the build began, in nanoseconds since 1970.
+    pub now: i64,
+    /// How many steps may run at once.
+    pub parallelism: usize,
+}
+
+/// The result of a build for one platform, as exporters take it.
+#[derive(Debug, Clone)]
+pub struct PlatformResult {
+    /// The platform.
+    pub platform: Platform,
+    /// Its topmost layer; `None` is the empty file system.
+    pub layer: Option<LayerId>,
+    /// Its configuration, without layers and times.
+    pub image: Image,
+}
+
+/// Where a layer came from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// Name of the step.
+    pub step: String,
+    /// The instruction.
+    pub place: Option<Place>,
+    /// Whether it belongs to a base image, which no instruction of this build placed.
+    pub is_base: bool,
+}
+
+/// What came of a build.
+#[derive(Debug)]
+pub struct Solved {
+    /// The topmost layer of each definition's result; `None` is the empty file system.
+    pub results: Vec<Option<LayerId>>,
+    /// Where the topmost layer of each step came from.
+    pub origins: HashMap<LayerId, Origin>,
+    /// How many steps ran, and how many came from the cache. Reading a directory in place is no step.
+    pub executed: usize,
+    /// See `executed`.
+    pub cached: usize,
+}
+
+/// Which of a step's two streams.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Out,
+    /// Standard error.
+    Err,
+}
+
+/// Something that happened to a step. Steps are numbered from 1 in the order in which they begin.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// It begins.
+    Started {
+        /// Its name.
+        name: &'a str,
+    },
+    /// Its result was in the cache.
+    Cached {
+        /// Its name.
+        name: &'a str,
+    },
+    /// It printed something.
+    Output {
+        /// Where to.
+        stream: Stream,
+        /// What.
+        bytes: &'a [u8],
+    },
+    /// It is done.
+    Finished {
+        /// After this time.
+        after: Duration,
+    },
+    /// It failed; the error comes from [`solve`].
+    Failed {
+        /// After this time.
+        after: Duration,
+    },
+}
+
+/// Is told what happens; called from several threads.
+pub trait Observer: Sync {
+    /// Takes an event of step `number`.
+    fn event(&self, number: usize, event: Event<'_>);
+}
+
+/// Why a build failed.
+#[derive(Debug, Error)]
+pub enum EngineError {
+    /// A definition is malformed.
+    #[error("the build graph is not valid: {0}")]
+    Graph(#[from] GraphError),
+    /// A step ended with a failure.
+    #[error("`{command}` {reason}")]
+    Exit {
+        /// What was run.
+        command: String,
+        /// How it ended, such as `exited with code 2`.
+        reason: String,
+        /// The exit code, or 128 and the number of the signal.
+        code: i32,
+    },
+    /// A step could not be run.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// A file operation did not work.
+    #[error(transparent)]
+    Files(#[from] RootError),
+    /// What a COPY or ADD names is not there.
+    #[error("`{path}` does not exist in {from}")]
+    NotFound {
+        /// The path as it was given.
+        path: String,
+        /// Where it was looked for.
+        from: String,
+        /// Whether an ignore file hides paths there.
+        ignored: bool,
+    },
+    /// A pattern cannot be understood.
+    #[error("malformed pattern `{pattern}`: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A user or group has no entry in the account files.
+    #[error("there is no {kind} named `{name}` in {file}")]
+    NoAccount {
+        /// `user` or `group`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+        /// The account file.
+        file: &'static str,
+    },
+    /// An operation, or a part of one, that this engine does not know yet.
+    #[error("{0} is not supported yet")]
+    Unsupported(String),
+    /// The request lacks what an operation names.
+    #[error("no {kind} named `{name}` was given to this build")]
+    Missing {
+        /// Such as `secret`.
+        kind: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// A base image could not be used.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl EngineError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::NotFound { ignored: true, .. } => {
+                Some("a pattern of the ignore file may hide it; paths are relative to the context".to_owned())
+            }
+            Self::NotFound { .. } => Some("paths are relative to the context or the stage".to_owned()),
+            Self::Missing { kind: "secret", name } => Some(format!("pass it with `--secret id={name},src=FILE`")),
+            Self::Sandbox(error) => error.hint().map(str::to_owned),
+            Self::Store(error) if error.is_no_space() => Some(FULL.to_owned()),
+            Self::Files(error) if error.source.kind() == std::io::ErrorKind::StorageFull => Some(FULL.to_owned()),
+            Self::Graph(_)
+            | Self::Exit { .. }
+            | Self::Files(_)
+            | Self::Pattern { .. }
+            | Self::NoAccount { .. }
+            | Self::Unsupported(_)
+            | Self::Missing { .. }
+            | Self::Fetch(_)
+            | Self::Store(_) => None,
+        }
+    }
+}
+
+const FULL: &str = "the disk is full: free some space, or keep the store elsewhere with `--store DIR`";
+
+/// A step that failed, with its place.
+#[derive(Debug)]
+pub struct Failure {
+    /// Name of the step; empty when the build failed as a whole.
+    pub step: String,
+    /// The instruction it comes from.
+    pub place: Option<Place>,
+    /// What went wrong.
+    pub error: EngineError,
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self { step: String::new(), place: None, error }
+    }
+}
+
+/// What every step has at hand.
+#[derive(Clone, Copy)]
+struct Context<'a> {
+    store: &'a Store,
+    request: &'a Request,
+    observer: &'a dyn Observer,
+}

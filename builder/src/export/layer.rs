@@ -1,0 +1,219 @@
+//! A layer directory as a compressed tar blob.
+//!
+//! Entries are sorted, times are whole seconds, and the compressor is told neither name nor time, so the
+//! same layer gives the same blob. Whiteouts turn from overlayfs form to the names that images use.
+
+use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use flate2::{Compression, GzBuilder};
+use rustix::fs::{FileType, Mode, OFlags};
+use sha2::{Digest as _, Sha256};
+use tar::{EntryType, Header};
+
+use super::ExportError;
+use crate::oci::digest::Digest;
+use crate::oci::media_type;
+use crate::rootfs::{Entry, RootError, Visibility, link_target, walk};
+use crate::store::{Layer, LayerBlob, Store};
+
+/// The blob of a layer; made now if it does not exist.
+pub(super) fn blob(store: &Store, layer: &Layer) -> Result<LayerBlob, ExportError> {
+    if let Some(known) = store.layer_blob(layer.id)?
+        && store.has_blob(&known.digest)
+    {
+        return Ok(known);
+    }
+    let mut writer = store.blob_writer()?;
+    let failed = |source| ExportError::Write { action: "compress", path: layer.path.clone(), source };
+    let diff_id = {
+        let compressor = GzBuilder::new().write(&mut writer, Compression::default());
+        let mut hashed = HashWriter { to: compressor, hasher: Sha256::new() };
+        write_tar(&layer.path, &mut hashed)?;
+        let HashWriter { to, hasher } = hashed;
+        to.finish().map_err(failed)?;
+        Digest::from_raw(hasher.finalize().into())
+    };
+    let (digest, size) = store.finish_blob(writer, None)?;
+    let blob = LayerBlob { diff_id, digest, media_type: media_type::LAYER_GZIP.to_owned(), size };
+    store.set_layer_blob(layer.id, &blob)?;
+    Ok(blob)
+}
+
+/// Passes on what is written, and hashes it.
+struct HashWriter<W> {
+    to: W,
+    hasher: Sha256,
+}
+
+impl<W: Write> Write for HashWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.to.write(bytes)?;
+        self.hasher.update(bytes.get(..count).unwrap_or_default());
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// Writes the layer directory `path` as a tar stream.
+fn write_tar(path: &Path, to: &mut dyn Write) -> Result<(), ExportError> {
+    let root = File::open(path).map_err(ExportError::write("read", path))?;
+    let mut tar = tar::Builder::new(to);
+    let mut links: HashMap<(u64, u64), PathBuf> = HashMap::new();
+    let everything = |_: &Path, _: bool| Visibility::Show;
+    walk(root.as_fd(), OsStr::new("."), &everything, &mut |entry: &Entry<'_>| -> Result<(), ExportError> {
+        if entry.path.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let fail = |error: io::Error| RootError::new("cannot archive", entry.path, error);
+        write_entry(&mut tar, entry, &mut links).map_err(|error| match error {
+            Failed::Read(error) => error,
+            Failed::Write(error) => fail(error),
+        })?;
+        Ok(())
+    })?;
+    tar.finish().map_err(ExportError::write("archive", path))
+}
+
+enum Failed {
+    Read(RootError),
+    Write(io::Error),
+}
+
+impl From<RootError> for Failed {
+    fn from(error: RootError) -> Self {
+        Self::Read(error)
+    }
+}
+
+impl From<io::Error> for Failed {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
+    }
+}
+
+fn write_entry<W: Write>(
+    tar: &mut tar::Builder<W>,
+    entry: &Entry<'_>,
+    links: &mut HashMap<(u64, u64), PathBuf>,
+) -> Result<(), Failed> {
+    let kind = FileType::from_raw_mode(entry.stat.st_mode);
+    if kind == FileType::CharacterDevice && entry.stat.st_rdev == 0 {
+        let mut name = b".wh.".to_vec();
+        name.extend_from_slice(entry.name.as_bytes());
+        return Ok(empty(tar, &entry.path.with_file_name(OsStr::from_bytes(&name)))?);
+    }
+    let mut header = header(entry);
+    let xattrs = entry.xattrs()?;
+    if entry.stat.st_nlink > 1 && kind.is_file() {
+        let inode = (entry.stat.st_dev, entry.stat.st_ino);
+        if let Some(first) = links.get(&inode) {
+            header.set_entry_type(EntryType::Link);
+            header.set_size(0);
+            extended(tar, entry, &[])?;
+            return Ok(tar.append_link(&mut header, entry.path, first)?);
+        }
+        links.insert(inode, entry.path.to_owned());
+    }
+    extended(tar, entry, &xattrs)?;
+    match kind {
+        FileType::RegularFile => {
+            header.set_entry_type(EntryType::Regular);
+            header.set_size(entry.stat.st_size.unsigned_abs());
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let fd = rustix::fs::openat(entry.directory, entry.name, flags, Mode::empty())
+                .map_err(io::Error::from)?;
+            tar.append_data(&mut header, entry.path, File::from(fd))?;
+        }
+        FileType::Directory => {
+            header.set_entry_type(EntryType::Directory);
+            let mut path = entry.path.as_os_str().to_owned();
+            path.push("/");
+            tar.append_data(&mut header, &path, io::empty())?;
+            if is_opaque(entry)? {
+                empty(tar, &entry.path.join(".wh..wh..opq"))?;
+            }
+        }
+        FileType::Symlink => {
+            header.set_entry_type(EntryType::Symlink);
+            let target = link_target(entry)?;
+            tar.append_link(&mut header, entry.path, OsStr::from_bytes(&target))?;
+        }
+        FileType::Fifo => {
+            header.set_entry_type(EntryType::Fifo);
+            tar.append_data(&mut header, entry.path, io::empty())?;
+        }
+        FileType::CharacterDevice | FileType::BlockDevice => {
+            let character = kind == FileType::CharacterDevice;
+            header.set_entry_type(if character { EntryType::Char } else { EntryType::Block });
+            header.set_device_major(rustix::fs::major(entry.stat.st_rdev))?;
+            header.set_device_minor(rustix::fs::minor(entry.stat.st_rdev))?;
+            tar.append_data(&mut header, entry.path, io::empty())?;
+        }
+        // A socket means nothing without the process that listens on it; BuildKit leaves it out too.
+        FileType::Socket | FileType::Unknown => {}
+    }
+    Ok(())
+}
+
+fn header(entry: &Entry<'_>) -> Header {
+    let mut header = Header::new_ustar();
+    header.set_mode(entry.stat.st_mode & 0o7777);
+    header.set_uid(u64::from(entry.stat.st_uid));
+    header.set_gid(u64::from(entry.stat.st_gid));
+    header.set_mtime(u64::try_from(entry.stat.st_mtime).unwrap_or(0));
+    header.set_size(0);
+    header
+}
+
+/// Writes the records that the header has no room for.
+fn extended<W: Write>(
+    tar: &mut tar::Builder<W>,
+    entry: &Entry<'_>,
+    xattrs: &[(Vec<u8>, Vec<u8>)],
+) -> io::Result<()> {
+    let names: Vec<String> = xattrs
+        .iter()
+        .map(|(name, _)| format!("SCHILY.xattr.{}", String::from_utf8_lossy(name)))
+        .collect();
+    let records = names.iter().zip(xattrs).map(|(name, (_, value))| (name.as_str(), value.as_slice()));
+    let mut records: Vec<(&str, &[u8])> = records.collect();
+    // ustar holds 21 bits of an id; subordinate ids of large installations need more.
+    let (uid, gid) = (entry.stat.st_uid.to_string(), entry.stat.st_gid.to_string());
+    if entry.stat.st_uid >= 1 << 21 {
+        records.push(("uid", uid.as_bytes()));
+    }
+    if entry.stat.st_gid >= 1 << 21 {
+        records.push(("gid", gid.as_bytes()));
+    }
+    if records.is_empty() { Ok(()) } else { tar.append_pax_extensions(records) }
+}
+
+fn empty<W: Write>(tar: &mut tar::Builder<W>, path: &Path) -> io::Result<()> {
+    let mut header = Header::new_ustar();
+    header.set_entry_type(EntryType::Regular);
+    header.set_mode(0);
+    header.set_size(0);
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    tar.append_data(&mut header, path, io::empty())
+}
+
+fn is_opaque(entry: &Entry<'_>) -> io::Result<bool> {
+    let path = crate::rootfs::descriptor_path(entry.directory, entry.name);
+    let mut value = [0_u8; 8];
+    match rustix::fs::lgetxattr(path, "user.overlay.opaque", &mut value[..]) {
+        Ok(length) => Ok(value.get(..length) == Some(b"y")),
+        Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}

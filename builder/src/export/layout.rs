@@ -1,0 +1,124 @@
+//! Writes an image as an OCI layout: a directory, or a tar of one.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use super::image::Assembled;
+use super::{ExportError, temporary};
+use crate::oci::index::Index;
+use crate::store::Store;
+
+/// In which form a layout is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// One tar file.
+    Tar,
+    /// A directory.
+    Directory,
+}
+
+const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
+
+/// Writes `image` to `destination`, which is replaced in one go (a tar) or appears in one go (a
+/// directory; an existing one gets the blobs it lacks and then the new index). `tags` name the image.
+///
+/// # Errors
+/// When the destination cannot be written.
+pub fn write_layout(
+    store: &Store,
+    image: &Assembled,
+    tags: &[String],
+    destination: &Path,
+    form: Form,
+) -> Result<(), ExportError> {
+    let index = index(image, tags)?;
+    match form {
+        Form::Tar => write_tar(store, image, &index, destination),
+        Form::Directory => write_directory(store, image, &index, destination),
+    }
+}
+
+/// The `index.json`: the image once per tag.
+fn index(image: &Assembled, tags: &[String]) -> Result<Vec<u8>, ExportError> {
+    let named = |tag: &String| {
+        let mut descriptor = image.root.clone();
+        let (_, reference) = tag.rsplit_once(':').filter(|(_, last)| !last.contains('/')).unwrap_or(("", "latest"));
+        let annotations = &mut descriptor.annotations;
+        annotations.insert("io.containerd.image.name".to_owned(), tag.clone());
+        annotations.insert("org.opencontainers.image.ref.name".to_owned(), reference.to_owned());
+        descriptor
+    };
+    let manifests =
+        if tags.is_empty() { vec![image.root.clone()] } else { tags.iter().map(named).collect() };
+    Ok(Index::new(manifests).to_bytes()?)
+}
+
+fn write_tar(store: &Store, image: &Assembled, index: &[u8], destination: &Path) -> Result<(), ExportError> {
+    let path = temporary(destination);
+    let result = File::create(&path).map_err(ExportError::write("create", &path)).and_then(|file| {
+        fill_tar(store, image, index, file).map_err(ExportError::write("write", &path))?;
+        fs::rename(&path, destination).map_err(ExportError::write("rename", destination))
+    });
+    if result.is_err() {
+        // The error is what matters; a second one about the leftover would hide it.
+        let _ = fs::remove_file(&path);
+    }
+    result
+}
+
+fn fill_tar(store: &Store, image: &Assembled, index: &[u8], file: File) -> std::io::Result<()> {
+    let mut tar = tar::Builder::new(std::io::BufWriter::with_capacity(1 << 18, file));
+    let mut blobs: Vec<_> = image.blobs.iter().map(|blob| blob.digest).collect();
+    blobs.sort();
+    let mut append = |kind: tar::EntryType, name: &str, size: u64, from: &mut dyn std::io::Read| {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(if kind.is_dir() { 0o755 } else { 0o444 });
+        header.set_mtime(0);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(size);
+        tar.append_data(&mut header, name, from)
+    };
+    append(tar::EntryType::Directory, "blobs/", 0, &mut std::io::empty())?;
+    append(tar::EntryType::Directory, "blobs/sha256/", 0, &mut std::io::empty())?;
+    for digest in blobs {
+        let mut blob = File::open(store.blob_path(&digest))?;
+        let size = blob.metadata()?.len();
+        append(tar::EntryType::Regular, &format!("blobs/sha256/{}", digest.hex()), size, &mut blob)?;
+    }
+    append(tar::EntryType::Regular, "index.json", index.len() as u64, &mut &*index)?;
+    append(tar::EntryType::Regular, "oci-layout", LAYOUT.len() as u64, &mut &*LAYOUT)?;
+    tar.into_inner()?.flush()
+}
+
+fn write_directory(
+    store: &Store,
+    image: &Assembled,
+    index: &[u8],
+    destination: &Path,
+) -> Result<(), ExportError> {
+    let blobs = destination.join("blobs/sha256");
+    fs::create_dir_all(&blobs).map_err(ExportError::write("create", &blobs))?;
+    for blob in &image.blobs {
+        let target = blobs.join(blob.digest.hex());
+        if !target.exists() {
+            let part = temporary(&target);
+            let result = fs::copy(store.blob_path(&blob.digest), &part).and_then(|_| fs::rename(&part, &target));
+            if let Err(error) = result {
+                let _ = fs::remove_file(&part);
+                return Err(ExportError::write("write", &target)(error));
+            }
+        }
+    }
+    // The index comes last: until then the directory names only what it held before.
+    for (name, bytes) in [("oci-layout", LAYOUT), ("index.json", index)] {
+        let target = destination.join(name);
+        let part = temporary(&target);
+        fs::write(&part, bytes)
+            .and_then(|()| fs::rename(&part, &target))
+            .map_err(ExportError::write("write", &target))?;
+    }
+    Ok(())
+}

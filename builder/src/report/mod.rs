@@ -1,0 +1,94 @@
+//! The one printer of errors: what failed, where, and what to do about it.
+
+use std::io::Write;
+
+use crate::dockerfile::Diagnostic;
+use crate::engine::Failure;
+use crate::source_text::{SourceText, Span};
+use crate::verify::Misfit;
+
+/// An error as the user sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// One or more lines without `error:`, or a rendered diagnostic.
+    text: String,
+    /// Whether `text` already has its heading.
+    rendered: bool,
+    hint: Option<String>,
+}
+
+impl Report {
+    /// An error without a place.
+    pub fn new(text: impl ToString) -> Self {
+        Self { text: text.to_string(), rendered: false, hint: None }
+    }
+
+    /// Adds what to do.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Diagnostics with excerpts of the text they speak of.
+    #[must_use]
+    pub fn diagnostics(diagnostics: &[Diagnostic], source: &SourceText, colour: bool) -> Self {
+        let text: Vec<String> =
+            diagnostics.iter().map(|diagnostic| diagnostic.render(source, colour)).collect();
+        Self { text: text.join("\n"), rendered: true, hint: None }
+    }
+
+    /// A failed step, shown at its instruction when that is in `source`.
+    #[must_use]
+    pub fn failure(failure: &Failure, source: &SourceText, colour: bool) -> Self {
+        let message = failure.error.to_string();
+        let hint = failure.error.hint();
+        match failure.place.as_ref().filter(|place| &*place.file == source.name()) {
+            Some(place) => {
+                let line = source.line_span(place.line);
+                let text = source.slice(line).trim_end();
+                let span = Span::new(line.start, line.start + text.len());
+                let diagnostic = Diagnostic::error(span, message).maybe_hint(hint);
+                Self::diagnostics(&[diagnostic], source, colour)
+            }
+            None if failure.step.is_empty() => Self { text: message, rendered: false, hint },
+            None => Self { text: format!("{}: {message}", failure.step), rendered: false, hint },
+        }
+    }
+
+    /// Executables for another platform than that of their image.
+    #[must_use]
+    pub fn misfits(misfits: &[Misfit]) -> Self {
+        let mut text = String::from("executables of the result are for another platform:");
+        for misfit in misfits {
+            text.push_str(&format!(
+                "\n  {} in the image for {}: {}",
+                misfit.path.display(),
+                misfit.platform,
+                misfit.reason
+            ));
+            match &misfit.place {
+                Some(place) => {
+                    text.push_str(&format!("\n    placed by {}:{}: {}", place.file, place.line, misfit.step));
+                }
+                None => text.push_str(&format!("\n    placed by {}", misfit.step)),
+            }
+        }
+        Self::new(text).hint(
+            "build it with the xx tools for the target platform, or allow it with `--allow-foreign GLOB`",
+        )
+    }
+
+    /// Writes the error.
+    ///
+    /// # Errors
+    /// When `out` cannot be written.
+    pub fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
+        let heading = if self.rendered { "" } else { "error: " };
+        writeln!(out, "{heading}{}", self.text)?;
+        match &self.hint {
+            Some(hint) => writeln!(out, "hint: {hint}"),
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! From the clone to the exec: what only the step's own process can do.
+//!
+//! The child shares the builder's memory while its creator waits (`CLONE_VM | CLONE_VFORK`), which spares copying
+//! the builder's page tables. So everything it needs is laid out before in a [`Plan`], it allocates nothing,
+//! and it answers a failure by writing into the plan.
+
+use std::cell::Cell;
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::fs::{CWD, Gid, Mode, OFlags, ResolveFlags, Uid, openat2};
+use rustix::io::Errno;
+use rustix::mount::{MountAttrFlags, OpenTreeFlags, UnmountFlags, open_tree, unmount};
+use rustix::process::{Pid, Resource, Rlimit, Signal, fchdir, pivot_root, setrlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+
+use super::masks::{self, Cover};
+use super::mountapi::{attach, attach_at, change_attributes, last_error, new_fs};
+
+/// Everything the child uses, made before it exists.
+pub(super) struct Plan<'a> {
+    /// Readable once the builder is dead.
+    pub(super) builder: BorrowedFd<'a>,
+    pub(super) root: BorrowedFd<'a>,
+    pub(super) old_root: BorrowedFd<'a>,
+    /// Where `/proc` goes.
+    pub(super) proc: BorrowedFd<'a>,
+    /// An empty directory to cover others with; `None` leaves `/proc` uncovered.
+    pub(super) empty: Option<BorrowedFd<'a>>,
+    pub(super) stdio: [BorrowedFd<'a>; 3],
+    pub(super) cwd: &'a CStr,
+    pub(super) uid: Uid,
+    pub(super) gid: Gid,
+    /// `None` where the user namespace forbids setting them.
+    pub(super) groups: Option<&'a [Gid]>,
+    /// The bound on capabilities; `None` keeps all.
+    pub(super) capabilities: Option<CapabilitySet>,
+    pub(super) no_new_privs: bool,
+    pub(super) limits: &'a [(Resource, Rlimit)],
+    /// Paths to try in turn.
+    pub(super) programs: &'a [std::ffi::CString],
+    /// NULL-terminated arrays.
+    pub(super) argv: &'a [*const c_char],
+    pub(super) envp: &'a [*const c_char],
+    /// Set by the child when it gives up.
+    pub(super) failure: Cell<Option<(Stage, Errno)>>,
+}
+
+/// Where the child gave up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Lifeline,
+    Proc,
+    Mask(&'static CStr),
+    Pivot,
+    Cwd,
+    Stdio,
+    Limits,
+    Identity,
+    Capabilities,
+    Exec,
+}
+
+type Done = Result<(), (Stage, Errno)>;
+
+fn at(stage: Stage) -> impl Fn(Errno) -> (Stage, Errno) {
+    move |errno| (stage, errno)
+}
+
+/// Starts the child; returns once it has become the step's program or has given up.
+pub(super) fn spawn(plan: &Plan<'_>) -> rustix::io::Result<(Pid, OwnedFd)> {
+    const STACK: usize = 128 << 10;
+    let mut stack: Vec<u128> = Vec::with_capacity(STACK / size_of::<u128>());
+    let mut pidfd: c_int = -1;
+    #[expect(unsafe_code, reason = "clone(2) has no safe wrapper")]
+    // SAFETY: the stack is owned here, aligned to 16 bytes and unused otherwise; its end is one past the
+    // allocation as clone wants. CLONE_VFORK suspends this thread until the child has exec'ed or exited, so
+    // `stack`, `pidfd` and `plan` outlive its use of them and nobody else touches them. `main` makes only system
+    // calls, which are sound on shared memory, and never unwinds.
+    let pid = unsafe {
+        let end = stack.as_mut_ptr().add(STACK / size_of::<u128>());
+        libc::clone(
+            main,
+            end.cast::<c_void>(),
+            libc::CLONE_VM | libc::CLONE_VFORK | libc::CLONE_PIDFD | libc::SIGCHLD,
+            std::ptr::from_ref(plan).cast_mut().cast::<c_void>(),
+            &raw mut pidfd,
+        )
+    };
+    let pid = Pid::from_raw(pid).filter(|_| pid > 0).ok_or_else(last_error)?;
+    #[expect(unsafe_code, reason = "take ownership of the new descriptor")]
+    // SAFETY: clone succeeded with CLONE_PIDFD, so it has stored a new descriptor that nobody else owns.
+    let pidfd = unsafe { OwnedFd::from_raw_fd(pidfd) };
+    Ok((pid, pidfd))
+}
+
+extern "C" fn main(plan: *mut c_void) -> c_int {
+    #[expect(unsafe_code, reason = "the argument passes through C")]
+    // SAFETY: `spawn` passes a `Plan` that lives until this process has exec'ed or exited.
+    let plan = unsafe { &*plan.cast::<Plan<'_>>().cast_const() };
+    if let Err(failure) = become_step(plan) {
+        plan.failure.set(Some(failure));
+    }
+    127
+}
+
+fn become_step(plan: &Plan<'_>) -> Done {
+    lifeline(plan)?;
+    mount_proc(plan)?;
+    enter_root(plan)?;
+    stdio(plan).map_err(at(Stage::Stdio))?;
+    for (resource, limit) in plan.limits {
+        setrlimit(*resource, *limit).map_err(at(Stage::Limits))?;
+    }
+    identity(plan)?;
+    // The change of ids has cleared it.
+    lifeline(plan)?;
+    reset_signals();
+    exec(plan)
+}
+
+/// Dies with the builder: the kernel kills the first process of a PID namespace when its creator is gone, and
+/// with it the namespace.
+fn lifeline(plan: &Plan<'_>) -> Done {
+    rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).map_err(at(Stage::Lifeline))?;
+    // The builder may have died before the signal was asked for.
+    let mut alive = [rustix::event::PollFd::from_borrowed_fd(plan.builder, rustix::event::PollFlags::IN)];
+    match rustix::event::poll(&mut alive, Some(&rustix::fs::Timespec { tv_sec: 0, tv_nsec: 0 })) {
+        Ok(0) => Ok(()),
+        Ok(_) => Err((Stage::Lifeline, Errno::SRCH)),
+        Err(errno) => Err((Stage::Lifeline, errno)),
+    }
+}
+
+/// `/proc` shows the PID namespace of who mounts it; before the old root goes, because inside a user namespace
+/// the kernel wants to see that another, whole `/proc` is there already.
+fn mount_proc(plan: &Plan<'_>) -> Done {
+    let attributes = MountAttrFlags::MOUNT_ATTR_NOSUID
+        | MountAttrFlags::MOUNT_ATTR_NODEV
+        | MountAttrFlags::MOUNT_ATTR_NOEXEC;
+    let proc = new_fs(c"proc", &[], attributes).map_err(at(Stage::Proc))?;
+    attach(&proc, plan.proc).map_err(at(Stage::Proc))?;
+    let Some(empty) = plan.empty else { return Ok(()) };
+    for &(name, cover) in masks::PROC {
+        match mask(&proc, name, cover, empty) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(errno) => return Err((Stage::Mask(name), errno)),
+        }
+    }
+    Ok(())
+}
+
+fn mask(proc: &OwnedFd, name: &CStr, cover: Cover, empty: BorrowedFd<'_>) -> rustix::io::Result<()> {
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE
+        | OpenTreeFlags::OPEN_TREE_CLOEXEC
+        | OpenTreeFlags::AT_SYMLINK_NOFOLLOW
+        | OpenTreeFlags::AT_EMPTY_PATH;
+    let mount = match cover {
+        Cover::Null => open_tree(CWD, c"/dev/null", flags)?,
+        Cover::Empty => open_tree(empty, c"", flags)?,
+        Cover::ReadOnly => open_tree(proc, name, flags)?,
+    };
+    if cover == Cover::ReadOnly {
+        change_attributes(&mount, MountAttrFlags::MOUNT_ATTR_RDONLY, MountAttrFlags::empty(), false)?;
+    }
+    attach_at(&mount, proc.as_fd(), name)
+}
+
+fn enter_root(plan: &Plan<'_>) -> Done {
+    fchdir(plan.root).map_err(at(Stage::Pivot))?;
+    pivot_root(c".", c".").map_err(at(Stage::Pivot))?;
+    fchdir(plan.old_root).map_err(at(Stage::Pivot))?;
+    unmount(c".", UnmountFlags::DETACH).map_err(at(Stage::Pivot))?;
+    // Not by name: `/proc/self/fd/N` would name a directory of the builder.
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let cwd = openat2(plan.root, plan.cwd, flags, Mode::empty(), resolve).map_err(at(Stage::Cwd))?;
+    fchdir(&cwd).map_err(at(Stage::Cwd))
+}
+
+/// The three descriptors of the step; all others close on exec.
+fn stdio(plan: &Plan<'_>) -> rustix::io::Result<()> {
+    for (number, fd) in (0..).zip(plan.stdio) {
+        #[expect(unsafe_code, reason = "dup2(2) onto the standard descriptors")]
+        // SAFETY: the descriptor table is the child's own copy; replacing 0 to 2 in it concerns nobody else.
+        let answer = unsafe { libc::dup2(fd.as_raw_fd(), number) };
+        if answer < 0 {
+            return Err(last_error());
+        }
+    }
+    #[expect(unsafe_code, reason = "close_range(2) has no safe wrapper")]
+    // SAFETY: only marks the child's own descriptors; the ones in use stay open until exec.
+    let answer = unsafe { libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as c_int) };
+    if answer == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// Capabilities and ids, raw per thread: libc's wrappers would change every thread that shares the memory.
+fn identity(plan: &Plan<'_>) -> Done {
+    let capabilities = at(Stage::Capabilities);
+    if let Some(keep) = plan.capabilities {
+        rustix::thread::clear_ambient_capability_set().map_err(&capabilities)?;
+        for number in 0..u64::BITS {
+            let one = CapabilitySet::from_bits_retain(1 << number);
+            if keep.contains(one) {
+                continue;
+            }
+            match rustix::thread::remove_capability_from_bounding_set(one) {
+                Ok(()) => {}
+                Err(Errno::INVAL) => break,
+                Err(errno) => return Err((Stage::Capabilities, errno)),
+            }
+        }
+    }
+    let ids = at(Stage::Identity);
+    if let Some(groups) = plan.groups {
+        rustix::thread::set_thread_groups(groups).map_err(&ids)?;
+    }
+    rustix::thread::set_thread_res_gid(plan.gid, plan.gid, plan.gid).map_err(&ids)?;
+    rustix::thread::set_thread_res_uid(plan.uid, plan.uid, plan.uid).map_err(&ids)?;
+    if let (Some(keep), true) = (plan.capabilities, plan.uid.is_root()) {
+        let permitted = rustix::thread::capabilities(None).map_err(&capabilities)?.permitted & keep;
+        let sets = CapabilitySets { effective: permitted, permitted, inheritable: CapabilitySet::empty() };
+        rustix::thread::set_capabilities(None, sets).map_err(&capabilities)?;
+    }
+    if plan.no_new_privs {
+        rustix::thread::set_no_new_privs(true).map_err(&capabilities)?;
+    }
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    rustix::process::setsid().map(drop).map_err(&ids)
+}
+
+/// Default actions and an empty mask, whatever the builder uses or was started with. Raw, because libc refuses
+/// the numbers that it keeps for itself.
+fn reset_signals() {
+    // The kernel's `sigaction` with the default action, no flags and no mask, in all its layouts.
+    let default = [0_u64; 4];
+    for signal in 1..=64 {
+        #[expect(unsafe_code, reason = "rt_sigaction(2)")]
+        // SAFETY: the kernel reads at most 32 bytes of the live array; the table of actions is this process's own.
+        // KILL and STOP are refused, which changes nothing.
+        unsafe {
+            libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), 0_usize, size_of::<u64>());
+        }
+    }
+    #[expect(unsafe_code, reason = "sigprocmask(2)")]
+    // SAFETY: the set is initialised by sigemptyset before it is read.
+    unsafe {
+        let mut none = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+/// Tries the paths in turn as `execvp` does. A magic link (`/proc/self/exe`) is not a program: it would run the
+/// builder itself inside the root.
+fn exec(plan: &Plan<'_>) -> Done {
+    let mut answer = Errno::NOENT;
+    for program in plan.programs {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        if let Err(errno) =
+            openat2(CWD, program.as_c_str(), flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS)
+        {
+            if !matches!(errno, Errno::NOENT | Errno::NOTDIR) {
+                answer = errno;
+            }
+            continue;
+        }
+        #[expect(unsafe_code, reason = "execve(2)")]
+        // SAFETY: the path is NUL-terminated; both arrays end with NULL and their strings live in the plan's owner.
+        unsafe {
+            libc::execve(program.as_ptr(), plan.argv.as_ptr(), plan.envp.as_ptr());
+        }
+        match last_error() {
+            Errno::NOENT | Errno::NOTDIR => {}
+            errno => answer = errno,
+        }
+        if !matches!(answer, Errno::NOENT | Errno::ACCESS) {
+            break;
+        }
+    }
+    Err((Stage::Exec, answer))
+}

@@ -1,0 +1,241 @@
+//! Runs a step: one thread bears its namespaces, the caller's thread takes its output.
+//!
+//! The caller's thread never enters the step's namespaces, so what `output` does (opening a log, say) happens on
+//! the host. The bearing thread lives as long as the step: the kernel kills the step when that thread dies.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::mpsc::{Sender, channel};
+use std::{fs, thread};
+
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
+use rustix::io::Errno;
+use rustix::mount::{UnmountFlags, unmount};
+use rustix::pipe::{PipeFlags, pipe_with};
+use rustix::process::{
+    PidfdFlags, Signal, WaitIdOptions, WaitIdStatus, getpid, pidfd_open, pidfd_send_signal, waitid,
+};
+
+use super::child::{self, Plan, Stage};
+use super::inside::{Inside, Stub};
+use super::prepare::{Prepared, Source, prepare};
+use super::step::{Exit, Security, Step, Stream};
+use super::{SandboxError, caps, setup};
+
+/// Bytes handed to the output callback at once, at most.
+const CHUNK: usize = 64 << 10;
+
+/// Ends steps from another thread: everything running under it is killed, and what is started under it later.
+#[derive(Debug)]
+pub struct Cancel {
+    event: OwnedFd,
+}
+
+impl Cancel {
+    /// A handle that has not fired.
+    ///
+    /// # Errors
+    ///
+    /// No descriptor is left.
+    pub fn new() -> Result<Self, SandboxError> {
+        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+            .map_err(SandboxError::on("create", "a cancel handle"))?;
+        Ok(Self { event })
+    }
+
+    /// Fires, for good.
+    pub fn cancel(&self) {
+        // Refused only when the counter is full, and then it has fired.
+        let _counted = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
+    }
+}
+
+/// Runs `step` to its end and hands its output over as it comes. When it returns, no process of the step is left.
+///
+/// # Errors
+///
+/// A user, directory, program or mount of the step that is not there, or a refusal of the kernel. A program that
+/// ran and failed is an [`Exit`].
+pub fn run(
+    step: &Step,
+    cancel: &Cancel,
+    output: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<Exit, SandboxError> {
+    let mut prepared = prepare(step)?;
+    let sources = std::mem::take(&mut prepared.sources);
+    let resolv_conf = fs::read("/etc/resolv.conf").ok();
+    let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(SandboxError::on("create", "a pipe"));
+    let ((out, out_end), (err, err_end)) = (pipe()?, pipe()?);
+    let ends = [out_end, err_end];
+    let (started, start) = channel();
+    let (ended, cancelled) = thread::scope(|scope| -> Result<_, SandboxError> {
+        let bear = || bear(step, &prepared, resolv_conf.as_deref(), sources, ends, started);
+        let bearer =
+            thread::Builder::new().name("step".to_owned()).spawn_scoped(scope, bear).map_err(|source| {
+                SandboxError::System { action: "start", subject: "a thread".to_owned(), source }
+            })?;
+        // The sender is dropped without a word when the step could not be started.
+        let pumped = start.recv().map_or(Ok(false), |pidfd| pump(&pidfd, cancel, [out, err], output));
+        let ended = bearer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        Ok((ended?, pumped?))
+    })?;
+    Inside(step.root.as_fd()).remove(&ended.stubs);
+    Ok(if cancelled { Exit::Cancelled } else { ended.exit })
+}
+
+/// What the bearing thread leaves.
+struct Ended {
+    exit: Exit,
+    stubs: Vec<Stub>,
+}
+
+fn bear(
+    step: &Step,
+    prepared: &Prepared,
+    resolv_conf: Option<&[u8]>,
+    sources: Vec<Option<Source>>,
+    ends: [OwnedFd; 2],
+    started: Sender<OwnedFd>,
+) -> Result<Ended, SandboxError> {
+    let builder =
+        pidfd_open(getpid(), PidfdFlags::empty()).map_err(SandboxError::on("watch", "the builder"))?;
+    let stdin = rustix::fs::openat(CWD, c"/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+        .map_err(SandboxError::on("open", "/dev/null"))?;
+    let scene = setup::set(step, resolv_conf, sources)?;
+    let pointers = |words: &[std::ffi::CString]| -> Vec<_> {
+        words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect()
+    };
+    let sandboxed = step.security == Security::Sandbox;
+    let groups: Vec<Gid> = prepared.user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
+    let setgroups = fs::read("/proc/self/setgroups").unwrap_or_default();
+    let [out, err] = &ends;
+    let plan = Plan {
+        builder: builder.as_fd(),
+        root: step.root.as_fd(),
+        old_root: scene.old_root.as_fd(),
+        proc: scene.proc.as_fd(),
+        empty: sandboxed.then_some(scene.empty.as_fd()),
+        stdio: [stdin.as_fd(), out.as_fd(), err.as_fd()],
+        cwd: &prepared.cwd,
+        uid: Uid::from_raw(prepared.user.uid),
+        gid: Gid::from_raw(prepared.user.gid),
+        groups: (!setgroups.starts_with(b"deny")).then_some(&groups),
+        capabilities: sandboxed.then_some(caps::DEFAULT),
+        no_new_privs: step.no_new_privs && sandboxed,
+        limits: &prepared.limits,
+        programs: &prepared.programs,
+        argv: &pointers(&prepared.args),
+        envp: &pointers(&prepared.env),
+        failure: std::cell::Cell::new(None),
+    };
+    block_signals();
+    let (_pid, pidfd) = child::spawn(&plan).map_err(SandboxError::on("start", "the process of the step"))?;
+    let failure = plan.failure.get();
+    drop(ends);
+    let waiting = pidfd.try_clone().map_err(|source| SandboxError::System {
+        action: "watch",
+        subject: "the process of the step".to_owned(),
+        source,
+    })?;
+    if failure.is_none() {
+        // Nobody listens only when the caller has panicked.
+        let _heard = started.send(pidfd);
+    }
+    let exit = reap(&waiting)?;
+    if !scene.stubs.is_empty() {
+        // The mounts go with this thread, but only some time after it; what lies below them is wanted now.
+        let _ends_anyway = unmount(c"/", UnmountFlags::DETACH);
+    }
+    match failure {
+        Some((stage, errno)) => Err(explain(step, stage, errno)),
+        None => Ok(Ended { exit, stubs: scene.stubs }),
+    }
+}
+
+fn reap(pidfd: &OwnedFd) -> Result<Exit, SandboxError> {
+    let status: Option<WaitIdStatus> = loop {
+        match waitid(rustix::process::WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
+            Err(Errno::INTR) => {}
+            answer => break answer.map_err(SandboxError::on("wait for", "the process of the step"))?,
+        }
+    };
+    let code = status.as_ref().and_then(WaitIdStatus::exit_status);
+    let signal = status.as_ref().and_then(WaitIdStatus::terminating_signal);
+    Ok(signal.map_or(Exit::Code(code.unwrap_or_default()), Exit::Signal))
+}
+
+fn explain(step: &Step, stage: Stage, errno: Errno) -> SandboxError {
+    let program = step.args.first().map_or("", String::as_str);
+    let (action, subject) = match stage {
+        Stage::Lifeline => ("tie to the builder", "the process of the step"),
+        Stage::Proc => ("mount", "/proc"),
+        Stage::Mask(name) => ("mask in /proc", name.to_str().unwrap_or_default()),
+        Stage::Pivot => ("enter the root of", "the step"),
+        Stage::Cwd => ("enter the working directory", step.cwd.as_str()),
+        Stage::Stdio => ("connect", "the outputs of the step"),
+        Stage::Limits => ("set", "the resource limits of the step"),
+        Stage::Identity => ("become the user", step.user.as_str()),
+        Stage::Capabilities => ("drop", "capabilities"),
+        Stage::Exec => return SandboxError::NotRun { program: program.to_owned(), source: errno.into() },
+    };
+    SandboxError::on(action, subject)(errno)
+}
+
+/// The child starts with the mask of this thread, which has nothing to handle.
+fn block_signals() {
+    #[expect(unsafe_code, reason = "pthread_sigmask(3)")]
+    // SAFETY: the set is filled by sigfillset before it is read; only this thread's mask changes.
+    unsafe {
+        let mut all = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, std::ptr::null_mut());
+    }
+}
+
+/// Hands output over until both pipes end, which they do when the last process of the step is gone. Answers
+/// whether the step was cancelled.
+fn pump(
+    pidfd: &OwnedFd,
+    cancel: &Cancel,
+    pipes: [OwnedFd; 2],
+    output: &mut dyn FnMut(Stream, &[u8]),
+) -> Result<bool, SandboxError> {
+    let failed = || SandboxError::on("read the output of", "the step");
+    let [out, err] = pipes;
+    let mut open = vec![(Stream::Stdout, File::from(out)), (Stream::Stderr, File::from(err))];
+    let mut buffer = vec![0; CHUNK];
+    let mut cancelled = false;
+    while !open.is_empty() {
+        let mut polled: Vec<_> = open.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
+        if !cancelled {
+            polled.push(PollFd::new(&cancel.event, PollFlags::IN));
+        }
+        match poll(&mut polled, None) {
+            Err(Errno::INTR) => continue,
+            answer => answer.map_err(failed())?,
+        };
+        let ready: Vec<bool> = polled.iter().map(|fd| !fd.revents().is_empty()).collect();
+        if !cancelled && ready.last() == Some(&true) {
+            cancelled = true;
+            // Refused only when it has ended by itself.
+            let _gone = pidfd_send_signal(pidfd, Signal::KILL);
+        }
+        let mut ready = ready.into_iter();
+        open.retain_mut(|(stream, pipe)| {
+            if ready.next() != Some(true) {
+                return true;
+            }
+            match pipe.read(&mut buffer) {
+                Ok(0) => false,
+                Ok(length) => {
+                    output(*stream, buffer.get(..length).unwrap_or_default());
+                    true
+                }
+                Err(error) => error.kind() == std::io::ErrorKind::Interrupted,
+            }
+        });
+    }
+    Ok(cancelled)
+}

@@ -1,0 +1,515 @@
+//! Steps on a real Debian root: what they see, what they may do, what they leave.
+
+use std::fs;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use builder::sandbox::overlay::{Writable, mount_detached};
+use builder::sandbox::{
+    BindSource, Cancel, Exit, Mount, MountKind, Network, SandboxError, Security, Step, Stream, Ulimit, run,
+};
+
+use crate::harness::{Case, Inside, debian_case as case};
+
+pub(crate) const CASES: &[Case] = &[
+    case("run_table", table),
+    case("run_streams_and_env", streams_and_env),
+    case("run_users", users),
+    case("run_errors", errors),
+    case("run_bind_mounts", bind_mounts),
+    case("run_secret_and_tmpfs", secret_and_tmpfs),
+    case("run_mount_target_through_link", mount_target_through_link),
+    case("run_bind_source_through_link", bind_source_through_link),
+    case("run_leaves_no_stub", leaves_no_stub),
+    case("run_keeps_taken_stub", keeps_taken_stub),
+    case("run_links_for_dev_and_proc", links_for_dev_and_proc),
+    case("run_network_none", network_none),
+    case("run_insecure", insecure),
+    case("run_readonly_root", readonly_root),
+    case("run_limits", limits),
+    case("run_cancel", cancel),
+    case("run_daemon_dies_with_step", daemon_dies_with_step),
+    case("run_200_layers", many_layers),
+    case("run_output_flood", output_flood),
+    case("run_huge_passwd", huge_passwd),
+    case("run_killed_builder_leaves_nothing", killed_builder),
+    case("_killed_builder", killed_builder_inner),
+    case("_bench", bench),
+];
+
+/// A fresh writable root over the Debian layer; the upper layer's folder comes along.
+fn root(inside: &Inside, name: &str) -> (OwnedFd, PathBuf) {
+    over(inside, name, std::slice::from_ref(&inside.debian))
+}
+
+fn over(inside: &Inside, name: &str, lower: &[PathBuf]) -> (OwnedFd, PathBuf) {
+    let (upper, work) =
+        (inside.scratch.join(format!("{name}.upper")), inside.scratch.join(format!("{name}.work")));
+    fs::create_dir_all(&upper).unwrap();
+    fs::create_dir_all(&work).unwrap();
+    (mount_detached(lower, Some(Writable { upper: &upper, work: &work })).unwrap(), upper)
+}
+
+fn sh(root: OwnedFd, script: &str) -> Step {
+    Step::new(root, ["/bin/sh", "-c", script].map(str::to_owned).to_vec())
+}
+
+/// Exit and both outputs, joined.
+fn outcome(step: &Step) -> Result<(Exit, String), SandboxError> {
+    let mut text = Vec::new();
+    let exit = run(step, &Cancel::new()?, &mut |_, bytes| text.extend_from_slice(bytes))?;
+    Ok((exit, String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// The output of a step that must succeed.
+fn output(step: &Step) -> String {
+    let (exit, text) = outcome(step).unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(exit, Exit::Code(0), "{text}");
+    text
+}
+
+fn bind(target: &str, source: &Path, subpath: &str, readonly: bool) -> Mount {
+    let kind = MountKind::Bind {
+        source: BindSource::Path(source.to_owned()),
+        subpath: subpath.to_owned(),
+        readonly,
+    };
+    Mount { target: target.to_owned(), kind }
+}
+
+/// Script, exit, output.
+const TABLE: &[(&str, Exit, &str)] = &[
+    (":", Exit::Code(0), ""),
+    ("exit 7", Exit::Code(7), ""),
+    // The first process of a PID namespace is killed only from outside; an abort is a signal of its own.
+    ("sh -c 'kill -9 $$'; exit $?", Exit::Code(137), "Killed\n"),
+    ("echo $$ $PPID", Exit::Code(0), "1 0\n"),
+    ("pwd; umask", Exit::Code(0), "/\n0022\n"),
+    ("hostname", Exit::Code(0), "buildkitsandbox\n"),
+    ("id -u; id -g; id -G", Exit::Code(0), "0\n0\n0\n"),
+    ("echo $HOME", Exit::Code(0), "/root\n"),
+    ("ls /proc/self/fd | wc -l", Exit::Code(0), "4\n"),
+    ("readlink /proc/self/fd/0", Exit::Code(0), "/dev/null\n"),
+    (
+        "grep -E '^(SigBlk|SigIgn|NoNewPrivs)' /proc/self/status | tr -s '\\t\\n' '  '",
+        Exit::Code(0),
+        "SigBlk: 0000000000000000 SigIgn: 0000000000000000 NoNewPrivs: 1 ",
+    ),
+    (
+        "ls /dev | tr '\\n' ' '",
+        Exit::Code(0),
+        "core fd full mqueue null ptmx pts random shm stderr stdin stdout tty urandom zero ",
+    ),
+    (
+        "echo x > /dev/null && head -c 2 /dev/zero | wc -c && head -c 3 /dev/urandom | wc -c",
+        Exit::Code(0),
+        "2\n3\n",
+    ),
+    ("echo x > /dev/full", Exit::Code(1), "/bin/sh: 1: echo: echo: I/O error\n"),
+    (
+        "cat /etc/hosts",
+        Exit::Code(0),
+        "127.0.0.1\tlocalhost buildkitsandbox\n::1\tlocalhost ip6-localhost ip6-loopback\n",
+    ),
+    (
+        "stat -c %a /dev/shm; df -k --output=size /dev/shm | tail -1 | tr -d ' '",
+        Exit::Code(0),
+        "1777\n65536\n",
+    ),
+    (
+        "cd /proc; cat kcore keys timer_list 2>/dev/null | wc -c; ls acpi scsi /sys/firmware 2>/dev/null | grep -v : | wc -w",
+        Exit::Code(0),
+        "0\n0\n",
+    ),
+    (
+        "echo 1 > /proc/sys/kernel/domainname",
+        Exit::Code(2),
+        "/bin/sh: 1: cannot create /proc/sys/kernel/domainname: Read-only file system\n",
+    ),
+    ("mkdir /sys/x 2>&1 | grep -c -E 'Read-only|Permission|not permitted'", Exit::Code(0), "1\n"),
+    ("mount -t tmpfs none /mnt 2>&1 | grep -c -i 'permission denied'", Exit::Code(0), "1\n"),
+    // Mounting and tracing are not for steps.
+    ("sed -n 's/^CapEff:\\t//p' /proc/self/status", Exit::Code(0), "00000000a80425fb\n"),
+    (
+        "sed -n 's/^CapInh:\\t//p;s/^CapAmb:\\t//p' /proc/self/status",
+        Exit::Code(0),
+        "0000000000000000\n0000000000000000\n",
+    ),
+    ("ls -d /proc/[0-9]* | wc -l", Exit::Code(0), "3\n"),
+    ("kill -TERM 1; echo alive", Exit::Code(0), "alive\n"),
+    ("cd / && ls -d ..; ls /..| grep -c bin", Exit::Code(0), "..\n2\n"),
+];
+
+fn table(inside: &Inside) {
+    let mut wrong = Vec::new();
+    for (number, &(script, exit, text)) in TABLE.iter().enumerate() {
+        let (root, _) = root(inside, &format!("t{number}"));
+        let got = outcome(&sh(root, script)).unwrap_or_else(|error| panic!("{script}: {error}"));
+        if got != (exit, text.to_owned()) {
+            wrong.push(format!("{script}\n  is     {got:?}\n  not    {:?}", (exit, text)));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+fn streams_and_env(inside: &Inside) {
+    let (root, upper) = root(inside, "r");
+    let mut step = sh(root, "echo out; echo err >&2; env | sort; pwd");
+    step.env = vec!["B=2 3".into(), "HOME=/h".into(), "PATH=/bin".into()];
+    step.cwd = "/new/deep/../er".into();
+    step.user = "33:34".into();
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    let exit = run(&step, &Cancel::new().unwrap(), &mut |stream, bytes| match stream {
+        Stream::Stdout => out.extend_from_slice(bytes),
+        Stream::Stderr => err.extend_from_slice(bytes),
+    });
+    assert_eq!(exit.unwrap(), Exit::Code(0));
+    assert_eq!(String::from_utf8_lossy(&out), "out\nB=2 3\nHOME=/h\nPATH=/bin\nPWD=/new/er\n/new/er\n");
+    assert_eq!(String::from_utf8_lossy(&err), "err\n");
+    let made = fs::metadata(upper.join("new/er")).unwrap();
+    use std::os::unix::fs::MetadataExt;
+    assert_eq!(
+        (made.uid(), made.gid(), made.mode() & 0o7777),
+        (33, 34, 0o755),
+        "the directory is the user's"
+    );
+}
+
+fn users(inside: &Inside) {
+    let table = [
+        ("www-data", "33 33 33 /var/www", "0000000000000000"),
+        ("33", "33 33 33 /var/www", "0000000000000000"),
+        ("33:4", "33 4 4 /var/www", "0000000000000000"),
+        ("daemon:tty", "1 5 5 /usr/sbin", "0000000000000000"),
+        ("4242", "4242 0 0 /", "0000000000000000"),
+        ("", "0 0 0 /root", "00000000a80425fb"),
+    ];
+    for (number, (user, ids, effective)) in table.into_iter().enumerate() {
+        let (root, _) = root(inside, &format!("u{number}"));
+        let mut step =
+            sh(root, "echo $(id -u) $(id -g) $(id -G) $HOME; sed -n 's/^CapEff:\\t//p' /proc/self/status");
+        step.user = user.to_owned();
+        assert_eq!(output(&step), format!("{ids}\n{effective}\n"), "{user}");
+    }
+}
+
+fn errors(inside: &Inside) {
+    let args = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let table: &[(&[&str], &str, &str, &str)] = &[
+        (&["nosuch"], "", "", "cannot run `nosuch`"),
+        (&["/etc/passwd"], "", "", "cannot run `/etc/passwd`"),
+        (&["/proc/self/exe"], "", "", "cannot run `/proc/self/exe`"),
+        (&[], "", "", "cannot run ``"),
+        (&["/bin/true\0"], "", "", "NUL"),
+        (&["true"], "nobody-here", "", "no user `nobody-here`"),
+        (&["true"], "", "/etc/passwd/x", "working directory `/etc/passwd/x`"),
+        (&["true"], "", "/proc/self/fd/5", "working directory `/proc/self/fd/5`"),
+    ];
+    for (number, (words, user, cwd, message)) in table.iter().enumerate() {
+        let (root, _) = root(inside, &format!("e{number}"));
+        let mut step = Step::new(root, args(words));
+        (step.user, step.cwd) = ((*user).to_owned(), (*cwd).to_owned());
+        let error = outcome(&step).expect_err(message).to_string();
+        assert!(error.contains(message), "{error} / {message}");
+    }
+    for target in ["/", "/proc", "/proc/self", "/etc/../proc/x"] {
+        let (root, _) = root(inside, &format!("m{}", target.len()));
+        let mut step = sh(root, ":");
+        step.mounts = vec![Mount { target: target.into(), kind: MountKind::Tmpfs { size: None } }];
+        assert!(outcome(&step).is_err(), "{target}");
+    }
+}
+
+fn bind_mounts(inside: &Inside) {
+    let source = inside.scratch.join("source");
+    fs::create_dir_all(source.join("sub")).unwrap();
+    fs::write(source.join("sub/file"), "content\n").unwrap();
+    let (other, _) = root(inside, "other");
+    let (root, upper) = root(inside, "r");
+    let mut step = sh(
+        root,
+        "cat /in/sub/file /one/file /f; echo x > /in/sub/new; (echo x > /one/new) 2>/dev/null || echo ro; ls /layer/etc/hostname",
+    );
+    step.mounts = vec![
+        bind("/in", &source, "", false),
+        bind("/one", &source, "/sub", true),
+        bind("/f", &source, "sub/file", true),
+        Mount {
+            target: "/layer".into(),
+            kind: MountKind::Bind { source: BindSource::Fd(other), subpath: "/".into(), readonly: true },
+        },
+    ];
+    assert_eq!(output(&step), "content\ncontent\ncontent\nro\n/layer/etc/hostname\n");
+    assert!(source.join("sub/new").exists(), "writing reaches the source");
+    for name in ["in", "one", "f", "layer"] {
+        assert!(!upper.join(name).exists(), "{name} is only a mount");
+    }
+}
+
+fn secret_and_tmpfs(inside: &Inside) {
+    let (root, upper) = root(inside, "r");
+    let mut step = sh(
+        root,
+        "cat /run/secrets/key; stat -c '%a %u %g' /run/secrets/key; echo x > /run/secrets/key; df -k --output=size /t | tail -1 | tr -d ' '; echo x > /t/x",
+    );
+    let contents = b"s3cret\n".to_vec();
+    step.mounts = vec![
+        Mount {
+            target: "/run/secrets/key".into(),
+            kind: MountKind::File { contents, mode: 0o400, uid: 5, gid: 6 },
+        },
+        Mount { target: "/t".into(), kind: MountKind::Tmpfs { size: Some(1 << 20) } },
+    ];
+    let text = output(&step);
+    assert!(
+        text.contains("s3cret\n400 5 6\n") && text.contains("Read-only") && text.contains("1024\n"),
+        "{text}"
+    );
+    assert!(!upper.join("run/secrets").exists() && !upper.join("t").exists());
+}
+
+fn mount_target_through_link(inside: &Inside) {
+    let outside = inside.scratch.join("outside");
+    fs::create_dir_all(&outside).unwrap();
+    let (root, upper) = root(inside, "r");
+    let up = "../".repeat(30);
+    std::os::unix::fs::symlink(&outside, upper.join("absolute")).unwrap();
+    std::os::unix::fs::symlink(format!("{up}{}", outside.display()), upper.join("relative")).unwrap();
+    std::os::unix::fs::symlink("/made/by/link", upper.join("dangling")).unwrap();
+    std::os::unix::fs::symlink("loop", upper.join("loop")).unwrap();
+    drop(root);
+    let (root, _) = over(inside, "s", &[upper, inside.debian.clone()]);
+    let mut step = sh(root, "ls /absolute /relative /dangling /made/by/link");
+    step.mounts = ["/absolute/x", "/relative/y", "/dangling/z"]
+        .map(|target| Mount { target: target.into(), kind: MountKind::Tmpfs { size: None } })
+        .into();
+    let text = output(&step);
+    assert!(text.contains("x\ny\n") && text.contains("z\n"), "the links lead somewhere inside: {text}");
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "and not outside");
+    let (root, _) = over(inside, "l", &[inside.scratch.join("r.upper"), inside.debian.clone()]);
+    let mut step = sh(root, ":");
+    step.mounts = vec![Mount { target: "/loop/x".into(), kind: MountKind::Tmpfs { size: None } }];
+    assert!(outcome(&step).unwrap_err().to_string().contains("/loop/x"));
+}
+
+fn bind_source_through_link(inside: &Inside) {
+    let source = inside.scratch.join("source");
+    fs::create_dir_all(source.join("etc")).unwrap();
+    fs::write(source.join("etc/passwd"), "mine\n").unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", source.join("absolute")).unwrap();
+    std::os::unix::fs::symlink("../../../../../../../../etc/passwd", source.join("relative")).unwrap();
+    std::os::unix::fs::symlink("/proc/self/root", source.join("magic")).unwrap();
+    for (number, subpath) in ["absolute", "relative", "/../../etc/passwd"].into_iter().enumerate() {
+        let (root, _) = root(inside, &format!("r{number}"));
+        let mut step = sh(root, "cat /in");
+        step.mounts = vec![bind("/in", &source, subpath, true)];
+        assert_eq!(output(&step), "mine\n", "{subpath}");
+    }
+    let (root, _) = root(inside, "magic");
+    let mut step = sh(root, "ls /in");
+    step.mounts = vec![bind("/in", &source, "magic", true)];
+    assert!(outcome(&step).is_err());
+}
+
+/// Names in the upper layer, without the directories the sandbox cannot do without.
+fn left(upper: &Path) -> Vec<String> {
+    let mut names: Vec<_> =
+        fs::read_dir(upper).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn leaves_no_stub(inside: &Inside) {
+    let bare = inside.scratch.join("bare");
+    for name in ["dev", "proc", "sys", "etc"] {
+        fs::create_dir_all(bare.join(name)).unwrap();
+    }
+    let before = fs::metadata(bare.join("etc")).unwrap().modified().unwrap();
+    let (root, upper) = over(inside, "r", &[bare]);
+    let mut step = Step::new(root, vec!["/usr/bin/true".into()]);
+    step.mounts = vec![
+        bind("/usr", &inside.debian.join("usr"), "", true),
+        bind("/lib", &inside.debian.join("usr/lib"), "", true),
+        bind("/lib64", &inside.debian.join("usr/lib64"), "", true),
+        Mount { target: "/a/b/c".into(), kind: MountKind::Tmpfs { size: None } },
+    ];
+    assert_eq!(output(&step), "");
+    let left = left(&upper);
+    assert!(left.is_empty() || left == ["etc"], "{left:?}");
+    if let Ok(etc) = fs::metadata(upper.join("etc")) {
+        assert_eq!(fs::read_dir(upper.join("etc")).unwrap().count(), 0);
+        assert_eq!(etc.modified().unwrap(), before, "its time of change is the old one");
+    }
+}
+
+fn keeps_taken_stub(inside: &Inside) {
+    let (root, upper) = root(inside, "r");
+    let mut step = sh(root, "mkdir -p /new/other; ls /new");
+    step.mounts = vec![Mount { target: "/new/mount".into(), kind: MountKind::Tmpfs { size: None } }];
+    assert_eq!(output(&step), "mount\nother\n");
+    assert!(upper.join("new/other").exists() && !upper.join("new/mount").exists());
+}
+
+fn links_for_dev_and_proc(inside: &Inside) {
+    let outside = inside.scratch.join("outside");
+    fs::create_dir_all(&outside).unwrap();
+    for name in ["dev", "proc", "sys"] {
+        let layer = inside.scratch.join(name);
+        fs::create_dir_all(&layer).unwrap();
+        std::os::unix::fs::symlink(&outside, layer.join(name)).unwrap();
+        let (root, _) = over(inside, &format!("{name}-r"), &[layer, inside.debian.clone()]);
+        let error = outcome(&sh(root, ":")).unwrap_err().to_string();
+        assert!(error.contains(&format!("/{name}")), "{error}");
+    }
+    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
+}
+
+fn network_none(inside: &Inside) {
+    for (network, script, expected) in [
+        (
+            Network::None,
+            "tail -n +3 /proc/net/dev | wc -l; cut -d: -f1 /proc/net/dev | tail -1 | tr -d ' '",
+            "1\nlo\n",
+        ),
+        (Network::None, "cat /sys/class/net/lo/operstate /sys/class/net/lo/flags", "unknown\n0x9\n"),
+    ] {
+        let (root, _) = root(inside, &format!("n{}", script.len()));
+        let mut step = sh(root, script);
+        step.network = network;
+        assert_eq!(output(&step), expected, "{script}");
+    }
+}
+
+fn insecure(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let mut step =
+        sh(root, "mount -t tmpfs none /mnt && echo mounted; grep NoNewPrivs /proc/self/status | cut -f2");
+    step.security = Security::Insecure;
+    assert_eq!(output(&step), "mounted\n0\n");
+}
+
+fn readonly_root(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let mut step = sh(root, "touch /x || touch /t/x && echo fine");
+    step.readonly_root = true;
+    step.mounts = vec![Mount { target: "/t".into(), kind: MountKind::Tmpfs { size: None } }];
+    let text = output(&step);
+    assert!(text.contains("Read-only") && text.contains("fine\n"), "{text}");
+}
+
+fn limits(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let mut step = sh(
+        root,
+        "ulimit -n; ulimit -Hn; df -k --output=size /dev/shm | tail -1 | tr -d ' '; cat /etc/hosts | tail -1; hostname",
+    );
+    step.ulimits = vec![Ulimit { name: "nofile".into(), soft: 100, hard: 200 }];
+    step.shm_size = 1 << 20;
+    step.extra_hosts = vec![("db".into(), "10.0.0.1".into())];
+    step.hostname = "box".into();
+    assert_eq!(output(&step), "100\n200\n1024\n10.0.0.1\tdb\nbox\n");
+}
+
+fn cancel(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let step = sh(root, "trap '' TERM INT; sleep 1000 & echo started; sleep 1000");
+    let cancel = Cancel::new().unwrap();
+    let start = Instant::now();
+    let exit = run(&step, &cancel, &mut |_, _| cancel.cancel()).unwrap();
+    assert_eq!(exit, Exit::Cancelled);
+    assert!(start.elapsed() < Duration::from_secs(20));
+    let (root, _) = over(inside, "again", std::slice::from_ref(&inside.debian));
+    assert_eq!(
+        run(&sh(root, "sleep 1000"), &cancel, &mut |_, _| ()).unwrap(),
+        Exit::Cancelled,
+        "it stays fired"
+    );
+}
+
+fn daemon_dies_with_step(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let start = Instant::now();
+    assert_eq!(output(&sh(root, "setsid sleep 1000 & echo done")), "done\n");
+    assert!(start.elapsed() < Duration::from_secs(20), "an open pipe in a daemon does not hold the step");
+}
+
+fn many_layers(inside: &Inside) {
+    let mut lower = vec![inside.debian.clone()];
+    for number in 0..199 {
+        let layer = inside.scratch.join(format!("l{number}"));
+        fs::create_dir_all(&layer).unwrap();
+        fs::write(layer.join(format!("layer{number}")), "").unwrap();
+        lower.insert(0, layer);
+    }
+    let (root, _) = over(inside, "r", &lower);
+    assert_eq!(output(&sh(root, "ls -d /layer* | wc -l")), "199\n");
+}
+
+fn output_flood(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let (mut total, mut largest) = (0, 0);
+    let step = sh(root, "head -c 50000000 /dev/zero; head -c 1000000 /dev/zero >&2");
+    let exit = run(&step, &Cancel::new().unwrap(), &mut |_, bytes| {
+        total += bytes.len();
+        largest = largest.max(bytes.len());
+    });
+    assert_eq!((exit.unwrap(), total), (Exit::Code(0), 51_000_000));
+    assert!(largest <= 64 << 10, "handed over in pieces");
+}
+
+fn huge_passwd(inside: &Inside) {
+    let layer = inside.scratch.join("huge");
+    fs::create_dir_all(layer.join("etc")).unwrap();
+    fs::File::create(layer.join("etc/passwd")).unwrap().set_len(1 << 30).unwrap();
+    let (root, _) = over(inside, "r", &[layer, inside.debian.clone()]);
+    let error = outcome(&sh(root, ":")).unwrap_err().to_string();
+    assert!(error.contains("etc/passwd") && error.contains("10485760"), "{error}");
+}
+
+/// The inner process starts a step and kills itself; what the step's process is called is looked for outside.
+fn killed_builder(inside: &Inside) {
+    let mark = format!("9{}", std::process::id());
+    let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--inside", "_killed_builder"])
+        .env("XX_TEST_MARK", &mark)
+        .stdout(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    assert!(!child.wait().unwrap().success());
+    let running = || {
+        fs::read_dir("/proc").unwrap().flatten().any(|entry| {
+            let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            line == format!("sleep\0{mark}\0").as_bytes()
+        })
+    };
+    let start = Instant::now();
+    while running() {
+        assert!(start.elapsed() < Duration::from_secs(10), "the step outlived the builder");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
+    assert!(!table.contains(inside.scratch.to_str().unwrap()), "{table}");
+}
+
+fn killed_builder_inner(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let mark = std::env::var("XX_TEST_MARK").unwrap();
+    let step = sh(root, &format!("sleep {mark} & sleep {mark} & echo started; wait"));
+    let _never = run(&step, &Cancel::new().unwrap(), &mut |_, _| {
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).unwrap();
+    });
+}
+
+/// Not a test: what one `RUN :` costs. `XX_TEST_SCRATCH=DIR XX_TEST_DEBIAN=DIR sandbox --inside _bench`.
+fn bench(inside: &Inside) {
+    let mut times = Vec::new();
+    for number in 0..200 {
+        let start = Instant::now();
+        let (root, _) = root(inside, &format!("b{number}"));
+        assert_eq!(output(&sh(root, ":")), "");
+        times.push(start.elapsed());
+    }
+    times.sort();
+    println!("one step: least {:?}, median {:?}, 90% {:?}", times[0], times[100], times[180]);
+}

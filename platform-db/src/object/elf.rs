@@ -1,0 +1,201 @@
+//! ELF: file header, program headers, interpreter, dynamic flags and notes. Sections are not read.
+
+use goblin::container::Ctx;
+use goblin::elf::Elf;
+use goblin::elf::dynamic::{DF_1_PIE, DT_FLAGS_1, DT_NEEDED, DT_NULL};
+use goblin::elf::header::{ET_DYN, ET_EXEC, ET_REL, Header};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_NOTE, ProgramHeader};
+
+use super::facts::{Facts, Format, Kind};
+use super::source::{Head, ReadAt};
+use super::{ObjectError, notes, word};
+use crate::arch::Arch;
+use crate::facts::{Endian, FloatAbi};
+use crate::libc::Libc;
+use crate::os::Os;
+
+/// Longest interpreter path, as Linux's `PATH_MAX`, in bytes.
+const LONGEST_INTERPRETER: u64 = 4096;
+/// Most program headers accepted; linkers write about fifteen.
+const MOST_HEADERS: u16 = 4096;
+/// Longest dynamic table or note segment that is read, in bytes.
+const LONGEST_SEGMENT: u64 = 64 * 1024;
+
+pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Facts, ObjectError> {
+    if head.bytes().len() < 20 {
+        return Err(ObjectError::Truncated("ELF header"));
+    }
+    let header = Elf::parse_header(head.bytes()).map_err(|_| ObjectError::Truncated("ELF header"))?;
+    let ctx = context(&header)?;
+    let segments = program_headers(head, &header, ctx)?;
+    let interpreter = interpreter(head, &segments)?;
+    let dynamic = dynamic(head, &segments, ctx)?;
+    let notes = notes::read(head, &segments, ctx.le)?;
+    let bits = if ctx.is_big() { 64 } else { 32 };
+    let endian = if ctx.le.is_little() { Endian::Little } else { Endian::Big };
+    let kind = match header.e_type {
+        ET_EXEC => Kind::Executable,
+        ET_DYN if interpreter.is_some() || dynamic.pie => Kind::PieExecutable,
+        ET_DYN => Kind::SharedLibrary,
+        ET_REL => Kind::Relocatable,
+        _ => Kind::Other,
+    };
+    let arch = arch(header.e_machine, bits, endian);
+    let named = os_abi(&header).or(notes.os);
+    Ok(Facts {
+        format: Format::Elf,
+        kind,
+        os: named.or_else(|| interpreter.as_deref().and_then(os_of_interpreter)),
+        arch,
+        machine: header.e_machine,
+        bits,
+        endian,
+        needs: notes.needs.filter(|_| arch == Some(Arch::Amd64)),
+        float_abi: float_abi(arch, header.e_flags),
+        libc: interpreter.as_deref().and_then(libc_of_interpreter),
+        is_static: matches!(kind, Kind::Executable | Kind::PieExecutable)
+            && interpreter.is_none()
+            && !dynamic.needs_libraries,
+        interpreter,
+    })
+}
+
+fn context(header: &Header) -> Result<Ctx, ObjectError> {
+    let container =
+        header.container().map_err(|_| ObjectError::Malformed("ELF class is neither 32 nor 64"))?;
+    let order =
+        header.endianness().map_err(|_| ObjectError::Malformed("ELF byte order is neither of the two"))?;
+    Ok(Ctx::new(container, order))
+}
+
+fn program_headers<S: ReadAt + ?Sized>(
+    head: &Head<'_, S>,
+    header: &Header,
+    ctx: Ctx,
+) -> Result<Vec<ProgramHeader>, ObjectError> {
+    let count = header.e_phnum;
+    if count == 0 {
+        return Ok(Vec::new());
+    }
+    if count > MOST_HEADERS {
+        return Err(ObjectError::Malformed("too many program headers"));
+    }
+    let size = ProgramHeader::size(ctx);
+    let bytes = head.range(header.e_phoff, size * usize::from(count), "program header table")?;
+    ProgramHeader::parse(&bytes, 0, usize::from(count), ctx)
+        .map_err(|_| ObjectError::Malformed("program header table"))
+}
+
+fn interpreter<S: ReadAt + ?Sized>(
+    head: &Head<'_, S>,
+    segments: &[ProgramHeader],
+) -> Result<Option<String>, ObjectError> {
+    let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_INTERP) else { return Ok(None) };
+    if segment.p_filesz > LONGEST_INTERPRETER {
+        return Err(ObjectError::Malformed("interpreter path is longer than a path can be"));
+    }
+    let bytes = segment_bytes(head, segment, "interpreter path")?;
+    let path = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
+    Ok(Some(String::from_utf8_lossy(path).into_owned()))
+}
+
+/// What the dynamic table says that matters here.
+#[derive(Default)]
+struct Dynamic {
+    pie: bool,
+    needs_libraries: bool,
+}
+
+fn dynamic<S: ReadAt + ?Sized>(
+    head: &Head<'_, S>,
+    segments: &[ProgramHeader],
+    ctx: Ctx,
+) -> Result<Dynamic, ObjectError> {
+    let mut found = Dynamic::default();
+    let Some(segment) = segments.iter().find(|segment| segment.p_type == PT_DYNAMIC) else {
+        return Ok(found);
+    };
+    // Debug files keep the header and drop the bytes: nothing to read then.
+    if segment.p_filesz == 0 || segment.p_filesz > LONGEST_SEGMENT {
+        return Ok(found);
+    }
+    let bytes = segment_bytes(head, segment, "dynamic table")?;
+    let size = if ctx.is_big() { 16 } else { 8 };
+    for entry in bytes.chunks_exact(size) {
+        let (Some(tag), Some(value)) = (word::address(entry, 0, ctx), word::address(entry, size / 2, ctx))
+        else {
+            break;
+        };
+        match tag {
+            DT_NULL => break,
+            DT_NEEDED => found.needs_libraries = true,
+            DT_FLAGS_1 => found.pie = value & DF_1_PIE != 0,
+            _ => {}
+        }
+    }
+    Ok(found)
+}
+
+pub(super) fn segment_bytes<S: ReadAt + ?Sized>(
+    head: &Head<'_, S>,
+    segment: &ProgramHeader,
+    what: &'static str,
+) -> Result<Vec<u8>, ObjectError> {
+    let len = segment.p_filesz.min(LONGEST_SEGMENT);
+    head.range(segment.p_offset, usize::try_from(len).unwrap_or(0), what)
+}
+
+pub(super) fn is_note(segment: &ProgramHeader) -> bool {
+    segment.p_type == PT_NOTE && segment.p_filesz <= LONGEST_SEGMENT
+}
+
+fn arch(machine: u16, bits: u8, endian: Endian) -> Option<Arch> {
+    Arch::ALL.iter().copied().find(|arch| {
+        let facts = arch.facts();
+        (facts.elf_machine, facts.bits, facts.endian) == (machine, bits, endian) && machine != 0
+    })
+}
+
+/// The `EI_OSABI` byte. 0 (System V) says nothing; 3 (GNU) is set by glibc programs on Linux and on the Hurd.
+fn os_abi(header: &Header) -> Option<Os> {
+    match header.e_ident.get(7).copied() {
+        Some(2) => Some(Os::Netbsd),
+        Some(6) => Some(Os::Solaris),
+        Some(9) => Some(Os::Freebsd),
+        Some(12) => Some(Os::Openbsd),
+        _ => None,
+    }
+}
+
+/// Source: default dynamic linkers in each system's toolchain.
+fn os_of_interpreter(path: &str) -> Option<Os> {
+    match path {
+        "/libexec/ld-elf.so.1" => Some(Os::Freebsd),
+        "/libexec/ld.elf_so" | "/usr/libexec/ld.elf_so" => Some(Os::Netbsd),
+        "/usr/libexec/ld-elf.so.2" => Some(Os::Dragonfly),
+        "/usr/libexec/ld.so" => Some(Os::Openbsd),
+        "/system/bin/linker" | "/system/bin/linker64" => Some(Os::Android),
+        _ if libc_of_interpreter(path).is_some() => Some(Os::Linux),
+        _ => None,
+    }
+}
+
+fn libc_of_interpreter(path: &str) -> Option<Libc> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    if name.starts_with("ld-musl-") {
+        Some(Libc::Musl)
+    } else if name.starts_with("ld-linux") || matches!(name, "ld64.so.1" | "ld64.so.2" | "ld.so.1") {
+        Some(Libc::Gnu)
+    } else {
+        None
+    }
+}
+
+/// Arm says it in its flags (EABI version 5: `EF_ARM_ABI_FLOAT_HARD`, `EF_ARM_ABI_FLOAT_SOFT`).
+fn float_abi(arch: Option<Arch>, flags: u32) -> Option<FloatAbi> {
+    match arch {
+        Some(Arch::Arm | Arch::Armbe) if flags & 0x400 != 0 => Some(FloatAbi::Hard),
+        Some(Arch::Arm | Arch::Armbe) if flags & 0x200 != 0 => Some(FloatAbi::Soft),
+        _ => None,
+    }
+}

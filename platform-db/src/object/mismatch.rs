@@ -1,0 +1,117 @@
+//! Facts of a file held against a platform.
+//!
+//! Only what the file says for certain counts: an ELF file that names no operating system fits each one that uses ELF,
+//! a file that states no variant fits each variant.
+
+use std::fmt;
+
+use super::facts::{Facts, Format, machine_name};
+use crate::os::Os;
+use crate::platform::Platform;
+
+/// What does not fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Aspect {
+    /// The file format is not the operating system's.
+    Format,
+    /// The operating system.
+    Os,
+    /// The architecture, word size included.
+    Arch,
+    /// The byte order alone.
+    Endian,
+    /// The file needs a later variant of the architecture.
+    Variant,
+}
+
+/// A file that was not built for a platform: what was found and what was expected, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mismatch {
+    /// What does not fit.
+    pub aspect: Aspect,
+    /// What the file is.
+    pub found: String,
+    /// What the platform asks for.
+    pub expected: String,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "found {}, expected {}", self.found, self.expected)
+    }
+}
+
+impl Facts {
+    /// Returns how the file differs from what `platform` runs, or `None` when it fits.
+    #[must_use]
+    pub fn mismatch(&self, platform: &Platform) -> Option<Mismatch> {
+        let aspect = self.differing(platform)?;
+        let expected = match aspect {
+            Aspect::Format => format!("a file in the object format of {}", platform.os()),
+            Aspect::Os => format!("{} ({platform})", platform.os()),
+            Aspect::Arch => format!("{} ({platform})", machine_name(platform.arch_id())),
+            Aspect::Endian => format!("{} ({platform})", platform.arch_id().facts().endian),
+            Aspect::Variant => format!("at most {platform}"),
+        };
+        let found = match (aspect, self.needs) {
+            (Aspect::Variant, Some(needs)) => format!("{self}, which needs {}/{needs}", platform.arch()),
+            _ => self.to_string(),
+        };
+        Some(Mismatch { aspect, found, expected })
+    }
+
+    fn differing(&self, platform: &Platform) -> Option<Aspect> {
+        if format_of(platform.os_id()) != Some(self.format) {
+            return Some(Aspect::Format);
+        }
+        if self.os.is_some_and(|os| !same_kernel(os, platform.os_id())) {
+            return Some(Aspect::Os);
+        }
+        let arch = platform.arch_id();
+        if self.arch != Some(arch) {
+            let facts = arch.facts();
+            let swapped = self.machine == facts.elf_machine && self.bits == facts.bits;
+            return Some(if swapped { Aspect::Endian } else { Aspect::Arch });
+        }
+        let order = arch.variants();
+        let rank = |variant| order.iter().position(|known| *known == variant);
+        let needs = self.needs.and_then(rank)?;
+        (Some(needs) > rank(platform.variant_id())).then_some(Aspect::Variant)
+    }
+}
+
+/// Android programs run on Linux's kernel but name another libc; the reverse is refused.
+fn same_kernel(found: Os, expected: Os) -> bool {
+    found == expected || (found == Os::Linux && expected == Os::Android)
+}
+
+const fn format_of(os: Os) -> Option<Format> {
+    match os {
+        Os::Android
+        | Os::Dragonfly
+        | Os::Freebsd
+        | Os::Fuchsia
+        | Os::Hurd
+        | Os::Illumos
+        | Os::Linux
+        | Os::Netbsd
+        | Os::None
+        | Os::Openbsd
+        | Os::Redox
+        | Os::Solaris => Some(Format::Elf),
+        Os::Aix
+        | Os::Darwin
+        | Os::Emscripten
+        | Os::Ios
+        | Os::Js
+        | Os::Plan9
+        | Os::Tvos
+        | Os::Visionos
+        | Os::Wasip2
+        | Os::Watchos
+        | Os::Uefi
+        | Os::Wasi
+        | Os::Wasip1
+        | Os::Windows => None,
+    }
+}

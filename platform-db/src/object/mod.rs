@@ -1,0 +1,46 @@
+//! Object files: what a file was built for, read from its header alone, and whether that fits a platform.
+//!
+//! Reads one kilobyte, and the program headers and notes where they lie beyond it; never sections, symbols or
+//! relocations. The caller opens the file. Shared by `xx-verify` and by the builder's check of its results.
+
+mod elf;
+mod facts;
+mod mismatch;
+mod notes;
+mod source;
+mod word;
+
+pub use facts::{Facts, Format, Kind};
+pub use mismatch::{Aspect, Mismatch};
+pub use source::ReadAt;
+
+use source::Head;
+
+/// A file that starts like an object file and cannot be read as one.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ObjectError {
+    /// The file ends before something its header points to.
+    #[error("truncated: the {0} lies beyond the end of the file")]
+    Truncated(&'static str),
+    /// A header holds a value that no tool writes.
+    #[error("malformed: {0}")]
+    Malformed(&'static str),
+    /// The file could not be read.
+    #[error("cannot read: {0}")]
+    Io(#[from] std::io::Error),
+}
+
+/// Reads what a file was built for. `None` when it is no object file of a known format.
+///
+/// ```
+/// assert!(platform_db::object::read(&b"#!/bin/sh\n"[..])?.is_none());
+/// # Ok::<(), platform_db::object::ObjectError>(())
+/// ```
+///
+/// # Errors
+/// When the file is truncated or malformed, or cannot be read.
+pub fn read<S: ReadAt + ?Sized>(source: &S) -> Result<Option<Facts>, ObjectError> {
+    let head = Head::read(source)?;
+    if head.starts_with(b"\x7fELF") { elf::read(&head).map(Some) } else { Ok(None) }
+}

@@ -1,0 +1,87 @@
+//! Where the bytes come from: anything that can be read at an offset.
+
+use std::io;
+
+use super::ObjectError;
+
+/// Bytes read at once from the start of a file; in most ELF files this holds all that is asked.
+const HEAD_LEN: usize = 1024;
+
+/// A source of bytes that can be read at an offset: a slice, or an open file.
+pub trait ReadAt {
+    /// Reads up to `buffer.len()` bytes at `offset`; fewer only at the end.
+    ///
+    /// # Errors
+    /// When the system cannot read.
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+}
+
+impl ReadAt for [u8] {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        let rest = self.get(start..).unwrap_or_default();
+        let len = rest.len().min(buffer.len());
+        for (to, from) in buffer.iter_mut().zip(rest) {
+            *to = *from;
+        }
+        Ok(len)
+    }
+}
+
+impl ReadAt for Vec<u8> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.as_slice().read_at(buffer, offset)
+    }
+}
+
+#[cfg(unix)]
+impl ReadAt for std::fs::File {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            match std::os::unix::fs::FileExt::read_at(self, rest, offset + filled as u64) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(filled)
+    }
+}
+
+/// A source with its first bytes at hand.
+pub(super) struct Head<'s, S: ?Sized> {
+    source: &'s S,
+    bytes: [u8; HEAD_LEN],
+    len: usize,
+}
+
+impl<'s, S: ReadAt + ?Sized> Head<'s, S> {
+    pub(super) fn read(source: &'s S) -> Result<Self, ObjectError> {
+        let mut bytes = [0; HEAD_LEN];
+        let len = source.read_at(&mut bytes, 0)?;
+        Ok(Self { source, bytes, len })
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    pub(super) fn starts_with(&self, magic: &[u8]) -> bool {
+        self.bytes().starts_with(magic)
+    }
+
+    /// Returns `len` bytes at `offset`, from the head when they lie there. The caller bounds `len`.
+    pub(super) fn range(&self, offset: u64, len: usize, what: &'static str) -> Result<Vec<u8>, ObjectError> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        if let Some(found) = self.bytes().get(start..start.saturating_add(len)) {
+            return Ok(found.to_vec());
+        }
+        let mut bytes = vec![0; len];
+        if self.source.read_at(&mut bytes, offset)? < len {
+            return Err(ObjectError::Truncated(what));
+        }
+        Ok(bytes)
+    }
+}

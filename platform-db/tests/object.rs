@@ -1,0 +1,179 @@
+//! Object files read from made-up headers and from the program that runs this test.
+#![cfg(feature = "object")]
+
+use platform_db::object::{Aspect, Kind, ObjectError, read};
+use platform_db::{Arch, Endian, Os, Platform, Variant};
+
+/// Builds the smallest ELF file for an architecture: a header and one segment per `(type, content)`.
+fn elf(arch: Arch, kind: u16, os_abi: u8, segments: &[(u32, &[u8])]) -> Vec<u8> {
+    let facts = arch.facts();
+    let wide = facts.bits == 64;
+    let int = |value: u64, width: usize| -> Vec<u8> {
+        let little = value.to_le_bytes();
+        let mut bytes: Vec<u8> = little.into_iter().take(width).collect();
+        if facts.endian == Endian::Big {
+            bytes.reverse();
+        }
+        bytes
+    };
+    let address = if wide { 8 } else { 4 };
+    let (header_len, segment_len) = if wide { (64u64, 56u64) } else { (52, 32) };
+    let mut file = vec![0x7f, b'E', b'L', b'F', if wide { 2 } else { 1 }];
+    file.push(if facts.endian == Endian::Big { 2 } else { 1 });
+    file.extend([1, os_abi, 0, 0, 0, 0, 0, 0, 0, 0]);
+    for (value, width) in [(u64::from(kind), 2), (u64::from(facts.elf_machine), 2), (1, 4), (0, address)] {
+        file.extend(int(value, width));
+    }
+    for (value, width) in [(header_len, address), (0, address), (0, 4), (header_len, 2), (segment_len, 2)] {
+        file.extend(int(value, width));
+    }
+    for value in [segments.len() as u64, 0, 0, 0] {
+        file.extend(int(value, 2));
+    }
+    let mut offset = header_len + segment_len * segments.len() as u64;
+    for (segment, content) in segments {
+        let len = content.len() as u64;
+        file.extend(int(u64::from(*segment), 4));
+        if wide {
+            file.extend(int(4, 4));
+        }
+        for value in [offset, 0, 0, len, len] {
+            file.extend(int(value, address));
+        }
+        if !wide {
+            file.extend(int(4, 4));
+        }
+        file.extend(int(4, address));
+        offset += len;
+    }
+    for (_, content) in segments {
+        file.extend(*content);
+    }
+    file
+}
+
+const INTERP: u32 = 3;
+const NOTE: u32 = 4;
+const DYNAMIC: u32 = 2;
+const EXEC: u16 = 2;
+const DYN: u16 = 3;
+
+#[test]
+fn every_architecture_is_recognised() {
+    for arch in Arch::ALL.iter().filter(|arch| **arch != Arch::Wasm) {
+        let facts = read(&elf(*arch, EXEC, 0, &[])).unwrap().unwrap();
+        assert_eq!(
+            (facts.arch, facts.bits, facts.endian),
+            (Some(*arch), arch.facts().bits, arch.facts().endian)
+        );
+        assert!(facts.is_static);
+        for platform in Platform::all().filter(|platform| platform.os() == "linux") {
+            let fits = facts.mismatch(&platform).is_none();
+            assert_eq!(fits, platform.arch_id() == *arch, "{arch} on {platform}");
+        }
+    }
+}
+
+#[test]
+fn one_line_descriptions() {
+    let needed = [1u64.to_le_bytes(), 1u64.to_le_bytes(), [0; 8], [0; 8]].concat();
+    let pie = [0x6fff_fffbu64.to_le_bytes(), 0x0800_0000u64.to_le_bytes(), [0; 8], [0; 8]].concat();
+    let freebsd = b"\x08\0\0\0\x04\0\0\0\x01\0\0\0FreeBSD\0\0\0\0\0";
+    let cases: &[(Vec<u8>, &str)] = &[
+        (elf(Arch::Arm64, EXEC, 0, &[]), "ELF 64-bit aarch64, static"),
+        (
+            elf(Arch::Amd64, DYN, 0, &[(INTERP, b"/lib64/ld-linux-x86-64.so.2\0"), (DYNAMIC, &needed)]),
+            "ELF 64-bit x86_64 linux, dynamic, interpreter /lib64/ld-linux-x86-64.so.2",
+        ),
+        (elf(Arch::Amd64, DYN, 0, &[(DYNAMIC, &pie)]), "ELF 64-bit x86_64, static"),
+        (elf(Arch::Amd64, DYN, 0, &[(DYNAMIC, &needed)]), "ELF 64-bit x86_64, shared library"),
+        (elf(Arch::Amd64, EXEC, 0, &[(NOTE, freebsd)]), "ELF 64-bit x86_64 freebsd, static"),
+        (elf(Arch::S390x, EXEC, 12, &[]), "ELF 64-bit s390x openbsd, static"),
+        (elf(Arch::Mipsle, 1, 0, &[]), "ELF 32-bit mipsle, object to be linked"),
+    ];
+    for (file, expected) in cases {
+        assert_eq!(read(file).unwrap().unwrap().to_string(), *expected);
+    }
+}
+
+#[test]
+fn mismatches_are_told_in_words() {
+    type Case = (Vec<u8>, &'static str, Option<(Aspect, &'static str)>);
+    let cases: &[Case] = &[
+        (elf(Arch::Arm64, EXEC, 0, &[]), "linux/arm64", None),
+        (elf(Arch::Arm64, EXEC, 0, &[]), "linux/arm64/v8.2", None),
+        (
+            elf(Arch::Amd64, EXEC, 0, &[]),
+            "linux/arm64",
+            Some((Aspect::Arch, "found ELF 64-bit x86_64, static, expected aarch64 (linux/arm64)")),
+        ),
+        (
+            elf(Arch::Mips, EXEC, 0, &[]),
+            "linux/mipsle",
+            Some((Aspect::Endian, "found ELF 32-bit mips, static, expected little-endian (linux/mipsle)")),
+        ),
+        (
+            elf(Arch::Amd64, EXEC, 9, &[]),
+            "linux/amd64",
+            Some((Aspect::Os, "found ELF 64-bit x86_64 freebsd, static, expected linux (linux/amd64)")),
+        ),
+        (
+            elf(Arch::Amd64, EXEC, 0, &[]),
+            "windows/amd64",
+            Some((
+                Aspect::Format,
+                "found ELF 64-bit x86_64, static, expected a file in the object format of windows",
+            )),
+        ),
+    ];
+    for (file, platform, expected) in cases {
+        let mismatch = read(file).unwrap().unwrap().mismatch(&platform.parse().unwrap());
+        let found = mismatch.as_ref().map(|mismatch| (mismatch.aspect, mismatch.to_string()));
+        assert_eq!(found, expected.map(|(aspect, text)| (aspect, text.to_owned())), "{platform}");
+    }
+}
+
+/// An x86-64-v3 property note, as `-Wl,-z,x86-64-v3` writes it.
+#[test]
+fn isa_level_needed_is_a_variant() {
+    let mut note: Vec<u8> = Vec::new();
+    for word in [4u32, 16, 5, u32::from_le_bytes(*b"GNU\0"), 0xc000_8002, 4, 0b111, 0] {
+        note.extend(word.to_le_bytes());
+    }
+    let facts = read(&elf(Arch::Amd64, EXEC, 0, &[(NOTE, &note)])).unwrap().unwrap();
+    assert_eq!(facts.needs, Some(Variant::V3));
+    for (platform, fits) in [("linux/amd64", false), ("linux/amd64/v2", false), ("linux/amd64/v3", true)] {
+        assert_eq!(facts.mismatch(&platform.parse().unwrap()).is_none(), fits, "{platform}");
+    }
+}
+
+#[test]
+fn what_is_no_object_file_is_none() {
+    for bytes in [&b""[..], b"#!/bin/sh\n", b"\x7fEL", b"MZ"] {
+        assert!(read(bytes).unwrap().is_none());
+    }
+}
+
+#[test]
+fn every_truncation_is_an_error_or_smaller_truth_but_never_a_panic() {
+    let whole = elf(Arch::Amd64, DYN, 0, &[(INTERP, b"/lib64/ld-linux-x86-64.so.2\0"), (DYNAMIC, &[0; 32])]);
+    for len in 4..whole.len() {
+        assert!(matches!(read(&whole[..len]), Err(ObjectError::Truncated(_))), "{len}");
+    }
+    for at in 4..64 {
+        for byte in [0, 1, 0x7f, 0xff] {
+            let mut broken = whole.clone();
+            broken[at] = byte;
+            let _ = read(&broken);
+        }
+    }
+}
+
+#[test]
+fn this_program_fits_the_platform_it_runs_on() {
+    let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+    let facts = read(&file).unwrap().unwrap();
+    assert_eq!((facts.kind, facts.os), (Kind::PieExecutable, Some(Os::Linux)));
+    let here: Platform = Platform::from_uname(std::env::consts::ARCH).unwrap();
+    assert_eq!(facts.mismatch(&here), None);
+}

@@ -1,0 +1,186 @@
+//! The only place that runs programs and changes files.
+
+use std::fs::{self, File};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::host::Host;
+use crate::plan::{CommandPlan, Plan, Step};
+use crate::report::{Failure, err, out};
+
+/// Carries out a plan and returns the exit code.
+///
+/// # Errors
+/// When a step fails; what the steps before it did stays.
+pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
+    let mut held = Vec::new();
+    let mut waiting = plan.steps;
+    waiting.reverse();
+    while let Some(step) = waiting.pop() {
+        match step {
+            Step::Print(text) => out(&text),
+            Step::Note(text) => err(&format!("{text}\n")),
+            Step::Lock(path) => held.push(lock(path)?),
+            Step::Write { path, text, mode } => {
+                write(&path, &text, mode).map_err(|error| cannot("write", &path, &error))?;
+            }
+            Step::Link { to, path } => link(&to, &path).map_err(|error| cannot("link", &path, &error))?,
+            Step::Remove(path) => {
+                gone(fs::remove_file(&path)).map_err(|error| cannot("remove", &path, &error))?;
+            }
+            Step::RemoveDir(path) => {
+                gone(fs::remove_dir_all(&path)).map_err(|error| cannot("remove", &path, &error))?;
+            }
+            Step::MakeDir(path) => {
+                fs::create_dir_all(&path).map_err(|error| cannot("make directory", &path, &error))?;
+            }
+            Step::Run(command) => run_one(&command)?,
+            Step::RunQuietly(command) => run_quietly(&command)?,
+            Step::Try(command) => drop(prepared(&command).status()),
+            Step::Next(stage) => waiting.extend(stage(host)?.steps.into_iter().rev()),
+            Step::Exec(command) => return Err(exec(&command)),
+            Step::Exit(code) => return Ok(code),
+        }
+    }
+    Ok(0)
+}
+
+/// Prints a plan instead of carrying it out. Later stages are planned on the machine as it is.
+///
+/// # Errors
+/// When a later stage cannot be planned.
+pub fn print(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
+    let mut waiting = plan.steps;
+    waiting.reverse();
+    while let Some(step) = waiting.pop() {
+        if let Step::Next(stage) = step {
+            waiting.extend(stage(host)?.steps.into_iter().rev());
+        } else {
+            out(&format!("{step}\n"));
+        }
+    }
+    Ok(0)
+}
+
+/// Runs a program that only answers a question.
+pub(crate) fn ask(program: &Path, args: &[&str]) -> Option<String> {
+    let answer =
+        prepared(&CommandPlan::new(program).args(args)).stdin(Stdio::null()).stderr(Stdio::null()).output();
+    let answer = answer.ok().filter(|answer| answer.status.success())?;
+    String::from_utf8(answer.stdout).ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "the one place of this crate that starts programs")]
+fn prepared(plan: &CommandPlan) -> Command {
+    let mut command = Command::new(&plan.program);
+    command.args(&plan.args);
+    for (name, value) in &plan.env {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    command
+}
+
+fn exec(plan: &CommandPlan) -> Failure {
+    let error = prepared(plan).exec();
+    not_started(plan, &error)
+}
+
+fn not_started(plan: &CommandPlan, error: &io::Error) -> Failure {
+    let name = plan.program.display();
+    if error.kind() == io::ErrorKind::NotFound {
+        return Failure::new(format!("{name}: not found")).code(127);
+    }
+    Failure::new(format!("cannot run `{name}`: {error}")).code(126)
+}
+
+fn run_one(plan: &CommandPlan) -> Result<(), Failure> {
+    let status = prepared(plan).status().map_err(|error| not_started(plan, &error))?;
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    if status.success() { Ok(()) } else { Err(failed(plan, code)) }
+}
+
+fn run_quietly(plan: &CommandPlan) -> Result<(), Failure> {
+    let answer = prepared(plan).stdin(Stdio::null()).output().map_err(|error| not_started(plan, &error))?;
+    if answer.status.success() {
+        return Ok(());
+    }
+    err(&String::from_utf8_lossy(&answer.stdout));
+    err(&String::from_utf8_lossy(&answer.stderr));
+    Err(failed(plan, answer.status.code().unwrap_or(1)))
+}
+
+fn failed(plan: &CommandPlan, code: i32) -> Failure {
+    Failure::new(format!("`{plan}` failed with exit code {code}"))
+        .code(u8::try_from(code).unwrap_or(1).max(1))
+}
+
+/// Takes a lock that the kernel drops when this process ends or becomes another program.
+///
+/// Where `/var/lock` cannot be used (a dangling link in a minimal image, an ordinary user), the lock stands in the
+/// directory for temporary files.
+fn lock(path: &str) -> Result<File, Failure> {
+    let file = open_lock(Path::new(path)).or_else(|_| {
+        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
+        open_lock(&std::env::temp_dir().join(format!("{name}-{}", rustix::process::getuid().as_raw())))
+    });
+    let file = file.map_err(|error| cannot("lock", Path::new(path), &error))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
+        .map_err(|error| cannot("lock", Path::new(path), &error.into()))?;
+    Ok(file)
+}
+
+fn open_lock(path: &Path) -> io::Result<File> {
+    if let Some(dir) = path.parent().filter(|dir| !dir.is_dir()) {
+        let dir = fs::read_link(dir).map_or_else(|_| dir.to_owned(), |to| Path::new("/var").join(to));
+        fs::create_dir_all(dir)?;
+    }
+    File::options().write(true).create(true).truncate(false).mode(0o666).open(path)
+}
+
+/// Writes under a temporary name beside the file, then renames.
+fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
+    let dir = path.parent().unwrap_or(Path::new("/"));
+    if !dir.is_dir() {
+        fs::create_dir_all(dir)?;
+    }
+    let temporary = temporary_beside(path);
+    let write = || {
+        let mut file = File::options().write(true).create(true).truncate(true).open(&temporary)?;
+        file.write_all(text.as_bytes())?;
+        file.set_permissions(fs::Permissions::from_mode(mode))?;
+        fs::rename(&temporary, path)
+    };
+    write().inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+fn link(to: &Path, path: &Path) -> io::Result<()> {
+    if let Some(dir) = path.parent().filter(|dir| !dir.is_dir()) {
+        fs::create_dir_all(dir)?;
+    }
+    let temporary = temporary_beside(path);
+    gone(fs::remove_file(&temporary))?;
+    symlink(to, &temporary)?;
+    fs::rename(&temporary, path).inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
+fn temporary_beside(path: &Path) -> std::path::PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}", std::process::id()))
+}
+
+fn gone(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
+}
+
+fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
+    Failure::new(format!("cannot {what} `{}`: {error}", path.display()))
+}

@@ -1,0 +1,32 @@
+//! Finding clang itself, not the links by which this program takes its place.
+
+use std::path::{Path, PathBuf};
+
+use crate::host::Host;
+use crate::report::Failure;
+
+/// Returns the path of `clang` or `clang++`, of the newest versioned one when there is no plain one.
+///
+/// # Errors
+/// When none is installed; the message names the package.
+pub fn find(host: &dyn Host, name: &str) -> Result<PathBuf, Failure> {
+    let own = host.own_program().and_then(|own| host.canonical(&own));
+    let is_other = |path: &PathBuf| own.is_none() || host.canonical(path) != own;
+    let plain = host.programs(name).into_iter().find(is_other);
+    plain.or_else(|| versioned(host, name)).ok_or_else(|| {
+        Failure::new(format!("/usr/bin/{name} not found")).hint("install the package `clang` (and `lld`)")
+    })
+}
+
+/// Newest `NAME-N` in the usual folders.
+fn versioned(host: &dyn Host, name: &str) -> Option<PathBuf> {
+    let dirs = ["/usr/local/bin", "/usr/bin"];
+    let found = dirs.iter().flat_map(|dir| {
+        let names = host.list(Path::new(dir)).into_iter();
+        names.filter_map(move |entry| {
+            let version: u32 = entry.strip_prefix(name)?.strip_prefix('-')?.parse().ok()?;
+            Some((version, Path::new(dir).join(entry)))
+        })
+    });
+    found.max_by_key(|(version, _)| *version).map(|(_, path)| path)
+}

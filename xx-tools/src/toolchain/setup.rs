@@ -1,0 +1,365 @@
+//! Setting up clang for a target: its configuration file and the programs with the target's prefix.
+//!
+//! The files and their text are those of the original. Unlike there, a note beside them tells what they were made
+//! from, and they are made anew when that changes (another linker installed, LLVM's tools added). A configuration
+//! file that this program did not write is the user's and is left alone.
+
+use std::path::{Path, PathBuf};
+
+use platform_db::{Os, Platform};
+
+use crate::env::Env;
+use crate::host::Host;
+use crate::plan::{Plan, Step};
+use crate::report::Failure;
+use crate::target::Target;
+use crate::toolchain::layout::Layout;
+use crate::toolchain::{clang, linker};
+use crate::tools::info::macos_sdk;
+
+/// Everything that set-up depends on.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// The calling process.
+    pub env: Env,
+    /// Where the files go.
+    pub layout: Layout,
+    /// Target triple; empty for calls without a target.
+    pub triple: String,
+    /// Platform that the triple names.
+    pub platform: Option<Platform>,
+    /// The compiler that must be there: `clang` or `clang++`.
+    pub compiler: &'static str,
+}
+
+/// Whether set-up has to be done.
+enum State {
+    /// Done, and nothing was installed since.
+    Current,
+    /// Done; something was installed since, nothing of it matters.
+    Unchanged,
+    /// Never done, or made from what is no longer so.
+    Missing,
+}
+
+/// LLVM programs that get the target's prefix.
+const LLVM_PROGRAMS: &[&str] = &[
+    "addr2line",
+    "ar",
+    "as",
+    "cxxfilt",
+    "dlltool",
+    "install-name-tool",
+    "lipo",
+    "nm",
+    "objcopy",
+    "objdump",
+    "otool",
+    "profdata",
+    "ranlib",
+    "readelf",
+    "size",
+    "strings",
+    "strip",
+];
+
+impl Setup {
+    /// Gathers what set-up of a triple depends on. `target` is the one that the environment names.
+    #[must_use]
+    pub fn new(env: &Env, host: &dyn Host, target: &Target, triple: &str, compiler: &'static str) -> Self {
+        let named = target.names.as_ref().is_some_and(|names| names.triple == triple);
+        let platform = if named { target.platform.clone() } else { Platform::from_triple(triple) };
+        Self {
+            layout: Layout::of(env, host),
+            triple: triple.to_owned(),
+            platform,
+            compiler,
+            env: env.clone(),
+        }
+    }
+
+    fn is_native(&self, host: &dyn Host) -> bool {
+        let native = Target::read(&self.env.clone().native(), host);
+        native.names.is_some_and(|names| names.triple == self.triple)
+    }
+
+    fn os(&self) -> Option<Os> {
+        self.platform.as_ref().map(Platform::os_id)
+    }
+
+    fn is_alpine(host: &dyn Host) -> bool {
+        host.is_file(Path::new("/etc/alpine-release"))
+    }
+
+    /// The file whose presence says that set-up was done.
+    fn done_file(&self) -> PathBuf {
+        if self.triple.is_empty() { self.layout.default_cfg.clone() } else { self.layout.cfg(&self.triple) }
+    }
+
+    /// When the folders of PATH last changed: one look at each tells that nothing was installed since.
+    fn folders(&self, host: &dyn Host) -> String {
+        let folders = self.env.var("PATH").split(':');
+        let times = folders.map(|dir| format!(" {dir}@{}", host.changed(Path::new(dir)).unwrap_or_default()));
+        format!("folders{}\n", times.collect::<String>())
+    }
+
+    fn stamp(&self, host: &dyn Host) -> Step {
+        let text = self.folders(host) + &self.inputs(host);
+        Step::Write { path: self.layout.stamp(&self.triple), text, mode: 0o644 }
+    }
+
+    /// What the set-up would be made from now. Only looks at files.
+    fn inputs(&self, host: &dyn Host) -> String {
+        let mut inputs = self.preferences();
+        let mut found = |name: &str, path: Option<PathBuf>| {
+            let path = path.map(|path| path.display().to_string()).unwrap_or_default();
+            inputs.push_str(&format!("{name}={path}\n"));
+        };
+        found("clang", clang::find(host, "clang").ok());
+        found("clang++", clang::find(host, "clang++").ok());
+        found("lld", host.program("lld"));
+        if self.os() == Some(Os::Darwin) {
+            found("ld64.signed", host.program("ld64.signed"));
+            found("sdk", Some(macos_sdk(host).into()));
+        }
+        // A link that set-up made to the build machine's own linker is no input.
+        let own_ld = host.program("ld").and_then(|ld| host.canonical(&ld));
+        let ld = host.program(&format!("{}-ld", self.triple));
+        found("ld", ld.filter(|ld| host.canonical(ld) != own_ld));
+        found("pkg-config", host.program("pkg-config"));
+        for name in LLVM_PROGRAMS {
+            found(name, llvm_program(host, name));
+        }
+        inputs
+    }
+
+    /// The user's choices.
+    fn preferences(&self) -> String {
+        let names = ["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"];
+        names.iter().map(|name| format!("{name}={}\n", self.env.var(name))).collect()
+    }
+
+    /// Looks whether set-up was done and nothing that it was made from has changed since.
+    fn state(&self, host: &dyn Host) -> State {
+        if !host.is_file(&self.done_file()) {
+            return State::Missing;
+        }
+        let Some(stamp) = host.read(&self.layout.stamp(&self.triple)) else { return State::Current };
+        let start = self.folders(host) + &self.preferences();
+        if stamp.starts_with(&start) {
+            return State::Current;
+        }
+        let made_from = stamp.split_once('\n').map_or("", |(_, inputs)| inputs);
+        match (made_from == self.inputs(host), self.is_ours(host)) {
+            (true, _) => State::Unchanged,
+            (false, true) => State::Missing,
+            (false, false) => State::Current,
+        }
+    }
+
+    /// A configuration file whose text is not what any set-up writes was put there by the user.
+    fn is_ours(&self, host: &dyn Host) -> bool {
+        let text = host.read(&self.done_file()).unwrap_or_default();
+        self.triple.is_empty()
+            || text.starts_with(&format!("--target={} -fuse-ld=", plain_riscv(&self.triple)))
+    }
+
+    /// Returns whether clang and a linker for the target are installed.
+    #[must_use]
+    pub fn is_possible(&self, host: &dyn Host) -> bool {
+        clang::find(host, self.compiler).is_ok()
+            && (!matches!(self.state(host), State::Missing)
+                || linker::choose(&self.env, host, &self.layout, &self.triple, self.platform.as_ref())
+                    .is_ok())
+    }
+
+    /// Plans the set-up, unless it is current.
+    ///
+    /// # Errors
+    /// When clang or a linker is missing.
+    pub fn plan(self, host: &dyn Host) -> Result<Vec<Step>, Failure> {
+        match self.state(host) {
+            State::Current => return Ok(Vec::new()),
+            State::Unchanged => return Ok(vec![self.stamp(host)]),
+            State::Missing => {}
+        }
+        clang::find(host, self.compiler)?;
+        if self.env.is_set("XX_CC_NOLOCK") {
+            return self.steps(host);
+        }
+        // Another call may be setting up the same target: look again once the lock is held.
+        let stage = move |host: &dyn Host| {
+            let done = !matches!(self.state(host), State::Missing);
+            Ok(Plan::new(if done { Vec::new() } else { self.steps(host)? }))
+        };
+        Ok(vec![Step::Lock("/var/lock/xx-cc"), Step::Next(Box::new(stage))])
+    }
+
+    fn steps(&self, host: &dyn Host) -> Result<Vec<Step>, Failure> {
+        let linker = linker::choose(&self.env, host, &self.layout, &self.triple, self.platform.as_ref())?;
+        let mut steps: Vec<Step> = linker.note.iter().cloned().map(Step::Note).collect();
+        if let Some((to, path)) = &linker.link
+            && !self.triple.is_empty()
+        {
+            steps.push(Step::Link { to: to.clone(), path: path.clone() });
+        }
+        let text = format!("-fuse-ld={}\n", linker.name);
+        if self.triple.is_empty() || (self.is_native(host) && !host.is_file(&self.layout.default_cfg)) {
+            steps.push(Step::Write { path: self.layout.default_cfg.clone(), text, mode: 0o644 });
+        }
+        steps.extend(self.take_over(host));
+        if !self.triple.is_empty() {
+            steps.extend(self.config(host, &linker)?);
+            steps.extend(self.programs(host));
+            steps.extend(self.alpine_links(host));
+        }
+        // Made last, when the links above have changed the folders.
+        let this = self.clone();
+        steps.push(Step::Next(Box::new(move |host: &dyn Host| Ok(Plan::new(vec![this.stamp(host)])))));
+        Ok(steps)
+    }
+
+    /// Plain `clang` becomes this program, so that `--target` and the wrapped mode work for it.
+    fn take_over(&self, host: &dyn Host) -> Vec<Step> {
+        let Some(dir) = &self.layout.override_bin else { return Vec::new() };
+        if host.is_there(&dir.join("clang")) {
+            return Vec::new();
+        }
+        let link = |name: &str| Step::Link { to: format!("/usr/bin/xx-{name}").into(), path: dir.join(name) };
+        vec![link("clang"), link("clang++")]
+    }
+
+    fn config(&self, host: &dyn Host, linker: &linker::Linker) -> Result<Vec<Step>, Failure> {
+        let triple = &self.triple;
+        let mut text = format!("--target={} -fuse-ld={}", plain_riscv(triple), linker.name);
+        if !self.is_native(host) {
+            match self.os() {
+                Some(Os::Darwin) => text.push_str(&format!(" -isysroot {} -stdlib=libc++", macos_sdk(host))),
+                Some(Os::Windows) => text.push_str(&format!(" -I/usr/{triple}/include -L/usr/{triple}/lib")),
+                _ if Self::is_alpine(host) => {
+                    text.push_str(&format!(" --sysroot=/{triple}/"));
+                    if linker.is_bfd {
+                        text.push_str(&format!(" -Wl,-rpath-link,/{triple}/usr/lib"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        text.push('\n');
+        let cfg = self.layout.cfg(triple);
+        let real = clang::find(host, self.compiler).ok().and_then(|clang| host.canonical(&clang));
+        let beside = real.as_deref().and_then(Path::parent).map(|dir| dir.join(format!("{triple}.cfg")));
+        Ok(
+            match beside.filter(|path| *path != cfg && path.parent().is_some_and(|dir| host.is_writable(dir)))
+            {
+                Some(path) => vec![
+                    Step::Write { path: path.clone(), text, mode: 0o644 },
+                    Step::Link { to: path, path: cfg },
+                ],
+                None => vec![Step::Write { path: cfg, text, mode: 0o644 }],
+            },
+        )
+    }
+
+    /// Programs with the target's prefix. Those that another package installed stay.
+    fn programs(&self, host: &dyn Host) -> Vec<Step> {
+        let own = host.own_program().unwrap_or_else(|| "/usr/bin/xx".into());
+        let triple = &self.triple;
+        let link = |to: PathBuf, name: &str| Step::Link { to, path: self.layout.prefixed(triple, name) };
+        let mut steps = Vec::new();
+        for name in ["clang", "clang++"] {
+            match clang::find(host, name) {
+                Ok(_) => steps.push(link(own.clone(), name)),
+                Err(_) => steps.push(Step::Note(format!("/usr/bin/{name} not found: skipping"))),
+            }
+        }
+        for name in LLVM_PROGRAMS {
+            let gnu = gnu_name(name);
+            if let Some(path) = llvm_program(host, name)
+                && !self.is_installed(host, gnu)
+            {
+                let relative = path.parent() == Some(self.layout.bin.as_path())
+                    && path.ends_with(format!("llvm-{name}"));
+                steps.push(link(if relative { format!("llvm-{name}").into() } else { path }, gnu));
+            }
+        }
+        if !self.is_installed(host, "pkg-config") {
+            if self.is_native(host) {
+                steps.push(link("pkg-config".into(), "pkg-config"));
+            } else if self.os() == Some(Os::Linux) {
+                steps.push(link(own.clone(), "pkg-config"));
+            }
+        }
+        if self.os() == Some(Os::Windows)
+            && host.program("llvm-rc").is_some()
+            && !self.is_installed(host, "windres")
+        {
+            steps.push(link(own.clone(), "windres"));
+        }
+        if self.os() == Some(Os::Darwin) && host.program("xcrun").is_none() {
+            steps.push(Step::Link { to: own, path: self.layout.bin.join("xcrun") });
+        }
+        steps
+    }
+
+    /// A program with the prefix that set-up did not make itself.
+    fn is_installed(&self, host: &dyn Host, name: &str) -> bool {
+        let ours = self.layout.prefixed(&self.triple, name);
+        host.program(&format!("{}-{name}", self.triple))
+            .is_some_and(|path| path != ours || !self.links_to_ours(host, &path))
+    }
+
+    fn links_to_ours(&self, host: &dyn Host, path: &Path) -> bool {
+        let real = host.canonical(path);
+        let own = host.own_program().and_then(|own| host.canonical(&own));
+        real == own
+            || real.and_then(|real| Some(real.file_name()?.to_string_lossy().starts_with("llvm-")))
+                == Some(true)
+    }
+
+    /// With a vendor other than Alpine's, the target's folders in Alpine's layout get a link with that vendor.
+    fn alpine_links(&self, host: &dyn Host) -> Vec<Step> {
+        if !Self::is_alpine(host) {
+            return Vec::new();
+        }
+        let words = self.platform.as_ref().and_then(Platform::alpine_gnu_words);
+        let Some(words) = words else { return Vec::new() };
+        let alpine = format!("{}-alpine-linux-musl{}", words.cpu, words.abi);
+        if alpine == self.triple {
+            return Vec::new();
+        }
+        let mut dirs = vec![PathBuf::from("/"), "/usr".into(), "/usr/lib".into(), "/usr/lib/gcc".into()];
+        for root in [PathBuf::from("/"), Path::new("/").join(&alpine)] {
+            dirs.extend(["usr", "usr/lib", "usr/lib/gcc"].map(|dir| root.join(dir)));
+            let headers = root.join("usr/include/c++");
+            dirs.extend(host.list(&headers).into_iter().map(|version| headers.join(version)));
+        }
+        dirs.sort();
+        dirs.dedup();
+        let found = dirs.into_iter().filter(|dir| host.is_dir(&dir.join(&alpine)));
+        found.map(|dir| Step::Link { to: alpine.clone().into(), path: dir.join(&self.triple) }).collect()
+    }
+}
+
+/// clang has no name for the extension letters that Rust's triples carry.
+fn plain_riscv(triple: &str) -> String {
+    triple.replacen("riscv64gc-", "riscv64-", 1)
+}
+
+/// The name under which GNU's binutils and cctools have the same program.
+fn gnu_name(llvm: &str) -> &str {
+    match llvm {
+        "cxxfilt" => "c++filt",
+        "install-name-tool" => "install_name_tool",
+        other => other,
+    }
+}
+
+/// On PATH, or beside the clang that is used (`/usr/lib/llvm-14/bin`).
+fn llvm_program(host: &dyn Host, name: &str) -> Option<PathBuf> {
+    let program = format!("llvm-{name}");
+    host.program(&program).or_else(|| {
+        let clang = clang::find(host, "clang").ok().and_then(|clang| host.canonical(&clang))?;
+        Some(clang.with_file_name(program)).filter(|path| host.is_file(path))
+    })
+}

@@ -1,0 +1,179 @@
+//! `xx-cc`, `xx-c++`, `xx-clang`, `xx-clang++`: clang with the target's configuration.
+//!
+//! Called as plain `clang` or `clang++` (set-up makes these links), it passes calls without a target through, until
+//! `xx-clang --wrap` makes the target the default.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use crate::env::Env;
+use crate::host::Host;
+use crate::plan::{CommandPlan, Plan, Step};
+use crate::report::Failure;
+use crate::target::Target;
+use crate::toolchain::clang;
+use crate::toolchain::layout::Layout;
+use crate::toolchain::setup::Setup;
+use crate::tools::info::macos_sdk;
+
+/// Present while `--wrap` is in force.
+const WRAPPED: &str = "/.xx-cc-autowrap";
+
+/// What the arguments ask of this program; all others are clang's.
+#[derive(Default)]
+struct Request {
+    own_config: bool,
+    print_triple: bool,
+    setup: bool,
+    print_cmake: bool,
+    print_sysroot: bool,
+    wrap: Option<bool>,
+    target: Option<String>,
+}
+
+/// Plans a compiler call, a set-up or an answer.
+///
+/// # Errors
+/// When the target is not supported, or clang or a linker is missing.
+pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
+    let compiler = compiler(&env.name);
+    let request = Request::read(&env.args);
+    if request.own_config {
+        return exec(&env, host, compiler, None);
+    }
+    if let Some(wrap) = request.wrap.filter(|_| env.name.starts_with("xx-")) {
+        let path = PathBuf::from(WRAPPED);
+        let step =
+            if wrap { Step::Write { path, text: String::new(), mode: 0o644 } } else { Step::Remove(path) };
+        return Ok(Plan::new(vec![step]));
+    }
+    if env.args.iter().any(|arg| arg == "--download-prog=ld") {
+        return Err(Failure::new("xx-clang does not download linkers")
+            .hint("install `lld`, or binutils of the target"));
+    }
+    let wrapped = env.name.starts_with("xx-") || host.is_there(Path::new(WRAPPED));
+    let target = Target::read(&env, host);
+    let triple = match &request.target {
+        Some(target) => target.clone(),
+        None if wrapped => target.supported()?.triple.clone(),
+        None => String::new(),
+    };
+    let setup = Setup::new(&env, host, &target, &triple, compiler);
+    let asks = request.setup || request.print_cmake || request.print_sysroot;
+    let mut steps = Vec::new();
+    if wrapped || asks || (request.print_triple && !triple.is_empty()) {
+        steps = setup.clone().plan(host)?;
+    }
+    if !triple.is_empty() && request.print_triple {
+        steps.push(Step::Print(format!("{triple}\n")));
+    } else if request.print_cmake {
+        steps.push(Step::Next(Box::new(move |host| Ok(Plan::line(cmake_defines(&setup, host))))));
+    } else if request.print_sysroot {
+        steps.push(Step::Print(format!("{}\n", sysroot(&target, host, &triple))));
+    } else if !request.setup {
+        let cfg =
+            if triple.is_empty() { setup.layout.default_cfg.clone() } else { setup.layout.cfg(&triple) };
+        let flags = if request.target.is_none() && wrapped { variant_flags(&target) } else { Vec::new() };
+        let stage = move |host: &dyn Host| {
+            let cfg = host.is_file(&cfg).then_some(cfg);
+            exec_with(&env, host, compiler, cfg.as_deref(), flags)
+        };
+        if steps.is_empty() {
+            return stage(host);
+        }
+        steps.push(Step::Next(Box::new(stage)));
+    }
+    Ok(Plan::new(steps))
+}
+
+/// Plans a call by the target's prefix: `aarch64-linux-gnu-clang`.
+///
+/// # Errors
+/// When clang is missing.
+pub fn plan_prefixed(
+    env: &Env,
+    host: &dyn Host,
+    triple: &str,
+    compiler: &'static str,
+) -> Result<Plan, Failure> {
+    let cfg = Layout::of(env, host).cfg(triple);
+    let cfg = [cfg, Layout::system().cfg(triple)].into_iter().find(|cfg| host.is_file(cfg));
+    exec(env, host, compiler, cfg.as_deref())
+}
+
+fn compiler(name: &str) -> &'static str {
+    if name.ends_with("++") { "clang++" } else { "clang" }
+}
+
+impl Request {
+    fn read(args: &[OsString]) -> Self {
+        let mut request = Self::default();
+        let mut args = args.iter().filter_map(|arg| arg.to_str());
+        while let Some(arg) = args.next() {
+            match arg {
+                "--config" => request.own_config = true,
+                "--print-target-triple" | "-print-target-triple" => request.print_triple = true,
+                "--setup-target-triple" | "-setup-target-triple" => request.setup = true,
+                "--print-cmake-defines" | "-print-cmake-defines" => request.print_cmake = true,
+                "--print-sysroot" | "-print-sysroot" => request.print_sysroot = true,
+                "--wrap" => request.wrap = Some(true),
+                "--unwrap" => request.wrap = Some(false),
+                "-target" => request.target = args.next().map(str::to_owned).or(request.target),
+                _ if arg.starts_with("--config=") => request.own_config = true,
+                _ => {
+                    if let Some(target) = arg.strip_prefix("--target=") {
+                        request.target = Some(target.to_owned());
+                    }
+                }
+            }
+        }
+        request.target = request.target.filter(|target| !target.is_empty());
+        request
+    }
+}
+
+fn exec(env: &Env, host: &dyn Host, compiler: &str, cfg: Option<&Path>) -> Result<Plan, Failure> {
+    exec_with(env, host, compiler, cfg, Vec::new())
+}
+
+fn exec_with(
+    env: &Env,
+    host: &dyn Host,
+    compiler: &str,
+    cfg: Option<&Path>,
+    flags: Vec<String>,
+) -> Result<Plan, Failure> {
+    let mut command = CommandPlan::new(clang::find(host, compiler)?);
+    if let Some(cfg) = cfg {
+        command = command.args(["--config".as_ref(), cfg.as_os_str()]);
+    }
+    Ok(Plan::new(vec![Step::Exec(command.args(flags).args(env.args.clone()))]))
+}
+
+/// A level above the architecture's base is a flag; the user's own `-march` comes later and wins.
+fn variant_flags(target: &Target) -> Vec<String> {
+    target.platform.as_ref().and_then(|platform| platform.march_flag()).into_iter().collect()
+}
+
+fn sysroot(target: &Target, host: &dyn Host, triple: &str) -> String {
+    if !target.is_cross(host) {
+        return "/".to_owned();
+    }
+    if target.os == "darwin" {
+        return macos_sdk(host);
+    }
+    if host.is_file(Path::new("/etc/alpine-release")) { format!("/{triple}/") } else { "/".to_owned() }
+}
+
+fn cmake_defines(setup: &Setup, host: &dyn Host) -> String {
+    let triple = &setup.triple;
+    let prefixed = host.program(&format!("{triple}-pkg-config"));
+    let pkg_config = prefixed.or_else(|| host.program("pkg-config")).unwrap_or_else(|| "pkg-config".into());
+    let mut text =
+        "-DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ -DCMAKE_ASM_COMPILER=clang".to_owned();
+    text.push_str(&format!(" -DPKG_CONFIG_EXECUTABLE={}", pkg_config.display()));
+    for language in ["C", "CXX", "ASM"] {
+        text.push_str(&format!(" -DCMAKE_{language}_COMPILER_TARGET={triple}"));
+    }
+    text
+}

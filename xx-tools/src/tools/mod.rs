@@ -1,0 +1,9 @@
+//! One module per tool: from the process and the machine to a plan.
+
+pub mod apt;
+pub mod cargo;
+pub mod cc;
+pub mod go;
+pub mod info;
+pub mod pkg_config;
+pub mod verify;

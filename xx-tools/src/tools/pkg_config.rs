@@ -1,0 +1,64 @@
+//! `xx-pkg-config` and `TRIPLE-pkg-config`: pkg-config that finds the target's libraries only.
+//!
+//! On Alpine they lie in the target's own root, elsewhere in the multiarch folders of the running system.
+
+use std::path::Path;
+
+use platform_db::Platform;
+
+use crate::env::Env;
+use crate::host::Host;
+use crate::plan::{CommandPlan, Plan, Step};
+use crate::report::Failure;
+use crate::target::Target;
+
+/// Plans a call for the target of the environment.
+///
+/// # Errors
+/// When the target is not supported.
+pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
+    let target = Target::read(&env, host);
+    let names = target.supported()?;
+    if !target.is_cross(host) {
+        return Ok(exec(&env, host, &[]));
+    }
+    Ok(plan_prefixed(&env, host, &names.triple))
+}
+
+/// Plans a call for the target of a prefix.
+pub fn plan_prefixed(env: &Env, host: &dyn Host, triple: &str) -> Plan {
+    exec(env, host, &search(env, host, triple))
+}
+
+/// Variables that turn pkg-config to a target, as far as the user has not set them.
+pub(crate) fn search(env: &Env, host: &dyn Host, triple: &str) -> Vec<(&'static str, String)> {
+    let alpine = host.is_file(Path::new("/etc/alpine-release"));
+    let vars = if alpine {
+        let dirs = format!("/{triple}/usr/lib/pkgconfig/:/{triple}/usr/share/pkgconfig/");
+        vec![("PKG_CONFIG_SYSROOT_DIR", format!("/{triple}")), ("PKG_CONFIG_LIBDIR", dirs)]
+    } else {
+        let multiarch = Platform::from_triple(triple).and_then(|platform| platform.multiarch());
+        let multiarch = multiarch.unwrap_or_else(|| triple.to_owned());
+        vec![("PKG_CONFIG_LIBDIR", libdir(&multiarch))]
+    };
+    vars.into_iter().filter(|(name, _)| !env.is_set(name)).collect()
+}
+
+/// pkg-config's folders for a Debian multiarch triple.
+pub(crate) fn libdir(multiarch: &str) -> String {
+    ["/usr/local/lib", "/usr/lib"]
+        .map(|dir| format!("{dir}/{multiarch}/pkgconfig"))
+        .into_iter()
+        .chain(["/usr/local/share/pkgconfig".to_owned(), "/usr/share/pkgconfig".to_owned()])
+        .collect::<Vec<_>>()
+        .join(":")
+}
+
+fn exec(env: &Env, host: &dyn Host, vars: &[(&'static str, String)]) -> Plan {
+    let program = host.program("pkg-config").or_else(|| host.program("pkgconf"));
+    let mut command = CommandPlan::new(program.unwrap_or_else(|| "pkg-config".into())).args(env.args.clone());
+    for (name, value) in vars {
+        command = command.set(name, value);
+    }
+    Plan::new(vec![Step::Exec(command)])
+}

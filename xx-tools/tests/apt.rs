@@ -1,0 +1,122 @@
+//! xx-apt against a Debian machine made of tables: which packages, and what happens before.
+
+mod support;
+
+use support::{FakeHost, dry_run};
+use xx_tools::env::Env;
+use xx_tools::tools::apt;
+
+fn debian() -> FakeHost {
+    let list = |arch: &str, packages: &[&str]| {
+        let stanza = |name: &&str| format!("Package: {name}\nArchitecture: {arch}\n\n");
+        packages.iter().map(stanza).collect::<String>() + "Package: ca-certificates\nArchitecture: all\n"
+    };
+    let native =
+        ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "gcc-x86-64-linux-gnu", "gcc-mingw-w64-x86-64"];
+    FakeHost::new("ID=debian\nVERSION_ID=\"12\"\n")
+        .file("/etc/debian_version", "12.9\n")
+        .programs_in("/usr/bin", &["dpkg", "apt", "apt-get"])
+        .answer("dpkg --print-architecture", "amd64\n")
+        .answer("dpkg --print-foreign-architectures", "arm64\n")
+        .file("/var/lib/apt/lists/m_binary-amd64_Packages", &list("amd64", &native))
+        .file(
+            "/var/lib/apt/lists/m_binary-arm64_Packages",
+            &list("arm64", &["libgcc-9-dev", "libgcc-14-dev", "libstdc++-14-dev"]),
+        )
+}
+
+/// Platform, arguments after the tool's name, the last line of the plan.
+#[test]
+fn packages_of_the_target() {
+    let cases = [
+        ("linux/arm64", "install -y file", "exec apt install -y file:arm64"),
+        ("linux/arm64", "show gcc", "exec apt show gcc-aarch64-linux-gnu"),
+        ("linux/arm64", "show libc6-dev", "exec apt show libc6-dev:arm64"),
+        ("linux/arm64", "install ca-certificates", "exec apt install ca-certificates"),
+        (
+            "linux/arm64",
+            "install zlib1g-dev=1.2 foo:amd64 ./x.deb bar-",
+            "exec apt install zlib1g-dev:arm64=1.2 foo:amd64 ./x.deb bar:arm64-",
+        ),
+        ("linux/arm64", "-t sid install -o A=b foo", "exec apt -t sid install -o A=b foo:arm64"),
+        ("linux/arm64", "install xx-c-essentials", "exec apt install libc6-dev:arm64 libgcc-14-dev:arm64"),
+        ("linux/arm64", "install xx-cxx-essentials", "exec apt install libstdc++-14-dev:arm64"),
+        ("linux/amd64", "install file", "exec apt install file"),
+        ("windows/amd64", "install gcc", "exec apt install gcc-mingw-w64-x86-64"),
+        ("darwin/arm64", "install foo", "note 'skipping packages installation on darwin'"),
+        ("darwin/arm64", "update", "note 'skipping packages installation on darwin'"),
+        ("linux/mips64le", "install foo", "note 'skipping packages installation on mips64le'"),
+        (
+            "linux/riscv64",
+            "install foo",
+            "note 'skipping packages installation on riscv64. riscv64 requires debian 13+'",
+        ),
+        ("linux/arm64", "update", "exec apt update"),
+        ("linux/arm64", "--print-source-file", "print /etc/apt/sources.list"),
+    ];
+    for (platform, args, expected) in cases {
+        let args: Vec<&str> = args.split(' ').collect();
+        let env = Env::new("xx-apt", &args, &[("TARGETPLATFORM", platform)]);
+        let host = debian();
+        let plan = dry_run(apt::plan(env, &host), &host);
+        assert_eq!(plan.lines().last(), Some(expected), "{platform} {args:?}:\n{plan}");
+    }
+}
+
+#[test]
+fn cross_packages_on_demand() {
+    let env = Env::new(
+        "xx-apt",
+        &["show", "libc6-dev"],
+        &[("TARGETPLATFORM", "linux/arm64"), ("XX_APT_PREFER_CROSS", "1")],
+    );
+    let host = debian();
+    let plan = dry_run(apt::plan(env, &host), &host);
+    assert_eq!(plan.lines().last(), Some("exec apt show libc6-dev-arm64-cross"));
+}
+
+#[test]
+fn a_new_architecture_is_added_once_and_its_lists_must_come() {
+    let vars = [("TARGETPLATFORM", "linux/s390x")];
+    let host = debian();
+    let plan = dry_run(apt::plan(Env::new("xx-apt-get", &["install", "x"], &vars), &host), &host);
+    let expected = "lock /var/lock/xx-apt\nrun /usr/bin/dpkg --add-architecture s390x\nrun apt-get update\n\
+                    error 100: no package lists for s390x after `apt-get update`\n";
+    assert_eq!(plan, expected);
+    let host = debian()
+        .file("/var/lib/apt/lists/m_binary-s390x_Packages", "")
+        .answer("dpkg --print-foreign-architectures", "arm64\ns390x\n");
+    let plan = dry_run(apt::plan(Env::new("xx-apt-get", &["install", "x"], &vars), &host), &host);
+    assert_eq!(
+        plan,
+        "lock /var/lock/xx-apt\nnote '+ apt-get  install x:s390x'\nexec apt-get install x:s390x\n"
+    );
+}
+
+#[test]
+fn ubuntu_gets_a_source_of_its_own() {
+    let sources =
+        "Types: deb\nURIs: http://mirror.example/ubuntu/\nSuites: noble noble-updates\nComponents: main\n";
+    let host = || {
+        FakeHost::new("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\nUBUNTU_CODENAME=noble\n")
+            .file("/etc/apt/sources.list.d/ubuntu.sources", sources)
+            .programs_in("/usr/bin", &["dpkg"])
+            .answer("dpkg --print-architecture", "amd64\n")
+            .answer("dpkg --print-foreign-architectures", "")
+    };
+    let plan = |platform: &str| {
+        let host = host();
+        let env =
+            Env::new("xx-apt-get", &["install", "x"], &[("TARGETPLATFORM", platform), ("XX_DRY_RUN", "1")]);
+        dry_run(apt::plan(env, &host), &host)
+    };
+    let arm = plan("linux/arm64");
+    assert!(arm.contains("Architectures: amd64"), "{arm}");
+    assert!(arm.contains("/etc/apt/sources.list.d/xx-arm64.sources"), "{arm}");
+    assert!(arm.contains("URIs: http://ports.ubuntu.com/ubuntu-ports/\nSuites: noble-security"), "{arm}");
+    let i386 = plan("linux/386");
+    assert!(
+        i386.contains("URIs: http://mirror.example/ubuntu/\nSuites: noble noble-updates noble-backports"),
+        "{i386}"
+    );
+}

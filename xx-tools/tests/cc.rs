@@ -1,0 +1,258 @@
+//! xx-clang on machines made of tables: the exact configuration text, the links, and what is exec'd.
+
+#![allow(
+    clippy::indexing_slicing,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "helpers of tests are test code, and cases are tables"
+)]
+
+mod support;
+
+use support::{FakeHost, dry_run};
+use xx_tools::env::Env;
+use xx_tools::host::Host as _;
+use xx_tools::tools::cc;
+
+const DEBIAN: &str = "ID=debian\nVERSION_ID=\"12\"\n";
+const ALPINE: &str = "ID=alpine\nVERSION_ID=3.20.3\n";
+
+fn debian(programs: &[&str]) -> FakeHost {
+    FakeHost::new(DEBIAN)
+        .programs_in("/usr/lib/llvm-14/bin", &["clang"])
+        .link("/usr/bin/clang", "/usr/lib/llvm-14/bin/clang")
+        .link("/usr/bin/clang++", "/usr/lib/llvm-14/bin/clang")
+        .programs_in("/usr/bin", programs)
+        .answer(
+            "ld -V",
+            "GNU ld (GNU Binutils for Debian) 2.40\n  Supported emulations:\n   elf_x86_64\n   elf_i386\n",
+        )
+}
+
+fn alpine(programs: &[&str]) -> FakeHost {
+    FakeHost::new(ALPINE)
+        .file("/etc/alpine-release", "3.20.3\n")
+        .programs_in("/usr/lib/llvm17/bin", &["clang-17"])
+        .link("/usr/bin/clang", "/usr/lib/llvm17/bin/clang-17")
+        .link("/usr/bin/clang++", "/usr/lib/llvm17/bin/clang-17")
+        .programs_in("/usr/bin", programs)
+}
+
+fn plan(host: &FakeHost, name: &str, args: &[&str], vars: &[(&str, &str)]) -> String {
+    dry_run(cc::plan(Env::new(name, args, vars), host), host)
+}
+
+/// The line that a set-up writes for the target.
+fn config(host: &FakeHost, vars: &[(&str, &str)]) -> String {
+    let plan = plan(host, "xx-clang", &["--setup-target-triple"], vars);
+    let line = plan.lines().find(|line| line.contains(".cfg '--target=")).map(str::to_owned);
+    line.and_then(|line| Some(line.split_once('\'')?.1.trim_end_matches('\'').to_owned())).unwrap_or(plan)
+}
+
+#[test]
+fn configuration_text() {
+    let lld = ["lld"];
+    let cases: &[(&FakeHost, &[(&str, &str)], &str)] = &[
+        (&debian(&lld), &[("TARGETPLATFORM", "linux/arm64")], "--target=aarch64-linux-gnu -fuse-ld=lld"),
+        (&debian(&lld), &[("TARGETPLATFORM", "linux/amd64")], "--target=x86_64-linux-gnu -fuse-ld=lld"),
+        (&debian(&lld), &[("TARGETPLATFORM", "linux/arm/v6")], "--target=arm-linux-gnueabi -fuse-ld=lld"),
+        (
+            &debian(&["lld", "riscv64-linux-gnu-ld"]),
+            &[("TARGETPLATFORM", "linux/riscv64")],
+            "--target=riscv64-linux-gnu -fuse-ld=/usr/bin/riscv64-linux-gnu-ld",
+        ),
+        (
+            &debian(&["lld", "ld.lld"])
+                .answer("ld.lld --version", "Debian LLD 16.0.6 (compatible with GNU linkers)"),
+            &[("TARGETPLATFORM", "linux/riscv64"), ("RISCV64_TARGET_ARCH", "riscv64gc")],
+            "--target=riscv64-linux-gnu -fuse-ld=lld",
+        ),
+        (
+            &debian(&["lld", "powerpc64le-linux-gnu-ld"]),
+            &[("TARGETPLATFORM", "linux/ppc64le"), ("XX_CC_PREFER_STATIC_LINKER", "1")],
+            "--target=powerpc64le-linux-gnu -fuse-ld=/usr/bin/powerpc64le-linux-gnu-ld",
+        ),
+        (
+            &debian(&["lld", "i686-linux-gnu-ld"]),
+            &[("TARGETPLATFORM", "linux/386"), ("XX_CC_PREFER_STATIC_LINKER", "1")],
+            "--target=i686-linux-gnu -fuse-ld=/usr/bin/i686-linux-gnu-ld",
+        ),
+        (
+            &debian(&["lld", "ld"]),
+            &[("TARGETPLATFORM", "linux/386"), ("XX_CC_PREFER_LINKER", "ld")],
+            "--target=i686-linux-gnu -fuse-ld=/usr/bin/i686-linux-gnu-ld",
+        ),
+        (
+            &debian(&lld),
+            &[("TARGETPLATFORM", "darwin/arm64")],
+            "--target=arm64-apple-macos11.0 -fuse-ld=ld64 -isysroot /xx-sdk/MacOSX11.1.sdk -stdlib=libc++",
+        ),
+        (
+            &debian(&["ld64.signed"]).file("/xx-sdk/MacOSX11.2.sdk/SDKSettings.json", ""),
+            &[("TARGETPLATFORM", "darwin/amd64")],
+            "--target=x86_64-apple-macos10.6 -fuse-ld=/usr/bin/ld64.signed -isysroot /xx-sdk/MacOSX11.2.sdk -stdlib=libc++",
+        ),
+        (
+            &debian(&lld),
+            &[("TARGETPLATFORM", "windows/arm64")],
+            "--target=aarch64-w64-mingw32 -fuse-ld=lld -I/usr/aarch64-w64-mingw32/include -L/usr/aarch64-w64-mingw32/lib",
+        ),
+        (
+            &alpine(&lld),
+            &[("TARGETPLATFORM", "linux/arm64")],
+            "--target=aarch64-alpine-linux-musl -fuse-ld=lld --sysroot=/aarch64-alpine-linux-musl/",
+        ),
+        (
+            &alpine(&["lld", "riscv64-alpine-linux-musl-ld"]),
+            &[("TARGETPLATFORM", "linux/riscv64")],
+            "--target=riscv64-alpine-linux-musl -fuse-ld=/usr/bin/riscv64-alpine-linux-musl-ld \
+             --sysroot=/riscv64-alpine-linux-musl/ -Wl,-rpath-link,/riscv64-alpine-linux-musl/usr/lib",
+        ),
+    ];
+    for (host, vars, expected) in cases {
+        assert_eq!(config(host, vars), *expected, "{vars:?}");
+    }
+}
+
+#[test]
+fn set_up_makes_the_prefixed_programs() {
+    let host =
+        debian(&["lld", "llvm-ar", "llvm-strip", "llvm-objcopy", "aarch64-linux-gnu-strip", "pkg-config"]);
+    let plan = plan(&host, "xx-clang", &["--setup-target-triple"], &[("TARGETPLATFORM", "linux/arm64")]);
+    for line in [
+        "link /usr/local/bin/clang -> /usr/bin/xx-clang",
+        "write 644 /usr/lib/llvm-14/bin/aarch64-linux-gnu.cfg '--target=aarch64-linux-gnu -fuse-ld=lld'",
+        "link /usr/bin/aarch64-linux-gnu.cfg -> /usr/lib/llvm-14/bin/aarch64-linux-gnu.cfg",
+        "link /usr/bin/aarch64-linux-gnu-clang++ -> /usr/bin/xx",
+        "link /usr/bin/aarch64-linux-gnu-ar -> llvm-ar",
+        "link /usr/bin/aarch64-linux-gnu-objcopy -> llvm-objcopy",
+        "link /usr/bin/aarch64-linux-gnu-pkg-config -> /usr/bin/xx",
+    ] {
+        assert!(plan.lines().any(|found| found == line), "{line} is missing in\n{plan}");
+    }
+    assert!(!plan.contains("aarch64-linux-gnu-strip -> "), "a strip of another package stays\n{plan}");
+    assert!(!plan.contains("xx-default.cfg"), "the default is for the native target only\n{plan}");
+}
+
+#[test]
+fn calls() {
+    let ready = || {
+        debian(&["lld"]).file("/usr/bin/aarch64-linux-gnu.cfg", "--target=aarch64-linux-gnu -fuse-ld=lld\n")
+    };
+    let arm64: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
+    let v2: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64"), ("TARGETVARIANT", "v8.2")];
+    let cases: &[(FakeHost, &str, &[&str], &[(&str, &str)], &str)] = &[
+        (
+            ready(),
+            "xx-clang",
+            &["-c", "a b.c"],
+            arm64,
+            "exec /usr/bin/clang --config /usr/bin/aarch64-linux-gnu.cfg -c 'a b.c'\n",
+        ),
+        (
+            ready(),
+            "xx-c++",
+            &["x.cc"],
+            arm64,
+            "exec /usr/bin/clang++ --config /usr/bin/aarch64-linux-gnu.cfg x.cc\n",
+        ),
+        (
+            ready(),
+            "xx-cc",
+            &["x.c"],
+            v2,
+            "exec /usr/bin/clang --config /usr/bin/aarch64-linux-gnu.cfg -march=armv8.2-a x.c\n",
+        ),
+        (ready(), "clang", &["x.c"], arm64, "exec /usr/bin/clang x.c\n"),
+        (
+            ready(),
+            "clang",
+            &["--target=aarch64-linux-gnu", "x.c"],
+            &[],
+            "exec /usr/bin/clang --config /usr/bin/aarch64-linux-gnu.cfg --target=aarch64-linux-gnu x.c\n",
+        ),
+        (ready(), "xx-clang", &["--config", "f", "x.c"], arm64, "exec /usr/bin/clang --config f x.c\n"),
+        (ready(), "xx-clang", &["--config=f", "x.c"], arm64, "exec /usr/bin/clang --config=f x.c\n"),
+        (ready(), "xx-clang", &["--print-target-triple"], arm64, "print aarch64-linux-gnu\n"),
+        (ready(), "xx-c++", &["-print-target-triple"], arm64, "print aarch64-linux-gnu\n"),
+        (ready(), "xx-clang", &["--print-sysroot"], arm64, "print /\n"),
+        (ready(), "xx-clang", &["--wrap"], arm64, "write 644 /.xx-cc-autowrap ''\n"),
+        (ready(), "xx-clang", &["--unwrap"], arm64, "remove /.xx-cc-autowrap\n"),
+        (
+            ready().file("/.xx-cc-autowrap", ""),
+            "clang",
+            &["--print-target-triple"],
+            arm64,
+            "print aarch64-linux-gnu\n",
+        ),
+        (
+            ready(),
+            "xx-clang",
+            &["x.c"],
+            &[("TARGETPLATFORM", "linux/ppc64")],
+            "error 1: unsupported target: os=linux arch=ppc64 variant=\n",
+        ),
+        (
+            FakeHost::new(DEBIAN),
+            "xx-clang",
+            &["--print-target-triple"],
+            arm64,
+            "error 1: /usr/bin/clang not found\n",
+        ),
+        (
+            debian(&[]),
+            "xx-clang",
+            &["--setup-target-triple"],
+            arm64,
+            "lock /var/lock/xx-cc\nerror 1: no suitable linker found for aarch64-linux-gnu. Please install lld or ld for your target\n",
+        ),
+    ];
+    for (host, name, args, vars, expected) in cases {
+        assert_eq!(plan(host, name, args, vars), *expected, "{name} {args:?}");
+    }
+}
+
+#[test]
+fn only_a_versioned_clang() {
+    let host = FakeHost::new(DEBIAN).programs_in("/usr/bin", &["clang-9", "clang-16", "clang-tidy", "lld"]);
+    let plan = plan(&host, "clang", &["x.c"], &[]);
+    assert_eq!(plan, "exec /usr/bin/clang-16 x.c\n");
+}
+
+/// A set-up is made anew when what it was made from changes, and left alone when the user wrote the file.
+#[test]
+fn set_up_follows_what_is_installed() {
+    let vars: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64"), ("PATH", "/usr/bin")];
+    let mut host = debian(&["lld"]);
+    let first = plan(&host, "xx-clang", &["--setup-target-triple"], vars);
+    let stamp = first
+        .split_once("/var/lib/xx/aarch64-linux-gnu '")
+        .unwrap()
+        .1
+        .trim_end()
+        .trim_end_matches('\'')
+        .to_owned()
+        + "\n";
+    host = host
+        .file("/usr/bin/aarch64-linux-gnu.cfg", "--target=aarch64-linux-gnu -fuse-ld=lld\n")
+        .file("/var/lib/xx/aarch64-linux-gnu", &stamp);
+    assert_eq!(host.read(std::path::Path::new("/var/lib/xx/aarch64-linux-gnu")).unwrap(), stamp);
+    let again = plan(&host, "xx-clang", &["--setup-target-triple"], vars);
+    assert!(again.starts_with("write 644 /var/lib/xx/"), "nothing that matters changed: {again}");
+    let host = host.programs_in("/usr/bin", &["llvm-ar"]);
+    let second = plan(&host, "xx-clang", &["--setup-target-triple"], vars);
+    assert!(second.contains("link /usr/bin/aarch64-linux-gnu-ar -> llvm-ar"), "{second}");
+    let host = host.file("/usr/bin/aarch64-linux-gnu.cfg", "--target=aarch64-linux-gnu --my-own\n");
+    assert_eq!(plan(&host, "xx-clang", &["--setup-target-triple"], vars), "", "the user's own file");
+}
+
+/// The triples of Rust on Alpine, whose folders have another name for 32-bit x86 and arm v6.
+#[test]
+fn alpine_folders_under_another_vendor() {
+    let host = alpine(&["lld"])
+        .file("/armv6-alpine-linux-musleabihf/usr/lib/gcc/armv6-alpine-linux-musleabihf/13/x", "");
+    let vars = [("TARGETPLATFORM", "linux/arm/v6"), ("XX_VENDOR", "unknown")];
+    let plan = plan(&host, "xx-clang", &["--setup-target-triple"], &vars);
+    let line = "link /arm-unknown-linux-musleabi -> armv6-alpine-linux-musleabihf";
+    assert!(plan.lines().any(|found| found == line), "{line} is missing in\n{plan}");
+}

@@ -1,0 +1,168 @@
+//! xx-info against the answers recorded from the original, and the answers that go beyond it.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "helpers of tests are test code, cases are tables, and the binary itself is run"
+)]
+
+mod support;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use support::{Answer, FakeHost, answer};
+use xx_tools::env::Env;
+use xx_tools::tools::info;
+
+fn os_release(name: &str) -> &'static str {
+    match name {
+        "debian-12" => "ID=debian\nVERSION_ID=\"12\"\n",
+        "ubuntu-24.04" => "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\n",
+        "alpine-3.20" => "ID=alpine\nVERSION_ID=3.20.3\n",
+        "fedora-35" => "ID=fedora\nVERSION_ID=35\n",
+        other => panic!("no os-release for {other}"),
+    }
+}
+
+struct Recorded {
+    os_release: String,
+    environment: Vec<(String, String)>,
+    command: String,
+    answer: Answer,
+}
+
+fn recorded() -> Vec<Recorded> {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data");
+    let rows = |name: &str| -> Vec<Vec<String>> {
+        let text = std::fs::read_to_string(data.join(name)).unwrap();
+        let lines = text.lines().filter(|line| !line.starts_with('#'));
+        lines.map(|line| line.split('\t').map(|cell| cell.replace("\\n", "\n")).collect()).collect()
+    };
+    let differences = rows("xx-info-differences.tsv");
+    assert!(differences.len() <= 100);
+    let mut different: BTreeMap<Vec<String>, Vec<String>> = BTreeMap::new();
+    for row in differences {
+        assert!(row.len() == 7 && !row[6].is_empty(), "a difference has a reason: {row:?}");
+        different.insert(row[..3].to_vec(), row);
+    }
+    let found: Vec<Recorded> = rows("xx-info.tsv")
+        .into_iter()
+        .map(|row| {
+            let row = different.remove(&row[..3]).unwrap_or(row);
+            let pair =
+                |pair: &str| pair.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+            Recorded {
+                os_release: row[0].clone(),
+                environment: row[1].split(' ').filter_map(pair).collect(),
+                command: row[2].clone(),
+                answer: Answer { code: row[3].parse().unwrap(), out: row[4].clone(), err: row[5].clone() },
+            }
+        })
+        .collect();
+    assert!(different.is_empty(), "differences from answers that were never recorded: {different:?}");
+    found
+}
+
+/// The version numbers of the recording's own os-release files are read back from its `env` answers.
+fn with_recorded_version(os_release: &str, version: &str) -> String {
+    let lines = os_release.lines().filter(|line| !line.starts_with("VERSION_ID"));
+    lines
+        .chain([format!("VERSION_ID={version}").as_str()])
+        .fold(String::new(), |text, line| text + line + "\n")
+}
+
+#[test]
+fn every_recorded_answer() {
+    let all = recorded();
+    assert_eq!(all.len(), 2288);
+    let mut versions = BTreeMap::new();
+    for row in &all {
+        if let Some(line) = row.answer.out.lines().find_map(|line| line.strip_prefix("XX_OS_VERSION=")) {
+            versions.insert(row.os_release.clone(), line.to_owned());
+        }
+    }
+    let mut wrong = Vec::new();
+    for row in all {
+        let host =
+            FakeHost::new(&with_recorded_version(os_release(&row.os_release), &versions[&row.os_release]));
+        let vars: Vec<(&str, &str)> =
+            row.environment.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let args: Vec<&str> = row.command.split(' ').filter(|arg| !arg.is_empty()).collect();
+        let found = answer(info::plan(Env::new("xx-info", &args, &vars), &host));
+        if found != row.answer {
+            wrong.push(format!("{} {vars:?} {args:?}: {found:?}, recorded {:?}", row.os_release, row.answer));
+        }
+    }
+    assert!(wrong.is_empty(), "{} differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn beyond_the_recording() {
+    let raspbian = "ID=raspbian\nID_LIKE=debian\nVERSION_ID=11\n";
+    let cases: &[(&str, &str, &[(&str, &str)], &[&str], u8, &str)] = &[
+        ("armv7l", raspbian, &[], &["triple"], 0, "arm-linux-gnueabihf\n"),
+        ("armv7l", raspbian, &[], &["pkg-arch"], 0, "armhf\n"),
+        ("aarch64", "", &[], &["triple"], 0, "aarch64-unknown-linux-gnu\n"),
+        ("aarch64", "", &[("TARGETARCH", "amd64")], &["--native", "arch"], 0, "arm64\n"),
+        ("i686", "", &[], &["is-cross"], 1, ""),
+        ("x86_64", "", &[("TARGETPLATFORM", "freebsd/amd64")], &[], 0, "x86_64-unknown-freebsd\n"),
+        ("x86_64", "", &[("TARGETPLATFORM", "wasi/wasm")], &[], 0, "wasm32-wasip1\n"),
+        ("x86_64", "", &[("TARGETPLATFORM", "darwin/arm64")], &["sysroot"], 0, "/xx-sdk/MacOSX11.1.sdk/\n"),
+        ("sparc64", "", &[], &["arch"], 0, "\n"),
+        ("x86_64", "", &[], &["nonsense"], 1, "unknown command nonsense\n"),
+    ];
+    for (machine, os_release, vars, args, code, out) in cases {
+        let host = FakeHost { machine: (*machine).to_owned(), ..FakeHost::new(os_release) };
+        let found = answer(info::plan(Env::new("xx-info", args, vars), &host));
+        assert_eq!((found.code, found.out.as_str()), (*code, *out), "{machine} {vars:?} {args:?}");
+    }
+}
+
+/// Refusals name the target's parts and go to standard error.
+#[test]
+fn unsupported_targets() {
+    let cases = [
+        ("windows/riscv64", "unsupported target: os=windows arch=riscv64 variant=\n"),
+        ("linux/ppc64", "unsupported target: os=linux arch=ppc64 variant=\n"),
+        ("plan9/amd64", "unsupported target: os=plan9 arch=amd64 variant=\n"),
+    ];
+    for (platform, err) in cases {
+        let env = Env::new("xx-info", &[], &[("TARGETPLATFORM", platform)]);
+        let found = answer(info::plan(env, &FakeHost::new("ID=debian")));
+        assert_eq!((found.code, found.err.as_str()), (1, err));
+    }
+}
+
+fn xx() -> Command {
+    Command::new(PathBuf::from(env!("CARGO_BIN_EXE_xx")))
+}
+
+/// The binary itself, by argv[0] and as a subcommand, with a `uname` of the user's before the system's.
+#[test]
+fn the_binary_answers() {
+    let dir = tempfile::tempdir().unwrap();
+    let named = dir.path().join("xx-info");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_xx"), &named).unwrap();
+    let uname = dir.path().join("uname");
+    std::fs::write(&uname, "#!/bin/sh\necho s390x\n").unwrap();
+    std::fs::set_permissions(&uname, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let text = |command: &mut Command| String::from_utf8(command.output().unwrap().stdout).unwrap();
+    let set = |command: &mut Command| {
+        command.env_clear().env("PATH", format!("{}:/usr/bin:/bin", dir.path().display()));
+    };
+    let mut by_name = Command::new(&named);
+    set(&mut by_name);
+    assert_eq!(text(by_name.arg("arch")), "s390x\n");
+    let mut by_word = xx();
+    set(&mut by_word);
+    assert_eq!(text(by_word.args(["info", "alpine-arch"]).env("TARGETPLATFORM", "linux/arm/v6")), "armhf\n");
+    let mut dry = xx();
+    set(&mut dry);
+    assert_eq!(text(dry.args(["--xx-dry-run", "info", "arch"])), "print s390x\n");
+    assert_eq!(xx().arg("nonsense").output().unwrap().status.code(), Some(2));
+}
