@@ -10,6 +10,8 @@ pub mod oci;
 
 pub mod dockerfile;
 
+pub mod lint;
+
 pub mod llb;
 
 pub mod lower;

@@ -5,6 +5,7 @@
 //! of BuildKit's front end. Nothing here reads a file, a variable's value or the clock.
 
 pub mod ast;
+pub(crate) mod automatic;
 pub mod diagnostic;
 pub mod directive;
 pub(crate) mod duration;
@@ -18,6 +19,7 @@ pub mod mount;
 pub mod node;
 mod parse;
 pub(crate) mod path;
+pub mod sexpr;
 pub(crate) mod size;
 pub(crate) mod suggest;
 mod words;

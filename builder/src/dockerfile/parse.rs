@@ -57,6 +57,7 @@ pub fn parse(source: &SourceText) -> Result<Dockerfile, Vec<Diagnostic>> {
         problems.push(Diagnostic::error(span, what).hint("begin with `FROM image` or `FROM scratch`"));
     }
     file.directives = lines.directives;
+    problems.extend(refuse_other_front_end(source));
     if problems.is_empty() {
         Ok(file)
     } else {
@@ -83,6 +84,24 @@ pub fn parse_trigger(text: &str) -> Result<Instruction, Diagnostic> {
         }
         _ => Err(Diagnostic::error(Span::default(), "an ONBUILD trigger must be one instruction")),
     }
+}
+
+/// `# syntax=docker/dockerfile:*` asks for the language that is read here; anything else for a program that cannot be
+/// run yet.
+fn refuse_other_front_end(source: &SourceText) -> Option<Diagnostic> {
+    let syntax = directive::find_syntax(source)?;
+    let image = syntax.value.split_whitespace().next().unwrap_or_default();
+    let name = image.strip_prefix("docker.io/").unwrap_or(image);
+    let name = name.split_once('@').map_or(name, |(name, _)| name);
+    let name = name.split_once(':').map_or(name, |(name, _)| name);
+    if matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream" | "dockerfile.v0") {
+        return None;
+    }
+    Some(
+        Diagnostic::error(syntax.span, format!("the front end `{image}` is not supported")).hint(
+            "the built-in one reads docker/dockerfile files; others are planned, see docs/dockerfile-to-llb.md#other-front-ends",
+        ),
+    )
 }
 
 fn place(file: &mut Dockerfile, node: Node) -> Result<(), Diagnostic> {

@@ -13,6 +13,7 @@ use super::pb::file_action::Action;
 use super::pb::op::Op as Kind;
 use super::pb::user_opt::User;
 use super::wire::{DecodeError, decode_op};
+use crate::oci::base64::encode as base64;
 use crate::oci::digest::Digest;
 
 /// Renders a definition, operations by digest.
@@ -324,33 +325,4 @@ fn source_map(s: &pb::Source) -> Value {
     let out = Object::default();
     let out = if locations.is_empty() { out } else { out.put("locations", Value::Object(locations)) };
     out.list("infos", &s.infos, info).done()
-}
-
-/// Standard base64 with padding (RFC 4648, section 4).
-fn base64(bytes: &[u8]) -> String {
-    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
-    for chunk in bytes.chunks(3) {
-        let word =
-            chunk.iter().fold(0_u32, |word, byte| (word << 8) | u32::from(*byte)) << (8 * (3 - chunk.len()));
-        for position in 0..4 {
-            let index = (word >> (18 - 6 * position)) & 63;
-            let digit = ALPHABET.get(index as usize).copied().unwrap_or(b'=');
-            out.push(if position <= chunk.len() { char::from(digit) } else { '=' });
-        }
-    }
-    out
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn base64_pads() {
-        let cases = [("", ""), ("f", "Zg=="), ("fo", "Zm8="), ("foo", "Zm9v"), ("foob", "Zm9vYg==")];
-        for (plain, encoded) in cases {
-            assert_eq!(base64(plain.as_bytes()), encoded);
-        }
-    }
 }

@@ -51,7 +51,7 @@ impl<'a> Target<'a> {
                 .into());
         };
         let (tree, set) = (source.state.out, source.paths);
-        if let Some(set) = self.path_sets.get_mut(set) {
+        if let Some(set) = self.shared.path_sets.get_mut(set) {
             set.extend(transfer.sources.iter().map(|w| paths::join("/", &w.text)));
         }
         self.transfer_files(stage, step, transfer, Some(tree))
@@ -158,7 +158,7 @@ impl<'a> Target<'a> {
         let on_its_own = transfer.link && transfer.chmod.is_empty();
         let below = stage.state.out;
         let base = if on_its_own { None } else { below };
-        let made = self.graph.add(Node {
+        let made = self.shared.graph.add(Node {
             op: NodeOp::File { base, actions },
             platform: None,
             metadata: metadata.clone(),
@@ -172,7 +172,12 @@ impl<'a> Target<'a> {
                 let mut metadata = metadata;
                 let label = format!("{in_front}{separator}LINK {rest}");
                 metadata.description.extend(super::named::named(&label).description);
-                self.graph.add(Node { op: NodeOp::Merge(vec![below, made]), platform: None, metadata, lines })
+                self.shared.graph.add(Node {
+                    op: NodeOp::Merge(vec![below, made]),
+                    platform: None,
+                    metadata,
+                    lines,
+                })
             }
         });
         self.commit(&mut stage.image, message, true, true);

@@ -30,14 +30,20 @@ impl<'a> Target<'a> {
         reachable: &BTreeSet<usize>,
         target: usize,
     ) -> Result<(), LowerError> {
+        self.dispatch_reachable(reachable)?;
+        if let Some(paths) =
+            self.stages.get(target).map(|s| s.paths).and_then(|p| self.shared.path_sets.get_mut(p))
+        {
+            paths.insert("/".to_owned());
+        }
+        Ok(())
+    }
+
+    pub(super) fn dispatch_reachable(&mut self, reachable: &BTreeSet<usize>) -> Result<(), LowerError> {
         for index in reachable {
             if self.stages.get(*index).is_some_and(|s| !s.done) {
                 self.dispatch_stage(*index)?;
             }
-        }
-        if let Some(paths) = self.stages.get(target).map(|s| s.paths).and_then(|p| self.path_sets.get_mut(p))
-        {
-            paths.insert("/".to_owned());
         }
         Ok(())
     }
@@ -100,7 +106,7 @@ impl<'a> Target<'a> {
 
     /// The main context; its paths are filled in at the end.
     pub(super) fn main_context(&mut self) -> Result<NodeId, LowerError> {
-        if let Some(node) = self.context {
+        if let Some(node) = self.shared.context {
             return Ok(node);
         }
         let node = match &self.config.context {
@@ -123,7 +129,7 @@ impl<'a> Target<'a> {
                 if *archive { self.unpacked(node) } else { node }
             }
         };
-        self.context = Some(node);
+        self.shared.context = Some(node);
         Ok(node)
     }
 
@@ -137,7 +143,7 @@ impl<'a> Target<'a> {
             ..pb::FileActionCopy::default()
         };
         let action = (pb::file_action::Action::Copy(copy), Some(archive));
-        self.graph.add(Node {
+        self.shared.graph.add(Node {
             op: NodeOp::File { base: None, actions: vec![action] },
             platform: None,
             metadata: pb::OpMetadata::default(),
@@ -147,7 +153,7 @@ impl<'a> Target<'a> {
 
     /// Marks a path of the main context as used.
     pub(super) fn use_context(&mut self, path: &str) {
-        self.context_paths.insert(paths::join("/", path));
+        self.shared.context_paths.insert(paths::join("/", path));
     }
 
     /// `[linux/arm64 build 2/5] ` and the instruction.
@@ -204,12 +210,12 @@ impl<'a> Target<'a> {
 
     /// Fills in what is only known now and writes the definition.
     pub(super) fn finish(mut self, target: usize) -> LoweredTarget {
-        if let Some(context) = self.context {
-            let set = std::mem::take(&mut self.context_paths);
+        if let Some(context) = self.shared.context {
+            let set = std::mem::take(&mut self.shared.context_paths);
             self.set_follow_paths(context, &set);
         }
-        for (node, paths) in std::mem::take(&mut self.local_sources) {
-            let set = self.path_sets.get(paths).cloned().unwrap_or_default();
+        for (node, paths) in std::mem::take(&mut self.shared.local_sources) {
+            let set = self.shared.path_sets.get(paths).cloned().unwrap_or_default();
             self.set_follow_paths(node, &set);
         }
         let stage = self.stages.get_mut(target).map(std::mem::take).unwrap_or_default();
@@ -225,7 +231,7 @@ impl<'a> Target<'a> {
         }
         let file = SourceFile { name: self.file.source.name(), text: self.file.source.text() };
         LoweredTarget {
-            definition: self.graph.marshal(stage.state.out, &to_op(&self.platform), &file),
+            definition: self.shared.graph.marshal(stage.state.out, &to_op(&self.platform), &file),
             platform: self.platform,
             image,
             base_image: stage.base_image,
@@ -241,7 +247,7 @@ impl<'a> Target<'a> {
         let relative: BTreeSet<String> =
             paths.iter().map(|p| paths::join(".", p.trim_start_matches('/'))).collect();
         let relative: Vec<String> = relative.into_iter().collect();
-        if let (Some(list), Some(source)) = (json_list(&relative), self.graph.source_mut(node))
+        if let (Some(list), Some(source)) = (json_list(&relative), self.shared.graph.source_mut(node))
             && source.identifier.starts_with("local://")
         {
             source.attrs.insert("local.followpaths".to_owned(), list);

@@ -1,13 +1,7 @@
 //! Texts as Go's `fmt` writes them, because image histories hold them.
 
-/// `%q` of a string.
-pub(super) fn quote(text: &str) -> String {
-    let mut out = String::with_capacity(text.len() + 2);
-    out.push('"');
-    text.chars().for_each(|c| escape(&mut out, c, '"'));
-    out.push('"');
-    out
-}
+use crate::dockerfile::sexpr::escape;
+pub(super) use crate::dockerfile::sexpr::quote;
 
 /// `%q` of an integer: a character.
 pub(super) fn quote_rune(number: i64) -> String {
@@ -28,28 +22,6 @@ pub(super) fn quote_list(texts: &[String]) -> String {
 pub(super) fn list<S: AsRef<str>>(texts: &[S]) -> String {
     let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
     format!("[{}]", texts.join(" "))
-}
-
-fn escape(out: &mut String, c: char, quote: char) {
-    match c {
-        '\\' => out.push_str("\\\\"),
-        c if c == quote => {
-            out.push('\\');
-            out.push(c);
-        }
-        '\u{7}' => out.push_str("\\a"),
-        '\u{8}' => out.push_str("\\b"),
-        '\u{c}' => out.push_str("\\f"),
-        '\n' => out.push_str("\\n"),
-        '\r' => out.push_str("\\r"),
-        '\t' => out.push_str("\\t"),
-        '\u{b}' => out.push_str("\\v"),
-        c if u32::from(c) < 0x20 || c == '\u{7f}' => out.push_str(&format!("\\x{:02x}", u32::from(c))),
-        c if c.is_control() || matches!(c, '\u{a0}' | '\u{ad}' | '\u{feff}' | '\u{2028}' | '\u{2029}') => {
-            out.push_str(&format!("\\u{:04x}", u32::from(c)));
-        }
-        c => out.push(c),
-    }
 }
 
 #[cfg(test)]

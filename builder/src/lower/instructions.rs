@@ -205,7 +205,7 @@ impl<'a> Target<'a> {
                 owner: (!user.is_empty()).then(|| owner(user)),
                 timestamp: self.epoch.map_or(-1, |seconds| seconds.saturating_mul(1_000_000_000)),
             };
-            let node = self.graph.add(Node {
+            let node = self.shared.graph.add(Node {
                 op: NodeOp::File { base: stage.state.out, actions: vec![(Action::Mkdir(mkdir), None)] },
                 platform: None,
                 metadata: super::named::named(&label),

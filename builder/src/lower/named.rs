@@ -59,7 +59,7 @@ impl<'a> Target<'a> {
                 let hint = format!("context:{key}-");
                 let label = format!("[context {key}] load from client");
                 let node = self.local_source(name, &excludes, &hint, &label, None);
-                self.local_sources.push((node, paths));
+                self.shared.local_sources.push((node, paths));
                 Ok(Some((State::new(Some(node)), None)))
             }
             NamedContext::DockerImage(text) if text == SCRATCH => Ok(Some((State::new(None), None))),
@@ -108,8 +108,11 @@ impl<'a> Target<'a> {
                 let image = image.as_deref().map(Image::from_slice).transpose();
                 let image =
                     image.map_err(|e| wrong(format!("image configuration of context `{key}`: {e}")))?;
-                let node =
-                    self.graph.graft(definition).map_err(|e| wrong(format!("context `{key}`: {e}")))?;
+                let node = self
+                    .shared
+                    .graph
+                    .graft(definition)
+                    .map_err(|e| wrong(format!("context `{key}`: {e}")))?;
                 let mut state = State::new(node);
                 if let Some(image) = &image {
                     apply_image(&mut state, image);
@@ -127,7 +130,7 @@ impl<'a> Target<'a> {
         span: Span,
     ) -> Result<Option<(String, Image)>, LowerError> {
         let Some(resolved) = self.images.get(&key) else {
-            self.missing.push(ImageRequest { key, name: name.to_owned(), span });
+            self.shared.missing.push(ImageRequest { key, name: name.to_owned(), span });
             return Ok(None);
         };
         let mut image = Image::from_slice(&resolved.config).map_err(|error| {
@@ -145,7 +148,7 @@ impl<'a> Target<'a> {
         platform: &Platform,
         label: &str,
     ) -> NodeId {
-        self.graph.add(Node {
+        self.shared.graph.add(Node {
             op: NodeOp::Source(pb::SourceOp { identifier, attrs }),
             platform: Some(to_op(platform)),
             metadata: named(label),
@@ -155,7 +158,7 @@ impl<'a> Target<'a> {
 
     /// A source that is the same on every platform.
     pub(super) fn plain_source(&mut self, source: pb::SourceOp, label: &str) -> NodeId {
-        self.graph.add(Node {
+        self.shared.graph.add(Node {
             op: NodeOp::Source(source),
             platform: None,
             metadata: named(label),
@@ -181,7 +184,12 @@ impl<'a> Target<'a> {
             attrs.insert("local.excludepatterns".to_owned(), list);
         }
         let source = pb::SourceOp { identifier: format!("local://{name}"), attrs };
-        self.graph.add(Node { op: NodeOp::Source(source), platform: None, metadata: named(label), lines })
+        self.shared.graph.add(Node {
+            op: NodeOp::Source(source),
+            platform: None,
+            metadata: named(label),
+            lines,
+        })
     }
 }
 

@@ -53,28 +53,6 @@ pub(super) fn of_image(os: &str, architecture: &str, variant: &str, os_version: 
     format!("{os}{version}/{architecture}{variant}").parse().ok()
 }
 
-/// The arguments that every build has.
-pub(super) fn automatic_args(
-    build: &Platform,
-    target: &Platform,
-    stage: &str,
-) -> [(&'static str, String); 11] {
-    let version = |p: &Platform| p.os_version().unwrap_or_default().to_owned();
-    [
-        ("BUILDPLATFORM", build.without_os_version().to_string()),
-        ("BUILDOS", build.os().to_owned()),
-        ("BUILDOSVERSION", version(build)),
-        ("BUILDARCH", build.arch().to_owned()),
-        ("BUILDVARIANT", build.variant().to_owned()),
-        ("TARGETPLATFORM", target.to_string()),
-        ("TARGETOS", target.os().to_owned()),
-        ("TARGETOSVERSION", version(target)),
-        ("TARGETARCH", target.arch().to_owned()),
-        ("TARGETVARIANT", target.variant().to_owned()),
-        ("TARGETSTAGE", if stage.is_empty() { "default".to_owned() } else { stage.to_owned() }),
-    ]
-}
-
 /// `->arm64` behind a step's platform when the step's arguments say that it builds for another one.
 pub(super) fn cross_suffix(step: &Platform, env: &EnvList) -> String {
     let mut named: Option<Platform> = None;

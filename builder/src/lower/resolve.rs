@@ -25,6 +25,9 @@ use crate::source_text::Span;
 /// `PATH` of images that do not set it.
 pub(super) const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
+/// A chain of `FROM --platform=X stage` longer than this is refused.
+const MAX_FOREIGN: usize = 32;
+
 impl<'a> Target<'a> {
     /// Resolves every base the target needs; triggers may bring new stages, so this goes on until none do.
     pub(super) fn resolve(&mut self, target: usize) -> Result<BTreeSet<usize>, LowerError> {
@@ -33,8 +36,8 @@ impl<'a> Target<'a> {
             for index in reachable.iter().copied() {
                 self.resolve_base(index)?;
             }
-            if !self.missing.is_empty() {
-                return Err(LowerError::MissingImages(std::mem::take(&mut self.missing)));
+            if !self.shared.missing.is_empty() {
+                return Err(LowerError::MissingImages(std::mem::take(&mut self.shared.missing)));
             }
             let mut grown = false;
             for index in reachable.iter().copied() {
@@ -48,12 +51,18 @@ impl<'a> Target<'a> {
 
     fn resolve_base(&mut self, index: usize) -> Result<(), LowerError> {
         let Some(stage) = self.stages.get_mut(index) else { return Ok(()) };
+        if let (Some(platform), Some(base)) = (stage.foreign.clone(), stage.base) {
+            let span = stage.span;
+            return self.resolve_foreign(base, &platform, span);
+        }
         if stage.base.is_some() || stage.done || stage.resolved {
             return Ok(());
         }
         stage.resolved = true;
         if stage.base_name == SCRATCH && stage.named.is_none() {
             stage.state = State::new(None);
+            // Programs run on the target's platform, unless the whole stage is taken for another one.
+            stage.state.platform = (self.depth > 0).then(|| self.platform.clone());
             stage.image = empty_image(&self.platform);
             stage.platform = Some(StagePlatform::of(self.platform.clone()));
             stage.done = stage.image_only;
@@ -112,7 +121,7 @@ impl<'a> Target<'a> {
                 ResolveMode::Local => [("image.resolvemode".to_owned(), "local".to_owned())].into(),
             };
             let source = pb::SourceOp { identifier: format!("docker-image://{reference}"), attrs };
-            let node = self.graph.add(Node {
+            let node = self.shared.graph.add(Node {
                 op: NodeOp::Source(source),
                 platform: Some(platform.op.clone()),
                 metadata,
@@ -180,11 +189,35 @@ impl<'a> Target<'a> {
         Ok(grown)
     }
 
+    /// A stage as it is when the images below it are for another platform.
+    fn resolve_foreign(&mut self, base: usize, platform: &Platform, span: Span) -> Result<(), LowerError> {
+        let key = (platform.clone(), base);
+        if self.shared.foreign.contains_key(&key) {
+            return Ok(());
+        }
+        if self.depth >= MAX_FOREIGN {
+            return Err(Diagnostic::error(span, "stages for other platforms are nested too deeply").into());
+        }
+        let mut other = Target::new(self.file, self.config, self.images, &self.platform, self.implicit)?;
+        other.platform = platform.clone();
+        other.depth = self.depth + 1;
+        other.shared = std::mem::take(&mut self.shared);
+        let outcome = other.add_stages().and_then(|()| {
+            let reachable = other.resolve(base)?;
+            other.dispatch_reachable(&reachable)
+        });
+        let stage = other.stages.get_mut(base).map(std::mem::take).unwrap_or_default();
+        self.shared = other.shared;
+        outcome?;
+        self.shared.foreign.insert(key, stage);
+        Ok(())
+    }
+
     /// Takes over what a stage has from the stage it builds on.
     pub(super) fn inherit(&mut self, index: usize) {
-        let Some(base) = self.stages.get(index).and_then(|s| s.base).and_then(|b| self.stages.get(b)) else {
-            return;
-        };
+        let Some((stage, base)) = self.stages.get(index).and_then(|s| Some((s, s.base?))) else { return };
+        let foreign = stage.foreign.clone().and_then(|p| self.shared.foreign.get(&(p, base)));
+        let Some(base) = foreign.or_else(|| self.stages.get(base)) else { return };
         let (state, platform, paths) = (base.state.clone(), base.platform.clone(), base.paths);
         let (mut image, base_image) = (base.image.clone(), base.base_image.clone());
         let build_args = base.build_args.clone();

@@ -38,7 +38,7 @@ impl<'a> Target<'a> {
     ) -> Result<(), LowerError> {
         let node = &step.instruction.node;
         let used = stage.paths;
-        if let Some(paths) = self.path_sets.get_mut(used) {
+        if let Some(paths) = self.shared.path_sets.get_mut(used) {
             paths.insert("/".to_owned());
         }
         let mut mounts = Mounts::default();
@@ -78,7 +78,7 @@ impl<'a> Target<'a> {
             secretenv: mounts.secret_env,
             cdi_devices: Vec::new(),
         };
-        let id = self.graph.add(Node {
+        let id = self.shared.graph.add(Node {
             op: NodeOp::Exec { exec: Box::new(exec), mounts: mounts.trees },
             platform: stage.state.platform.as_ref().map(super::platforms::to_op),
             metadata,
@@ -137,7 +137,7 @@ impl<'a> Target<'a> {
             owner: None,
             timestamp: -1,
         };
-        self.graph.add(Node {
+        self.shared.graph.add(Node {
             op: NodeOp::File { base: None, actions: vec![(Action::Mkfile(mkfile), None)] },
             platform: None,
             metadata: super::named::named("[internal] preparing inline document"),
@@ -184,7 +184,7 @@ impl<'a> Target<'a> {
         let used = paths::join("/", &mount.source);
         if from_stage {
             let set = self.stages.get(source).map(|s| s.paths);
-            if let Some(set) = set.and_then(|s| self.path_sets.get_mut(s)) {
+            if let Some(set) = set.and_then(|s| self.shared.path_sets.get_mut(s)) {
                 set.insert(used.clone());
             }
         } else {
@@ -247,7 +247,7 @@ impl<'a> Target<'a> {
             owner: Some(pb::ChownOpt { user: by_id(mount.uid), group: by_id(mount.gid) }),
             timestamp: -1,
         };
-        self.graph.add(Node {
+        self.shared.graph.add(Node {
             op: NodeOp::File { base, actions: vec![(Action::Mkdir(mkdir), None)] },
             platform: None,
             metadata: super::named::named("[internal] setting cache mount permissions"),

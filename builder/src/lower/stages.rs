@@ -8,10 +8,11 @@ use platform_db::Platform;
 use super::config::{BuildConfig, NamedContext, NoCache};
 use super::env::EnvList;
 use super::images::{ImageRequest, ResolvedImages};
-use super::platforms::{StagePlatform, automatic_args};
+use super::platforms::StagePlatform;
 use super::state::State;
 use super::{LowerError, LoweredTarget};
 use crate::dockerfile::ast::{Command, Dockerfile, Instruction, Stage};
+use crate::dockerfile::automatic::automatic_args;
 use crate::dockerfile::expand::{Expanded, Problem, Rules, Variables, expand};
 use crate::dockerfile::node::Word;
 use crate::dockerfile::{Diagnostic, mount, suggest};
@@ -41,6 +42,8 @@ pub(super) struct StageState<'a> {
     pub(super) base: Option<usize>,
     pub(super) platform: Option<StagePlatform>,
     pub(super) named: Option<(String, &'a NamedContext)>,
+    /// The platform for which the base stage is taken, when it is not the target's.
+    pub(super) foreign: Option<Platform>,
     /// An image named in `COPY --from` or a mount, not a stage.
     pub(super) image_only: bool,
     pub(super) span: Span,
@@ -74,15 +77,25 @@ pub(super) struct Target<'a> {
     pub(super) implicit: bool,
     pub(super) args: EnvList,
     pub(super) epoch: Option<i64>,
-    pub(super) graph: Graph,
     pub(super) stages: Vec<StageState<'a>>,
     pub(super) by_name: BTreeMap<String, usize>,
+    pub(super) shared: Shared<'a>,
+    /// How many stages up a `FROM --platform=X stage` asked for this.
+    pub(super) depth: usize,
+}
+
+/// What the stages of a target and those it takes for other platforms have in common.
+#[derive(Default)]
+pub(super) struct Shared<'a> {
+    pub(super) graph: Graph,
     pub(super) path_sets: Vec<BTreeSet<String>>,
     /// Local sources whose paths are known at the end only.
     pub(super) local_sources: Vec<(NodeId, usize)>,
     pub(super) context: Option<NodeId>,
     pub(super) context_paths: BTreeSet<String>,
     pub(super) missing: Vec<ImageRequest>,
+    /// Stages for other platforms, by platform and index.
+    pub(super) foreign: BTreeMap<(Platform, usize), StageState<'a>>,
 }
 
 impl<'a> Target<'a> {
@@ -101,29 +114,30 @@ impl<'a> Target<'a> {
             implicit,
             args: EnvList::default(),
             epoch: config.source_date_epoch,
-            graph: Graph::default(),
             stages: Vec::new(),
             by_name: BTreeMap::new(),
-            path_sets: Vec::new(),
-            local_sources: Vec::new(),
-            context: None,
-            context_paths: BTreeSet::new(),
-            missing: Vec::new(),
+            shared: Shared::default(),
+            depth: 0,
         };
         target.read_global_args()?;
         target.read_epoch()?;
-        for (index, stage) in file.stages.iter().enumerate() {
-            target.add_stage(index, stage)?;
-        }
         Ok(target)
     }
 
     pub(super) fn lower(mut self) -> Result<LoweredTarget, LowerError> {
+        self.add_stages()?;
         let target = self.find_target()?;
-        self.link_stages()?;
         let reachable = self.resolve(target)?;
         self.dispatch_all(&reachable, target)?;
         Ok(self.finish(target))
+    }
+
+    /// Sets up the stages and what they take from each other.
+    pub(super) fn add_stages(&mut self) -> Result<(), LowerError> {
+        for (index, stage) in self.file.stages.iter().enumerate() {
+            self.add_stage(index, stage)?;
+        }
+        self.link_stages()
     }
 
     fn read_global_args(&mut self) -> Result<(), Diagnostic> {
@@ -224,6 +238,10 @@ impl<'a> Target<'a> {
             new.base = None;
             return Ok(());
         }
+        if let (Some(platform), Some(base)) = (new.platform.clone(), new.base) {
+            self.take_for_platform(index, base, &platform);
+        }
+        let Some(new) = self.stages.get_mut(index) else { return Ok(()) };
         let counted = |i: &&Instruction| {
             matches!(i.command, Command::Add(_) | Command::Copy(_) | Command::Run(_) | Command::Workdir(_))
         };
@@ -237,9 +255,21 @@ impl<'a> Target<'a> {
         Ok(())
     }
 
+    /// `FROM --platform=X stage`: when the images below that stage name no platform, it is taken as for X.
+    fn take_for_platform(&mut self, index: usize, base: usize, platform: &StagePlatform) {
+        let mut root = base;
+        while let Some(below) = self.stages.get(root).filter(|s| s.foreign.is_none()).and_then(|s| s.base) {
+            root = below;
+        }
+        let free = self.stages.get(root).is_some_and(|s| s.platform.is_none() && s.foreign.is_none());
+        if let Some(stage) = self.stages.get_mut(index).filter(|_| free && platform.value != self.platform) {
+            stage.foreign = Some(platform.value.clone());
+        }
+    }
+
     pub(super) fn new_stage(&mut self) -> StageState<'a> {
-        self.path_sets.push(BTreeSet::new());
-        StageState { paths: self.path_sets.len() - 1, ..StageState::default() }
+        self.shared.path_sets.push(BTreeSet::new());
+        StageState { paths: self.shared.path_sets.len() - 1, ..StageState::default() }
     }
 
     /// Adds a stage; a base that is an earlier stage's name makes it build on that.
@@ -396,7 +426,8 @@ impl<'a> Target<'a> {
         let mut stack = vec![target];
         while let Some(index) = stack.pop() {
             if let Some(stage) = self.stages.get(index).filter(|_| found.insert(index)) {
-                stack.extend(stage.base.iter().chain(&stage.deps));
+                let base = stage.base.filter(|_| stage.foreign.is_none());
+                stack.extend(base.iter().chain(&stage.deps));
             }
         }
         found

@@ -1,3 +1,5 @@
 //! The front end from outside: graphs equal to BuildKit's, errors with places, every form covered.
 
+mod checks;
+mod errors;
 mod graphs;

@@ -1,0 +1,98 @@
+//! What the rules ask about a file, found out once.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use platform_db::Platform;
+
+use super::Context;
+use crate::dockerfile::Dockerfile;
+use crate::dockerfile::ast::{Command, Stage};
+use crate::dockerfile::automatic::automatic_args;
+use crate::dockerfile::expand::{Expanded, Rules, expand};
+
+/// A file with its settings.
+pub(crate) struct Facts<'a> {
+    pub(super) file: &'a Dockerfile,
+    pub(super) context: &'a Context,
+    /// Values of the arguments before the first FROM.
+    pub(super) args: BTreeMap<String, String>,
+    /// The same without build arguments.
+    pub(super) defaults: BTreeMap<String, String>,
+    /// Names declared before the first FROM, with and without a value.
+    pub(super) declared: BTreeSet<String>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn new(file: &'a Dockerfile, context: &'a Context) -> Self {
+        let target = context.target_platforms.first().unwrap_or(&context.build_platform);
+        let stage = file.stages.last().and_then(|s| s.name.as_ref()).map_or("", |n| n.text.as_str());
+        let automatic = automatic_args(&context.build_platform, target, stage);
+        let mut defaults: BTreeMap<String, String> =
+            automatic.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        let mut args = defaults.clone();
+        for (name, value) in &context.build_args {
+            if let Some(slot) = args.get_mut(name) {
+                slot.clone_from(value);
+            }
+        }
+        let mut declared = BTreeSet::new();
+        for instruction in &file.global_args {
+            let Command::Arg(pairs) = &instruction.command else { continue };
+            for pair in pairs {
+                declared.insert(pair.key.clone());
+                let default = |known: &BTreeMap<String, String>| {
+                    let value = pair.value.as_ref()?;
+                    Some(expand(value, known, Rules::new(file.escape())).ok()?.text)
+                };
+                if let Some(value) = default(&defaults) {
+                    defaults.insert(pair.key.clone(), value);
+                }
+                if let Some(value) = context.build_args.get(&pair.key).cloned().or_else(|| default(&args)) {
+                    args.insert(pair.key.clone(), value);
+                }
+            }
+        }
+        Self { file, context, args, defaults, declared }
+    }
+
+    /// Expands with the arguments before the first FROM.
+    pub(super) fn expand(&self, text: &str, variables: &BTreeMap<String, String>) -> Option<Expanded> {
+        expand(text, variables, Rules::new(self.file.escape())).ok()
+    }
+
+    /// The stage a stage is built on.
+    pub(super) fn base(&self, index: usize) -> Option<usize> {
+        let stage = self.file.stages.get(index)?;
+        let name = self.expand(&stage.base.text, &self.args)?.text;
+        let earlier = self.file.stages.get(..index)?;
+        earlier.iter().rposition(|s| s.name.as_ref().is_some_and(|n| n.text == name))
+    }
+
+    /// The stages below a stage, itself first.
+    pub(super) fn chain(&self, index: usize) -> Vec<usize> {
+        let mut chain = vec![index];
+        while let Some(base) = chain.last().and_then(|last| self.base(*last)) {
+            chain.push(base);
+        }
+        chain
+    }
+
+    /// `--platform` at the bottom of a stage's chain, as written and as a value.
+    pub(super) fn platform(&self, index: usize) -> Option<(&'a str, Platform)> {
+        let root = self.chain(index).last().copied()?;
+        let word = self.file.stages.get(root)?.platform.as_ref()?;
+        let text = self.expand(&word.text, &self.args)?.text;
+        let platform = Platform::parse_on(&text, &self.context.build_platform).ok()?;
+        Some((word.text.as_str(), platform))
+    }
+
+    /// Whether the chain of a stage begins with nothing.
+    pub(super) fn begins_empty(&self, index: usize) -> bool {
+        let root = self.chain(index).last().copied().and_then(|root| self.file.stages.get(root));
+        root.is_some_and(|s| self.expand(&s.base.text, &self.args).is_some_and(|e| e.text == "scratch"))
+    }
+
+    pub(super) fn stages(&self) -> impl Iterator<Item = (usize, &'a Stage)> {
+        self.file.stages.iter().enumerate()
+    }
+}

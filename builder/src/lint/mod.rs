@@ -1,0 +1,265 @@
+//! Checks of a Dockerfile that builds but may not do what was meant.
+//!
+//! [`RULES`] is the list: BuildKit's rules by their names and conditions, and ours about platforms. A rule reads the
+//! syntax tree and what the caller knows ([`Context`]); none does I/O. Rules are switched by `# check=skip=...` at the
+//! top of a file, by the same comment directly above an instruction, and by `BUILDKIT_DOCKERFILE_CHECK`.
+
+mod control;
+mod facts;
+mod image;
+pub mod json;
+mod platform;
+mod style;
+mod variables;
+
+use std::collections::BTreeMap;
+
+use platform_db::Platform;
+
+pub use control::{Control, InvalidControl};
+use facts::Facts;
+
+use crate::dockerfile::ast::Instruction;
+use crate::dockerfile::{Diagnostic, Dockerfile};
+
+/// What the caller knows besides the text.
+#[derive(Debug, Clone)]
+pub struct Context {
+    /// Platform of the machine that builds.
+    pub build_platform: Platform,
+    /// Platforms of the result; the build platform when there are none.
+    pub target_platforms: Vec<Platform>,
+    /// `--build-arg`.
+    pub build_args: BTreeMap<String, String>,
+    /// Text of the `.dockerignore` that counts.
+    pub dockerignore: Option<String>,
+    /// `BUILDKIT_DOCKERFILE_CHECK`: takes the place of the file's `# check=`.
+    pub control: Option<String>,
+    /// Environment (`KEY=value`) and platform of base images, by stage index, as far as they are known. Without the
+    /// environment of a base, variables that it may set are not reported.
+    pub bases: BTreeMap<usize, Base>,
+}
+
+/// What is known of a base image.
+#[derive(Debug, Clone, Default)]
+pub struct Base {
+    /// `KEY=value`.
+    pub env: Vec<String>,
+    /// Platform of the image that was found.
+    pub platform: Option<Platform>,
+}
+
+impl Context {
+    /// Nothing known but the machine's platform.
+    #[must_use]
+    pub fn new(build_platform: Platform) -> Self {
+        Self {
+            build_platform,
+            target_platforms: Vec::new(),
+            build_args: BTreeMap::new(),
+            dockerignore: None,
+            control: None,
+            bases: BTreeMap::new(),
+        }
+    }
+}
+
+/// A check.
+pub struct Rule {
+    /// Name, as in `# check=skip=NAME`.
+    pub name: &'static str,
+    /// What it is about, in one sentence.
+    pub why: &'static str,
+    /// Page below `docs/checks/`, without `.md`.
+    pub page: &'static str,
+    /// Only when asked for.
+    pub experimental: bool,
+    check: Check,
+}
+
+/// A rule's function.
+type Check = for<'f> fn(&Facts<'f>, &mut Found<'f>);
+
+/// Collects what one rule finds, with the instruction whose comments may switch it off.
+pub(crate) struct Found<'f> {
+    rule: &'static str,
+    found: Vec<(Diagnostic, Option<&'f Instruction>)>,
+}
+
+impl<'f> Found<'f> {
+    /// Reports at an instruction.
+    fn at(&mut self, instruction: &'f Instruction, message: String, hint: Option<String>) {
+        let diagnostic = Diagnostic::warning(self.rule, instruction.span(), message).maybe_hint(hint);
+        self.found.push((diagnostic, Some(instruction)));
+    }
+}
+
+const fn rule(name: &'static str, page: &'static str, why: &'static str, check: Check) -> Rule {
+    Rule { name, why, page, experimental: false, check }
+}
+
+/// Every check, sorted by name.
+pub const RULES: [Rule; 25] = [
+    rule(
+        "ConsistentInstructionCasing",
+        "consistent-instruction-casing",
+        "Instructions of a file are all upper case or all lower case",
+        style::instruction_casing,
+    ),
+    rule(
+        "CopyIgnoredFile",
+        "copy-ignored-file",
+        "A source that .dockerignore excludes cannot be copied",
+        image::copy_ignored,
+    ),
+    rule(
+        "DuplicateStageName",
+        "duplicate-stage-name",
+        "Of two stages with one name only the last can be named",
+        style::duplicate_stage,
+    ),
+    rule(
+        "EmulatedRun",
+        "emulated-run",
+        "A RUN on the target's platform needs emulation where a cross build needs none",
+        platform::emulated_run,
+    ),
+    rule(
+        "ExposeInvalidFormat",
+        "expose-invalid-format",
+        "EXPOSE names ports of the container, not addresses or ports of the host",
+        image::expose_format,
+    ),
+    rule(
+        "ExposeProtoCasing",
+        "expose-proto-casing",
+        "Protocols in EXPOSE are lower case",
+        image::expose_casing,
+    ),
+    rule("FromAsCasing", "from-as-casing", "FROM and AS are written in the same case", style::from_as_casing),
+    rule(
+        "FromPlatformFlagConstDisallowed",
+        "from-platform-flag-const-disallowed",
+        "A constant platform in FROM makes a stage that is the same for every target",
+        platform::constant_platform,
+    ),
+    rule(
+        "HardcodedArch",
+        "hardcoded-arch",
+        "A download for one architecture is wrong on the others",
+        platform::hardcoded_arch,
+    ),
+    rule(
+        "InvalidBaseImagePlatform",
+        "invalid-base-image-platform",
+        "The base image was found for another platform than the one asked for",
+        platform::wrong_base,
+    ),
+    rule(
+        "InvalidDefaultArgInFrom",
+        "invalid-default-arg-in-from",
+        "A file should build with the defaults of its arguments",
+        variables::default_in_from,
+    ),
+    Rule {
+        name: "InvalidDefinitionDescription",
+        page: "invalid-definition-description",
+        why: "A comment above a stage or an argument begins with its name",
+        experimental: true,
+        check: style::description,
+    },
+    rule(
+        "JSONArgsRecommended",
+        "json-args-recommended",
+        "Without the JSON form a shell stands between the program and its signals",
+        image::json_recommended,
+    ),
+    rule(
+        "LegacyKeyValueFormat",
+        "legacy-key-value-format",
+        "ENV and LABEL take key=value",
+        style::legacy_pairs,
+    ),
+    rule(
+        "MaintainerDeprecated",
+        "maintainer-deprecated",
+        "MAINTAINER is replaced by a label",
+        style::maintainer,
+    ),
+    rule(
+        "MultipleInstructionsDisallowed",
+        "multiple-instructions-disallowed",
+        "Of several CMD, ENTRYPOINT or HEALTHCHECK in a stage only the last counts",
+        image::repeated,
+    ),
+    rule(
+        "NoEmptyContinuation",
+        "no-empty-continuation",
+        "An empty line inside a continued instruction is an error in waiting",
+        style::empty_continuation,
+    ),
+    rule(
+        "RedundantTargetPlatform",
+        "redundant-target-platform",
+        "FROM takes the target's platform anyway",
+        platform::redundant_target,
+    ),
+    rule("ReservedStageName", "reserved-stage-name", "Some names mean something else", style::reserved_stage),
+    rule(
+        "SecretsUsedInArgOrEnv",
+        "secrets-used-in-arg-or-env",
+        "Arguments and variables stay in the image's history",
+        image::secrets,
+    ),
+    rule("StageNameCasing", "stage-name-casing", "Stage names are lower case", style::stage_casing),
+    rule(
+        "TargetArgTooEarly",
+        "target-arg-too-early",
+        "Behind an ARG TARGET* a step runs once for each platform",
+        platform::target_arg_early,
+    ),
+    rule(
+        "UndefinedArgInFrom",
+        "undefined-arg-in-from",
+        "FROM can only use arguments declared before it",
+        variables::undefined_in_from,
+    ),
+    rule("UndefinedVar", "undefined-var", "A variable is used that nothing sets", variables::undefined),
+    rule(
+        "WorkdirRelativePath",
+        "workdir-relative-path",
+        "A relative WORKDIR depends on the base image",
+        image::relative_workdir,
+    ),
+];
+
+/// The result of checking.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// What was found, in the order of the file.
+    pub warnings: Vec<Diagnostic>,
+    /// Whether the file asks that findings fail the build, and there are some.
+    pub failed: bool,
+}
+
+/// Checks a Dockerfile.
+///
+/// # Errors
+/// The control, in the file or given, is malformed.
+pub fn check(file: &Dockerfile, context: &Context) -> Result<Report, InvalidControl> {
+    let in_file = file.directives.check.as_ref().map(|d| d.value.as_str());
+    let control = Control::parse(context.control.as_deref().or(in_file).unwrap_or_default())?;
+    let facts = Facts::new(file, context);
+    let mut warnings = Vec::new();
+    for rule in &RULES {
+        let mut found = Found { rule: rule.name, found: Vec::new() };
+        (rule.check)(&facts, &mut found);
+        warnings.extend(found.found.into_iter().filter_map(|(diagnostic, instruction)| {
+            let local = instruction.and_then(|i| Control::above(&i.node.comments));
+            control.allows(rule, local.as_ref()).then_some(diagnostic)
+        }));
+    }
+    warnings.sort_by(|a, b| (a.span, a.code).cmp(&(b.span, b.code)));
+    let failed = control.error && !warnings.is_empty();
+    Ok(Report { warnings, failed })
+}

@@ -1,0 +1,117 @@
+//! Every check has a page, and the page's examples do what it says.
+
+use std::path::{Path, PathBuf};
+
+use builder::dockerfile;
+use builder::lint::{Base, Context, RULES, check, json};
+use builder::source_text::SourceText;
+
+fn docs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/checks")
+}
+
+fn findings(text: &str, options: &str) -> Vec<String> {
+    let source = SourceText::new("Dockerfile", text);
+    let file = dockerfile::parse(&source).unwrap_or_else(|p| panic!("{}", p[0].render(&source, false)));
+    let mut context = Context::new("linux/amd64".parse().unwrap());
+    for option in options.split_whitespace() {
+        match option.split_once('=').unwrap() {
+            ("dockerignore", pattern) => context.dockerignore = Some(pattern.to_owned()),
+            ("platform", platform) => context.target_platforms.push(platform.parse().unwrap()),
+            ("base", platform) => {
+                let base = Base { env: Vec::new(), platform: Some(platform.parse().unwrap()) };
+                context.bases.insert(0, base);
+            }
+            (key, _) => panic!("option {key}"),
+        }
+    }
+    let report = check(&file, &context).unwrap();
+    report.warnings.iter().map(|w| format!("{}:{}", w.code.unwrap(), source.line(w.span.start))).collect()
+}
+
+/// Kind, options and text of each example of a page.
+fn examples(page: &str) -> Vec<(String, String, String)> {
+    let mut out = Vec::new();
+    for block in page.split("```dockerfile ").skip(1) {
+        let (head, rest) = block.split_once('\n').unwrap();
+        let (kind, options) = head.split_once(' ').unwrap_or((head, ""));
+        out.push((kind.to_owned(), options.to_owned(), rest.split("```").next().unwrap().to_owned()));
+    }
+    out
+}
+
+#[test]
+fn pages_show_their_rule() {
+    let index = std::fs::read_to_string(docs().join("README.md")).unwrap();
+    for rule in &RULES {
+        let page = std::fs::read_to_string(docs().join(format!("{}.md", rule.page)))
+            .unwrap_or_else(|_| panic!("{}", rule.name));
+        assert!(page.starts_with(&format!("# {}\n\n{}.\n", rule.name, rule.why)), "{}", rule.name);
+        assert!(
+            index.contains(&format!("[{}]({}.md) | {}.", rule.name, rule.page, rule.why)),
+            "{} not in the list",
+            rule.name
+        );
+        let examples = examples(&page);
+        let kinds: Vec<&str> = examples.iter().map(|(kind, ..)| kind.as_str()).collect();
+        assert!(kinds.contains(&"bad") && kinds.contains(&"good"), "{}", rule.name);
+        for (kind, options, text) in examples {
+            let found = findings(&text, &options);
+            let hit = found.iter().any(|f| f.starts_with(&format!("{}:", rule.name)));
+            assert_eq!(hit, kind == "bad", "{} {kind}: {found:?}\n{text}", rule.name);
+            if kind == "good" {
+                assert_eq!(
+                    found,
+                    Vec::<String>::new(),
+                    "{}: the good example has another fault\n{text}",
+                    rule.name
+                );
+            }
+        }
+    }
+    assert!(RULES.is_sorted_by_key(|r| r.name));
+}
+
+#[test]
+fn places_and_switches() {
+    let cases: [(&str, &[&str]); 12] = [
+        (
+            "FROM debian as A\nrun x\n",
+            &["FromAsCasing:1", "StageNameCasing:1", "ConsistentInstructionCasing:2"],
+        ),
+        ("# check=skip=all\nFROM debian as A\n", &[]),
+        ("# check=skip=FromAsCasing\nFROM debian as A\n", &["StageNameCasing:2"]),
+        ("FROM debian\n# check=skip=LegacyKeyValueFormat\nENV A b\nENV C d\n", &["LegacyKeyValueFormat:4"]),
+        ("FROM debian\n# check=skip=JSONArgsRecommended\n# more\nCMD x\n", &[]),
+        ("FROM debian\nCMD a\nFROM debian\nSHELL [\"x\"]\nCMD a\n", &["JSONArgsRecommended:2"]),
+        ("FROM debian\nENTRYPOINT [\"a\"]\nENTRYPOINT [\"b\"]\n", &["MultipleInstructionsDisallowed:2"]),
+        ("FROM scratch\nENV A=$B\nARG B\nENV C=$B\n", &["UndefinedVar:2"]),
+        ("FROM debian\nENV A=$JAVA_HOME P=$PAHT\n", &["UndefinedVar:2"]),
+        ("FROM scratch AS a\nENV X=1\nFROM a\nCOPY $X $Y\n", &["UndefinedVar:4"]),
+        ("FROM scratch\nCOPY <<A /x\n$NO\nA\nCOPY <<'B' /y\n$NO\nB\n", &["UndefinedVar:2"]),
+        (
+            "FROM scratch\nARG PUBLIC_KEY SSH_KEY_FILE key\nENV MY_AUTH=x\n",
+            &["SecretsUsedInArgOrEnv:2", "SecretsUsedInArgOrEnv:3"],
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(findings(text, ""), expected, "{text}");
+    }
+}
+
+#[test]
+fn findings_as_json_and_as_failure() {
+    let source = SourceText::new("Dockerfile", "# check=error=true\nFROM debian\nCMD x\n");
+    let file = dockerfile::parse(&source).unwrap();
+    let mut context = Context::new("linux/amd64".parse().unwrap());
+    let report = check(&file, &context).unwrap();
+    assert!(report.failed);
+    let value = json::report(&source, &report, None);
+    assert_eq!(value["warnings"][0]["ruleName"], "JSONArgsRecommended");
+    assert_eq!(value["warnings"][0]["location"]["ranges"][0]["start"]["line"], 3);
+    assert_eq!(value["warnings"][0]["url"], "docs/checks/json-args-recommended.md");
+    context.control = Some("skip=all".into());
+    assert!(!check(&file, &context).unwrap().failed);
+    context.control = Some("nonsense".into());
+    assert!(check(&file, &context).is_err());
+}
