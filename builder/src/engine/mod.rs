@@ -209,10 +209,14 @@ impl EngineError {
                 Some("a pattern of the ignore file may hide it; paths are relative to the context".to_owned())
             }
             Self::NotFound { .. } => Some("paths are relative to the context or the stage".to_owned()),
-            Self::Missing { kind: "secret", name } => Some(format!("pass it with `--secret id={name},src=FILE`")),
+            Self::Missing { kind: "secret", name } => {
+                Some(format!("pass it with `--secret id={name},src=FILE`"))
+            }
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Store(error) if error.is_no_space() => Some(FULL.to_owned()),
-            Self::Files(error) if error.source.kind() == std::io::ErrorKind::StorageFull => Some(FULL.to_owned()),
+            Self::Files(error) if error.source.kind() == std::io::ErrorKind::StorageFull => {
+                Some(FULL.to_owned())
+            }
             Self::Graph(_)
             | Self::Exit { .. }
             | Self::Files(_)
@@ -236,12 +240,12 @@ pub struct Failure {
     /// The instruction it comes from.
     pub place: Option<Place>,
     /// What went wrong.
-    pub error: EngineError,
+    pub error: Box<EngineError>,
 }
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        Self { step: String::new(), place: None, error }
+        Self { step: String::new(), place: None, error: Box::new(error) }
     }
 }
 

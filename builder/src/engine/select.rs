@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn patterns_choose_paths() {
         use Visibility::{Enter, Hide, Show};
-        let cases: &[(&[&str], &[&str], &str, bool, Visibility)] = &[
+        type Case = (&'static [&'static str], &'static [&'static str], &'static str, bool, Visibility);
+        let cases: &[Case] = &[
             (&[], &[], "a", false, Show),
             (&[], &["a"], "a", true, Hide),
             (&[], &["a", "!a/keep"], "a", true, Enter),
@@ -71,9 +72,14 @@ mod tests {
             (&["src"], &["src/x.c"], "src/x.c", false, Hide),
         ];
         for (include, exclude, path, is_directory, expected) in cases {
-            let list = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
+            let list =
+                |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
             let filter = PatternFilter::new(&list(include), &list(exclude)).expect("well formed");
-            assert_eq!(filter.look(Path::new(path), *is_directory), *expected, "{include:?} {exclude:?} {path}");
+            assert_eq!(
+                filter.look(Path::new(path), *is_directory),
+                *expected,
+                "{include:?} {exclude:?} {path}"
+            );
         }
     }
 }
