@@ -37,4 +37,3 @@ pub mod progress;
 pub mod report;
 
 pub mod cli;
-

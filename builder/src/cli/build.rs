@@ -16,7 +16,8 @@ use crate::dockerfile::{self, Diagnostic, Dockerfile};
 use crate::engine::{self, PlatformResult, Request};
 use crate::fetch::{FetchError, Layout};
 use crate::lower::{
-    BuildConfig, ImageRequest, ImageSource, LowerError, Lowered, NoCache, ResolvedImage, ResolvedImages, lower,
+    BuildConfig, ImageRequest, ImageSource, LowerError, Lowered, NoCache, ResolvedImage, ResolvedImages,
+    lower,
 };
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
@@ -31,7 +32,8 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     let outputs = args.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let contexts = Contexts::parse(&args.build_context)?;
     let source = read_dockerfile(&args)?;
-    let file = dockerfile::parse(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
+    let file =
+        dockerfile::parse(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
     let config = configuration(environment, &args, &contexts)?;
     let lowered = resolve(&file, &config, &contexts, colour)?;
     if let Some(Print::Llb) = args.print {
@@ -98,13 +100,22 @@ fn read_dockerfile(args: &Build) -> Result<SourceText, Report> {
     })?;
     let name = path.file_name().map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned());
     let text = String::from_utf8(text).map_err(|error| {
-        let line = 1 + error.as_bytes().iter().take(error.utf8_error().valid_up_to()).filter(|b| **b == b'\n').count();
+        let line = 1 + error
+            .as_bytes()
+            .iter()
+            .take(error.utf8_error().valid_up_to())
+            .filter(|b| **b == b'\n')
+            .count();
         Report::new(format!("`{name}`, line {line}: the text is not UTF-8"))
     })?;
     Ok(SourceText::new(name, text))
 }
 
-fn configuration(environment: &Environment, args: &Build, contexts: &Contexts) -> Result<BuildConfig, Report> {
+fn configuration(
+    environment: &Environment,
+    args: &Build,
+    contexts: &Contexts,
+) -> Result<BuildConfig, Report> {
     let build_platform = Platform::from_uname(&environment.machine).map_err(Report::new)?;
     let platforms = args
         .platform
@@ -157,13 +168,20 @@ fn dockerignore(args: &Build) -> Result<Option<String>, Report> {
 }
 
 /// Lowers, answering the questions for image configurations, until nothing is missing.
-fn resolve(file: &Dockerfile, config: &BuildConfig, contexts: &Contexts, colour: bool) -> Result<Lowered, Report> {
+fn resolve(
+    file: &Dockerfile,
+    config: &BuildConfig,
+    contexts: &Contexts,
+    colour: bool,
+) -> Result<Lowered, Report> {
     let source = &file.source;
     let mut images = ResolvedImages::new();
     loop {
         match lower(file, config, &images) {
             Ok(lowered) => return Ok(lowered),
-            Err(LowerError::Invalid(problem)) => return Err(Report::diagnostics(&[*problem], source, colour)),
+            Err(LowerError::Invalid(problem)) => {
+                return Err(Report::diagnostics(&[*problem], source, colour));
+            }
             Err(LowerError::MissingImages(requests)) => {
                 for request in requests {
                     let image = find(&request, contexts).map_err(|(message, hint)| {

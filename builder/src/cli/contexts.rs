@@ -38,14 +38,19 @@ impl Contexts {
             let (path, reference) = layout_reference(layout);
             let path = existing(name, Path::new(path), "index.json")?;
             self.layouts.insert(name.to_owned(), path);
-            return Ok(NamedContext::OciLayout { store: name.to_owned(), reference: reference.map(str::to_owned) });
+            return Ok(NamedContext::OciLayout {
+                store: name.to_owned(),
+                reference: reference.map(str::to_owned),
+            });
         }
         if let Some(image) = value.strip_prefix("docker-image://") {
             return Ok(NamedContext::DockerImage(image.to_owned()));
         }
         if value.contains("://") || value.starts_with("git@") {
-            return Err(Report::new(format!("the context `{name}={value}` is of a kind that is not supported yet"))
-                .hint("a directory or `oci-layout://DIR` can be used"));
+            return Err(Report::new(format!(
+                "the context `{name}={value}` is of a kind that is not supported yet"
+            ))
+            .hint("a directory or `oci-layout://DIR` can be used"));
         }
         let path = existing(name, Path::new(value), "")?;
         let dockerignore = std::fs::read_to_string(path.join(".dockerignore")).ok();
@@ -69,7 +74,10 @@ fn existing(name: &str, path: &Path, file: &str) -> Result<PathBuf, Report> {
     let found = if file.is_empty() { path.is_dir() } else { path.join(file).is_file() };
     if !found {
         let what = if file.is_empty() { "directory" } else { "OCI layout" };
-        return Err(Report::new(format!("the context `{name}` names `{}`, which is no {what}", path.display())));
+        return Err(Report::new(format!(
+            "the context `{name}` names `{}`, which is no {what}",
+            path.display()
+        )));
     }
     std::path::absolute(path).map_err(|error| Report::new(format!("`{}`: {error}", path.display())))
 }
@@ -100,13 +108,13 @@ pub(super) fn secrets(
             return Err(Report::new(format!("`--secret {argument}`: unknown field `{unknown}`"))
                 .hint("write `--secret id=ID,src=FILE` or `--secret id=ID,env=VARIABLE`"));
         }
-        let id = fields.get("id").ok_or_else(|| Report::new(format!("`--secret {argument}` has no `id=`")))?;
+        let id =
+            fields.get("id").ok_or_else(|| Report::new(format!("`--secret {argument}` has no `id=`")))?;
         let file = fields.get("src").or_else(|| fields.get("source"));
         let value = match (fields.get("env"), file) {
             (Some(name), _) => variable(environment, name)?,
-            (None, Some(path)) => {
-                std::fs::read(path).map_err(|error| Report::new(format!("cannot read secret `{path}`: {error}")))?
-            }
+            (None, Some(path)) => std::fs::read(path)
+                .map_err(|error| Report::new(format!("cannot read secret `{path}`: {error}")))?,
             (None, None) => variable(environment, id)?,
         };
         secrets.insert((*id).to_owned(), value);

@@ -31,7 +31,8 @@ impl Output {
         let (mut kind, mut dest, mut tar, mut split) = (None, None, true, None);
         for field in text.split(',') {
             let (name, value) = field.split_once('=').ok_or_else(|| bad(format!("`{field}` has no `=`")))?;
-            let boolean = || value.parse::<bool>().map_err(|_| bad(format!("`{value}` is not true or false")));
+            let boolean =
+                || value.parse::<bool>().map_err(|_| bad(format!("`{value}` is not true or false")));
             match name {
                 "type" => kind = Some(value),
                 "dest" => dest = Some(PathBuf::from(value)),
@@ -63,11 +64,16 @@ impl Output {
         let failed = |error: export::ExportError| {
             let full = error.is_no_space();
             let report = Report::new(error);
-            if full { report.hint("the disk is full: free some space; the destination is as it was") } else { report }
+            if full {
+                report.hint("the disk is full: free some space; the destination is as it was")
+            } else {
+                report
+            }
         };
         match self {
             Self::Local { dest, split } => {
-                export::write_files(store, results, dest, split.unwrap_or(results.len() > 1)).map_err(failed)?;
+                export::write_files(store, results, dest, split.unwrap_or(results.len() > 1))
+                    .map_err(failed)?;
                 Ok(format!("files written to `{}`", dest.display()))
             }
             Self::Oci { dest, form } => {
@@ -89,7 +95,10 @@ mod tests {
         let dest = PathBuf::from("d");
         let cases = [
             ("d", Output::Local { dest: dest.clone(), split: None }),
-            ("type=local,dest=d,platform-split=false", Output::Local { dest: dest.clone(), split: Some(false) }),
+            (
+                "type=local,dest=d,platform-split=false",
+                Output::Local { dest: dest.clone(), split: Some(false) },
+            ),
             ("type=oci,dest=d", Output::Oci { dest: dest.clone(), form: Form::Tar }),
             ("type=oci,dest=d,tar=false", Output::Oci { dest, form: Form::Directory }),
             ("type=cacheonly", Output::CacheOnly),
@@ -97,7 +106,14 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(Output::parse(text), Ok(expected), "{text}");
         }
-        for text in ["type=oci", "type=local", "dest=d", "type=tar,dest=d", "type=oci,dest=d,x=y", "type=oci,dest=d,tar=7"] {
+        for text in [
+            "type=oci",
+            "type=local",
+            "dest=d",
+            "type=tar,dest=d",
+            "type=oci,dest=d,x=y",
+            "type=oci,dest=d,tar=7",
+        ] {
             assert!(Output::parse(text).is_err(), "{text}");
         }
     }

@@ -14,7 +14,7 @@ use rustix::fs::{Mode, OFlags};
 
 use super::EngineError;
 use super::select::PatternFilter;
-use crate::rootfs::{Entry, Filter as _, EntryKind, Match, RootError, Tree, ctime, mtime};
+use crate::rootfs::{Entry, EntryKind, Filter as _, Match, RootError, Tree, ctime, mtime};
 use crate::solve::{CopySelector, Key, KeyHasher};
 use crate::store::{FileDigestKey, Store};
 

@@ -235,7 +235,9 @@ impl Driver<'_> {
                     self.context.store.output(&identity, output).map_err(EngineError::from)?
                 }
                 Some((None, _)) => {
-                    return Err(EngineError::Unsupported("a directory as the result of a build".to_owned()).into());
+                    return Err(
+                        EngineError::Unsupported("a directory as the result of a build".to_owned()).into()
+                    );
                 }
                 None => None,
             };
@@ -285,7 +287,8 @@ impl Digests {
         question: Question,
         compute: impl FnOnce() -> Result<Key, EngineError>,
     ) -> Result<Key, EngineError> {
-        let slot = Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(question).or_default());
+        let slot =
+            Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(question).or_default());
         let mut failed = None;
         let key = *slot.get_or_init(|| {
             compute().unwrap_or_else(|error| {
@@ -376,11 +379,7 @@ fn outputs(context: Context<'_>, cancel: &Cancel, job: &Job) -> Result<Vec<Outpu
 }
 
 /// Unpacks the base image that a source operation names.
-fn image(
-    context: Context<'_>,
-    op: &pb::Op,
-    source: &pb::SourceOp,
-) -> Result<Option<LayerId>, EngineError> {
+fn image(context: Context<'_>, op: &pb::Op, source: &pb::SourceOp) -> Result<Option<LayerId>, EngineError> {
     let unsupported = || EngineError::Unsupported(format!("the source `{}`", source.identifier));
     let reference = source.identifier.strip_prefix("oci-layout://").ok_or_else(unsupported)?;
     let (name, digest) = reference.rsplit_once('@').ok_or_else(unsupported)?;

@@ -16,8 +16,8 @@ use super::select::PatternFilter;
 use super::{Context, EngineError, account};
 use crate::llb::pb::{self, file_action::Action};
 use crate::rootfs::{
-    CopyOptions, Match, NewDirectories, Root, RootError, Tree, UnpackOptions, change_owner, copy,
-    Filter, decompressed, is_archive, remove_all, set_time, unpack,
+    CopyOptions, Filter, Match, NewDirectories, Root, RootError, Tree, UnpackOptions, change_owner, copy,
+    decompressed, is_archive, remove_all, set_time, unpack,
 };
 use crate::store::{ActiveLayer, LayerId, OutputLayer};
 
@@ -58,7 +58,8 @@ fn take(
     let index = usize::try_from(wanted).unwrap_or(usize::MAX);
     let later = op.actions.iter().skip(position + 1);
     let needed_later = later.clone().any(|action| action.input == wanted || action.secondary_input == wanted);
-    let is_output = index.checked_sub(inputs).and_then(|made| op.actions.get(made)).is_some_and(|a| a.output >= 0);
+    let is_output =
+        index.checked_sub(inputs).and_then(|made| op.actions.get(made)).is_some_and(|a| a.output >= 0);
     let Some(state) = states.get_mut(index) else { return Err(bad_index(wanted)) };
     match state {
         State::Fixed(Input::Layer(layer)) => fresh(*layer),
@@ -193,8 +194,8 @@ fn copy_action(
         return Err(EngineError::NotFound { path: action.src.clone(), from: from.to_owned(), ignored });
     }
     for source in &found {
-        let unpacked =
-            action.attempt_unpack_docker_compatibility && unpack_archive(source, root, &action.dest, &options)?;
+        let unpacked = action.attempt_unpack_docker_compatibility
+            && unpack_archive(source, root, &action.dest, &options)?;
         if !unpacked {
             let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
             copy(tree, source, &look, root, &action.dest, &options)?;
@@ -291,12 +292,7 @@ fn make_link(
     Ok(())
 }
 
-fn finish(
-    directory: &OwnedFd,
-    name: &OsStr,
-    owner: Option<(u32, u32)>,
-    time: i64,
-) -> rustix::io::Result<()> {
+fn finish(directory: &OwnedFd, name: &OsStr, owner: Option<(u32, u32)>, time: i64) -> rustix::io::Result<()> {
     change_owner(directory.as_fd(), name, owner.unwrap_or((0, 0)))?;
     match timestamp(time) {
         Some(time) => set_time(directory.as_fd(), name, time),

@@ -209,10 +209,14 @@ impl EngineError {
                 Some("a pattern of the ignore file may hide it; paths are relative to the context".to_owned())
             }
             Self::NotFound { .. } => Some("paths are relative to the context or the stage".to_owned()),
-            Self::Missing { kind: "secret", name } => Some(format!("pass it with `--secret id={name},src=FILE`")),
+            Self::Missing { kind: "secret", name } => {
+                Some(format!("pass it with `--secret id={name},src=FILE`"))
+            }
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Store(error) if error.is_no_space() => Some(FULL.to_owned()),
-            Self::Files(error) if error.source.kind() == std::io::ErrorKind::StorageFull => Some(FULL.to_owned()),
+            Self::Files(error) if error.source.kind() == std::io::ErrorKind::StorageFull => {
+                Some(FULL.to_owned())
+            }
             Self::Graph(_)
             | Self::Exit { .. }
             | Self::Files(_)

@@ -71,9 +71,14 @@ mod tests {
             (&["src"], &["src/x.c"], "src/x.c", false, Hide),
         ];
         for (include, exclude, path, is_directory, expected) in cases {
-            let list = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
+            let list =
+                |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
             let filter = PatternFilter::new(&list(include), &list(exclude)).expect("well formed");
-            assert_eq!(filter.look(Path::new(path), *is_directory), *expected, "{include:?} {exclude:?} {path}");
+            assert_eq!(
+                filter.look(Path::new(path), *is_directory),
+                *expected,
+                "{include:?} {exclude:?} {path}"
+            );
         }
     }
 }

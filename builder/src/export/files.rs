@@ -44,7 +44,8 @@ pub fn write_files(
 
 fn fill(store: &Store, results: &[PlatformResult], path: &Path, split: bool) -> Result<(), ExportError> {
     for result in results {
-        let place = if split { path.join(result.platform.to_string().replace('/', "_")) } else { path.to_owned() };
+        let place =
+            if split { path.join(result.platform.to_string().replace('/', "_")) } else { path.to_owned() };
         fs::create_dir_all(&place).map_err(ExportError::write("create", &place))?;
         let layers = store.layer_chain(result.layer)?;
         let lower: Vec<_> = layers.into_iter().map(|layer| layer.path).collect();

@@ -180,10 +180,8 @@ fn extended<W: Write>(
     entry: &Entry<'_>,
     xattrs: &[(Vec<u8>, Vec<u8>)],
 ) -> io::Result<()> {
-    let names: Vec<String> = xattrs
-        .iter()
-        .map(|(name, _)| format!("SCHILY.xattr.{}", String::from_utf8_lossy(name)))
-        .collect();
+    let names: Vec<String> =
+        xattrs.iter().map(|(name, _)| format!("SCHILY.xattr.{}", String::from_utf8_lossy(name))).collect();
     let records = names.iter().zip(xattrs).map(|(name, (_, value))| (name.as_str(), value.as_slice()));
     let mut records: Vec<(&str, &[u8])> = records.collect();
     // ustar holds 21 bits of an id; subordinate ids of large installations need more.

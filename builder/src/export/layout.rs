@@ -43,14 +43,14 @@ pub fn write_layout(
 fn index(image: &Assembled, tags: &[String]) -> Result<Vec<u8>, ExportError> {
     let named = |tag: &String| {
         let mut descriptor = image.root.clone();
-        let (_, reference) = tag.rsplit_once(':').filter(|(_, last)| !last.contains('/')).unwrap_or(("", "latest"));
+        let (_, reference) =
+            tag.rsplit_once(':').filter(|(_, last)| !last.contains('/')).unwrap_or(("", "latest"));
         let annotations = &mut descriptor.annotations;
         annotations.insert("io.containerd.image.name".to_owned(), tag.clone());
         annotations.insert("org.opencontainers.image.ref.name".to_owned(), reference.to_owned());
         descriptor
     };
-    let manifests =
-        if tags.is_empty() { vec![image.root.clone()] } else { tags.iter().map(named).collect() };
+    let manifests = if tags.is_empty() { vec![image.root.clone()] } else { tags.iter().map(named).collect() };
     Ok(Index::new(manifests).to_bytes()?)
 }
 
@@ -105,7 +105,8 @@ fn write_directory(
         let target = blobs.join(blob.digest.hex());
         if !target.exists() {
             let part = temporary(&target);
-            let result = fs::copy(store.blob_path(&blob.digest), &part).and_then(|_| fs::rename(&part, &target));
+            let result =
+                fs::copy(store.blob_path(&blob.digest), &part).and_then(|_| fs::rename(&part, &target));
             if let Err(error) = result {
                 let _ = fs::remove_file(&part);
                 return Err(ExportError::write("write", &target)(error));

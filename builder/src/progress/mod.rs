@@ -121,9 +121,9 @@ impl<W: Write> State<W> {
         let rest = self.lines(number, b"\n");
         if shown {
             self.turn_to(number)?;
-            rest.iter().filter(|line| line.split(' ').nth(1).is_some_and(|text| !text.is_empty())).try_for_each(
-                |line| writeln!(self.out, "#{number} {line}"),
-            )?;
+            rest.iter()
+                .filter(|line| line.split(' ').nth(1).is_some_and(|text| !text.is_empty()))
+                .try_for_each(|line| writeln!(self.out, "#{number} {line}"))?;
         }
         Ok(())
     }

@@ -311,11 +311,7 @@ fn make_directory(directory: BorrowedFd<'_>, name: &OsStr, new: NewDirectories) 
 ///
 /// # Errors
 /// When the system call fails.
-pub fn change_owner(
-    directory: BorrowedFd<'_>,
-    name: &OsStr,
-    owner: (u32, u32),
-) -> rustix::io::Result<()> {
+pub fn change_owner(directory: BorrowedFd<'_>, name: &OsStr, owner: (u32, u32)) -> rustix::io::Result<()> {
     let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
     rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
 }

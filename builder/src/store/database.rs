@@ -144,7 +144,9 @@ impl Store {
                 OutputLayer::New { layer, parent } => Some(self.place(&transaction, layer, parent)?),
             };
             transaction
-                .prepare_cached("INSERT OR REPLACE INTO results (identity, output, layer) VALUES (?1, ?2, ?3)")?
+                .prepare_cached(
+                    "INSERT OR REPLACE INTO results (identity, output, layer) VALUES (?1, ?2, ?3)",
+                )?
                 .execute(params![&identity.0.0[..], number as i64, layer.map(|id| id.0)])?;
             layers.push(layer);
         }
@@ -325,7 +327,8 @@ impl Store {
     /// When the metadata cannot be read.
     pub fn is_checked(&self, layer: LayerId, platform: &str) -> Result<bool, StoreError> {
         let database = self.database();
-        let mut query = database.prepare_cached("SELECT 1 FROM checked WHERE layer = ?1 AND platform = ?2")?;
+        let mut query =
+            database.prepare_cached("SELECT 1 FROM checked WHERE layer = ?1 AND platform = ?2")?;
         Ok(query.exists(params![layer.0, platform])?)
     }
 

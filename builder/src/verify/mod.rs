@@ -58,7 +58,8 @@ pub fn verify(
         let platform = result.platform.to_string();
         let chain = store.layer_chain(result.layer)?;
         // Layers below the topmost layer of a base image are the base's as well.
-        let own = chain.iter().take_while(|layer| !origins.get(&layer.id).is_some_and(|origin| origin.is_base));
+        let own =
+            chain.iter().take_while(|layer| !origins.get(&layer.id).is_some_and(|origin| origin.is_base));
         for layer in own {
             if store.is_checked(layer.id, &platform)? {
                 continue;
