@@ -39,7 +39,7 @@ pub(crate) fn cases() -> Vec<(String, String, Value)> {
         .collect()
 }
 
-fn images() -> ResolvedImages {
+pub(crate) fn images() -> ResolvedImages {
     let text = std::fs::read_to_string(folder().join("images.json")).unwrap();
     let list: Vec<BTreeMap<String, String>> = serde_json::from_str(&text).unwrap();
     list.iter()
