@@ -15,6 +15,7 @@ mod gofmt;
 mod images;
 mod instructions;
 mod named;
+pub mod outline;
 pub(crate) mod paths;
 mod platforms;
 pub mod reference;

@@ -299,7 +299,7 @@ impl<'a> Target<'a> {
         })
     }
 
-    fn find_target(&self) -> Result<usize, Diagnostic> {
+    pub(super) fn find_target(&self) -> Result<usize, Diagnostic> {
         let Some(name) = self.config.target.as_deref().filter(|t| !t.is_empty()) else {
             return Ok(self.file.stages.len().saturating_sub(1));
         };

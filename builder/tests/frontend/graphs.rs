@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use builder::dockerfile;
 use builder::llb::json;
+use builder::llb::validate::validate;
 use builder::lower::{
     BuildConfig, ImageKey, ImageSource, LowerError, NamedContext, NetworkMode, NoCache, ResolvedImage,
     ResolvedImages, Ulimit, lower,
@@ -38,7 +39,7 @@ pub(crate) fn cases() -> Vec<(String, String, Value)> {
         .collect()
 }
 
-fn images() -> ResolvedImages {
+pub(crate) fn images() -> ResolvedImages {
     let text = std::fs::read_to_string(folder().join("images.json")).unwrap();
     let list: Vec<BTreeMap<String, String>> = serde_json::from_str(&text).unwrap();
     list.iter()
@@ -139,6 +140,9 @@ fn graphs_are_buildkits() {
             Ok(lowered) => {
                 let ours = json::definition(&lowered.targets[0].definition).unwrap()["def"].take();
                 wrong.extend(difference(&name, &ours, &recorded));
+                if let Err(refused) = validate(&lowered.targets[0].definition) {
+                    wrong.push(format!("{name}: refused as input: {refused}"));
+                }
             }
             Err(LowerError::Invalid(problem)) => {
                 wrong.push(format!("{name}: {}", problem.render(&source, false)))
@@ -178,4 +182,45 @@ fn without_inputs(op: &Value) -> Value {
         map.sort_keys();
     }
     op
+}
+
+/// Forms that BuildKit's front end knows (its reference, instruction by instruction); each is covered by a case.
+const FORMS: &str = "
+ADD, ADD --checksum, ADD --chmod, ADD --chown, ADD --exclude, ADD --keep-git-dir, ADD --link, ADD --unpack, ADD JSON,
+ADD URL, ADD context archive, ADD git URL, ADD git checksum, ADD git fragment, ADD git query, ADD heredoc,
+ARG, ARG BUILDKIT_CACHE_MOUNT_NS, ARG BUILDKIT_SANDBOX_HOSTNAME, ARG SOURCE_DATE_EPOCH, ARG automatic, ARG global,
+ARG proxy, ARG several, CMD, CMD JSON, COPY, COPY --chmod, COPY --chmod variable, COPY --chown, COPY --exclude,
+COPY --from image, COPY --from index, COPY --from stage, COPY --link, COPY --parents, COPY --parents pivot, COPY JSON,
+COPY destination, COPY heredoc, COPY several, COPY wildcard, ENTRYPOINT, ENTRYPOINT JSON, ENV, ENV legacy,
+ENV unset variable, EXPOSE, EXPOSE range, EXPOSE variable, FROM, FROM --platform, FROM --platform variant, FROM AS,
+FROM digest, FROM image without layers, FROM stage, FROM variable, FROM variable stage, HEALTHCHECK,
+HEALTHCHECK --interval, HEALTHCHECK --retries, HEALTHCHECK --start-interval, HEALTHCHECK --start-period,
+HEALTHCHECK --timeout, HEALTHCHECK JSON, HEALTHCHECK NONE, LABEL, LABEL legacy, MAINTAINER, ONBUILD,
+ONBUILD COPY --from, ONBUILD heredoc, ONBUILD in stage, ONBUILD mount from, ONBUILD of image, RUN,
+RUN --mount=type=bind, RUN --mount=type=cache, RUN --mount=type=secret, RUN --mount=type=ssh, RUN --mount=type=tmpfs,
+RUN --network, RUN --security, RUN JSON, RUN heredoc, RUN heredoc interpreter, RUN heredoc several,
+RUN heredoc shebang, RUN in scratch, RUN shell, SHELL, STOPSIGNAL, USER, USER of image, VOLUME, VOLUME JSON, WORKDIR,
+WORKDIR of image, WORKDIR relative, directive check, directive escape, directive syntax, comment before directive,
+comments, continuation, CRLF line ends, lower-case instructions, heredoc <<-, heredoc empty, heredoc quoted,
+heredoc several, expand #, expand ##, expand %, expand %%, expand +, expand -, expand /, expand //, expand :+,
+expand :-, expand :?, expand ?, expand escape, expand nested, mount cache from, mount destination, mount dst, mount env,
+mount from image, mount gid, mount id, mount keys in any order, mount mode, mount readonly, mount readwrite,
+mount required, mount ro, mount rw, mount sharing, mount size, mount source, mount src, mount target, mount uid,
+named context docker-image, named context for platform, named context git, named context local,
+named context local as base, named context over stage, named context scratch, dockerignore, dockerignore and paths,
+add-hosts, shm-size, ulimit, network mode, label option, no-cache, target stage, unused stage, quotes in flags,
+step names, unicode";
+
+#[test]
+fn every_form_has_a_case() {
+    let list = |text: &str| {
+        text.split(',').map(|f| f.trim().to_owned()).filter(|f| !f.is_empty()).collect::<BTreeSet<_>>()
+    };
+    let cases = cases();
+    let covers = cases
+        .iter()
+        .flat_map(|(_, text, _)| text.lines().filter_map(|l| l.trim().strip_prefix("# covers: ")));
+    let covered: BTreeSet<String> = covers.flat_map(|line| list(line)).collect();
+    let missing: Vec<String> = list(FORMS).difference(&covered).cloned().collect();
+    assert!(missing.is_empty(), "no case covers {missing:?}");
 }

@@ -1,5 +1,7 @@
 //! The front end from outside: graphs equal to BuildKit's, errors with places, every form covered.
 
 mod checks;
+mod configs;
+mod describe;
 mod errors;
 mod graphs;

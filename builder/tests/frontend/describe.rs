@@ -1,0 +1,93 @@
+//! `--call=targets`, `--call=outline` and the syntax tree as S-expressions.
+
+use builder::dockerfile::{self, Dockerfile, sexpr};
+use builder::lower::BuildConfig;
+use builder::lower::outline::{outline, targets};
+use builder::source_text::SourceText;
+use serde_json::json;
+
+fn parse(text: &str) -> Dockerfile {
+    dockerfile::parse(&SourceText::new("Dockerfile", text)).unwrap()
+}
+
+const FILE: &str = "\
+ARG UNUSED=0
+# TAG version of the base
+ARG TAG=1
+ARG BASE=debian:$TAG
+# tools compilers
+FROM $BASE AS tools
+RUN --mount=type=secret,id=token,required x
+FROM scratch AS unused
+ARG NOT=1
+FROM --platform=$BUILDPLATFORM tools AS build
+# MODE how to build
+ARG MODE=release TARGETARCH
+ARG TAG
+RUN --mount=type=ssh make
+";
+
+#[test]
+fn targets_and_outline() {
+    let file = parse(FILE);
+    let list = targets(&file)["targets"].clone();
+    let expected = json!([
+        {"description": "compilers", "name": "tools", "base": "$BASE",
+         "location": {"ranges": [{"start": {"line": 6}, "end": {"line": 6}}]}},
+        {"name": "unused", "base": "scratch", "location": {"ranges": [{"start": {"line": 8}, "end": {"line": 8}}]}},
+        {"name": "build", "default": true, "base": "tools", "platform": "$BUILDPLATFORM",
+         "location": {"ranges": [{"start": {"line": 10}, "end": {"line": 10}}]}},
+    ]);
+    assert_eq!(list, expected);
+
+    let config = BuildConfig::new("linux/amd64".parse().unwrap());
+    let outline = outline(&file, &config).unwrap();
+    let names = |key: &str| {
+        let list = outline[key].as_array().unwrap().iter();
+        list.map(|a| format!("{}={}", a["name"].as_str().unwrap(), a["value"].as_str().unwrap_or("-")))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names("args"), ["TAG=1", "BASE=debian:1", "MODE=release"]);
+    assert_eq!(outline["args"][0]["description"], "version of the base");
+    assert_eq!(outline["args"][2]["description"], "how to build");
+    assert_eq!(names("secrets"), ["token=-"]);
+    assert_eq!(outline["secrets"][0]["required"], true);
+    assert_eq!(names("ssh"), ["default=-"]);
+    assert_eq!(outline["name"], "build");
+}
+
+#[test]
+fn s_expressions() {
+    let cases = [
+        ("FROM debian AS b", "(from \"debian\" \"AS\" \"b\")"),
+        ("from --platform=linux/arm64 debian", "(from [\"--platform=linux/arm64\"] \"debian\")"),
+        ("RUN [\"a\", \"b c\"]", "(run \"a\" \"b c\")"),
+        ("RUN a  && b \\\n  c", "(run \"a  && b   c\")"),
+        ("ENV A=1 B=\"two words\"", "(env \"A\" \"1\" \"=\" \"B\" \"\\\"two words\\\"\" \"=\")"),
+        ("ENV A b c", "(env \"A\" \"b c\" \"\")"),
+        ("LABEL a=b", "(label \"a\" \"b\" \"=\")"),
+        ("ARG A=1 B", "(arg \"A=1\" \"B\")"),
+        ("COPY --from=x --chown=1 a\tb  /c", "(copy [\"--from=x\" \"--chown=1\"] \"a\" \"b\" \"/c\")"),
+        ("ONBUILD RUN [\"x\"]", "(onbuild (run \"x\"))"),
+        ("ONBUILD COPY a b", "(onbuild (copy \"a\" \"b\"))"),
+        ("HEALTHCHECK --retries=2 CMD a b", "(healthcheck [\"--retries=2\"] \"CMD\" \"a b\")"),
+        ("HEALTHCHECK NONE", "(healthcheck \"NONE\")"),
+        ("EXPOSE 80 443/tcp", "(expose \"80\" \"443/tcp\")"),
+        ("VOLUME [\"/a b\"]", "(volume \"/a b\")"),
+        ("CMD echo \"x\\t\"", "(cmd \"echo \\\"x\\\\t\\\"\")"),
+        ("SHELL [\"a\"]", "(shell \"a\")"),
+        ("USER a b", "(user \"a b\")"),
+        ("WORKDIR /a b", "(workdir \"/a b\")"),
+        ("STOPSIGNAL 9", "(stopsignal \"9\")"),
+        ("MAINTAINER M <m@x>", "(maintainer \"M <m@x>\")"),
+        ("ADD a b", "(add \"a\" \"b\")"),
+        ("ENTRYPOINT a", "(entrypoint \"a\")"),
+        ("RUN <<E\nx\nE", "(run \"<<E\")"),
+    ];
+    for (text, expected) in cases {
+        let is_from = text.to_lowercase().starts_with("from");
+        let file = parse(&if is_from { format!("{text}\n") } else { format!("FROM scratch\n{text}\n") });
+        let dump = sexpr::dump(&file);
+        assert_eq!(dump.lines().last(), Some(expected), "{text}");
+    }
+}
