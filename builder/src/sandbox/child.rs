@@ -178,6 +178,8 @@ fn enter_root(plan: &Plan<'_>) -> Done {
     fchdir(plan.root).map_err(at(Stage::Pivot))?;
     pivot_root(c".", c".").map_err(at(Stage::Pivot))?;
     fchdir(plan.old_root).map_err(at(Stage::Pivot))?;
+    // The staging file system lies on the old root and is what `.` means first; then the old root itself goes.
+    unmount(c".", UnmountFlags::DETACH).map_err(at(Stage::Pivot))?;
     unmount(c".", UnmountFlags::DETACH).map_err(at(Stage::Pivot))?;
     // Not by name: `/proc/self/fd/N` would name a directory of the builder.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;

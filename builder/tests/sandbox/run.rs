@@ -80,6 +80,8 @@ fn bind(target: &str, source: &Path, subpath: &str, readonly: bool) -> Mount {
 
 /// Script, exit, output.
 const TABLE: &[(&str, Exit, &str)] = &[
+    // Nothing of the machine's own mounts is left: one mount is the root, and none is stacked on it.
+    ("grep -c ' / / ' /proc/self/mountinfo", Exit::Code(0), "1\n"),
     (":", Exit::Code(0), ""),
     ("exit 7", Exit::Code(7), ""),
     // The first process of a PID namespace is killed only from outside; an abort is a signal of its own.
