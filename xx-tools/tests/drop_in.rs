@@ -315,3 +315,18 @@ fn cargo_for_the_target() {
     );
     assert!(!user.contains("CC_armv7_unknown_linux_gnueabihf=arm"), "{user}");
 }
+
+#[test]
+fn binutils_of_the_target() {
+    let host = FakeHost::new("ID=debian\n")
+        .programs_in("/usr/bin", &["llvm-strip", "aarch64-linux-gnu-ar", "ar", "strip"]);
+    let cases = [
+        ("xx-ar", "linux/arm64", "exec /usr/bin/aarch64-linux-gnu-ar x\n"),
+        ("xx-strip", "linux/arm64", "exec /usr/bin/llvm-strip x\n"),
+        ("xx-ar", "linux/amd64", "exec /usr/bin/ar x\n"),
+        ("xx-ar", "linux/s390x", "error 127: no ar for s390x-linux-gnu\n"),
+    ];
+    for (name, platform, expected) in cases {
+        assert_eq!(run(&host, name, "x", &[("TARGETPLATFORM", platform)]), expected, "{name} {platform}");
+    }
+}

@@ -2,6 +2,7 @@
 
 pub mod apk;
 pub mod apt;
+pub mod binutils;
 pub mod cargo;
 pub mod cc;
 pub mod go;
