@@ -177,3 +177,79 @@ fn this_program_fits_the_platform_it_runs_on() {
     let here: Platform = Platform::from_uname(std::env::consts::ARCH).unwrap();
     assert_eq!(facts.mismatch(&here), None);
 }
+
+/// A PE file: machine, characteristics, magic and subsystem.
+fn pe(machine: u16, flags: u16, magic: u16, subsystem: u16) -> Vec<u8> {
+    let mut file = vec![0; 0x40 + 96];
+    let mut put =
+        |at: usize, bytes: &[u8]| file.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
+    put(0, b"MZ");
+    put(0x3c, &[0x40]);
+    put(0x40, b"PE\0\0");
+    put(0x44, &machine.to_le_bytes());
+    put(0x40 + 22, &flags.to_le_bytes());
+    put(0x40 + 24, &magic.to_le_bytes());
+    put(0x40 + 24 + 68, &subsystem.to_le_bytes());
+    file
+}
+
+fn macho(cputype: u32, filetype: u32) -> Vec<u8> {
+    [0xfeed_facfu32, cputype, 0, filetype].iter().flat_map(|word| word.to_le_bytes()).collect()
+}
+
+fn fat(cputypes: &[u32]) -> Vec<u8> {
+    let mut words = vec![0xcafe_babe, cputypes.len() as u32];
+    for cputype in cputypes {
+        words.extend([*cputype, 0, 0, 0, 0]);
+    }
+    words.iter().flat_map(|word| word.to_be_bytes()).collect()
+}
+
+fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut file = b"!<arch>\n".to_vec();
+    for (name, content) in members {
+        file.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, content.len()).bytes());
+        file.extend(*content);
+        file.extend(vec![b'\n'; content.len() % 2]);
+    }
+    file
+}
+
+const AMD64: u32 = 0x0100_0007;
+const ARM64: u32 = 0x0100_000c;
+
+#[test]
+fn formats_other_than_elf() {
+    let object = elf(Arch::Riscv64, 1, 0, &[]);
+    let cases: &[(Vec<u8>, &str, &str, &str)] = &[
+        (pe(0x8664, 0, 0x20b, 3), "PE 64-bit x86_64 windows", "windows/amd64", "windows/arm64"),
+        (pe(0x14c, 0x2000, 0x10b, 3), "PE 32-bit i386 windows, shared library", "windows/386", "linux/386"),
+        (pe(0xaa64, 0, 0x20b, 10), "PE 64-bit aarch64 uefi", "uefi/arm64", "windows/arm64"),
+        (macho(ARM64, 2), "Mach-O 64-bit aarch64 darwin", "darwin/arm64", "darwin/amd64"),
+        (macho(AMD64, 6), "Mach-O 64-bit x86_64 darwin, shared library", "darwin/amd64", "windows/amd64"),
+        (fat(&[AMD64, ARM64]), "Mach-O 64-bit x86_64+aarch64 darwin", "darwin/arm64", "linux/arm64"),
+        (b"\0asm\x01\0\0\0".to_vec(), "WebAssembly 32-bit wasm", "wasip1/wasm", "linux/amd64"),
+        (
+            archive(&[("/", b"index"), ("x.o/", &object)]),
+            "ELF 64-bit riscv64, object to be linked",
+            "linux/riscv64",
+            "linux/arm64",
+        ),
+    ];
+    for (file, text, fits, differs) in cases {
+        let facts = read(file).unwrap().unwrap();
+        assert_eq!(facts.to_string(), *text);
+        assert_eq!(facts.mismatch(&fits.parse().unwrap()), None, "{text}");
+        assert!(facts.mismatch(&differs.parse().unwrap()).is_some(), "{text}");
+    }
+}
+
+#[test]
+fn look_alikes_are_no_object_files() {
+    let java = [0xcafe_babeu32, 0x0000_0041].map(u32::to_be_bytes).concat();
+    for file in
+        [java, b"MZ and nothing more".to_vec(), archive(&[("a.txt/", b"text")]), b"!<arch>\n".to_vec()]
+    {
+        assert!(read(&file).unwrap().is_none());
+    }
+}

@@ -21,6 +21,8 @@ struct Tool {
 const TOOLS: &[Tool] = &[
     Tool { name: "clang", what: "clang, for calls with --target or while wrapped", plan: tools::cc::plan },
     Tool { name: "clang++", what: "clang++, likewise", plan: tools::cc::plan },
+    Tool { name: "xcrun", what: "Apple's xcrun, for the SDK in /xx-sdk", plan: tools::xcrun::plan },
+    Tool { name: "xx-apk", what: "apk for packages of the target", plan: tools::apk::plan },
     Tool { name: "xx-apt", what: "apt for packages of the target", plan: tools::apt::plan },
     Tool { name: "xx-apt-get", what: "apt-get for packages of the target", plan: tools::apt::plan },
     Tool { name: "xx-c++", what: "C++ compiler for the target", plan: tools::cc::plan },
@@ -32,6 +34,7 @@ const TOOLS: &[Tool] = &[
     Tool { name: "xx-info", what: "name the target in any tool's spelling", plan: tools::info::plan },
     Tool { name: "xx-pkg-config", what: "pkg-config for the target", plan: tools::pkg_config::plan },
     Tool { name: "xx-verify", what: "check what files were built for", plan: tools::verify::plan },
+    Tool { name: "xx-windres", what: "compile Windows resources", plan: tools::windres::plan },
 ];
 
 /// Plans the call.
@@ -70,6 +73,11 @@ fn prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
     let triple = |suffix: &str| env.name.strip_suffix(suffix).filter(|triple| triple.contains('-'));
     if let Some(triple) = triple("-pkg-config").filter(|triple| *triple != "xx") {
         return Some(Ok(tools::pkg_config::plan_prefixed(env, host, triple)));
+    }
+    if let Some(triple) = triple("-windres") {
+        let mut env = env.clone();
+        env.args.splice(0..0, [std::ffi::OsString::from(format!("--target={triple}"))]);
+        return Some(tools::windres::plan(env, host));
     }
     if let Some(triple) = triple("-clang++") {
         return Some(tools::cc::plan_prefixed(env, host, triple, "clang++"));

@@ -123,6 +123,51 @@ fn beyond_the_recording() {
     }
 }
 
+#[test]
+fn translations() {
+    let arm = [("TARGETPLATFORM", "linux/arm/v7")];
+    let cases: &[(&[&str], &str)] = &[
+        (&["--to", "rust"], "armv7-unknown-linux-gnueabihf\n"),
+        (&["--to=goarm"], "7\n"),
+        (&["--to", "dashes"], "linux-arm-v7\n"),
+        (&["--format", "tool_{os}-{uname}.tar.gz"], "tool_linux-armv7l.tar.gz\n"),
+        (&["--platform", "darwin/arm64", "--format", "{os}_{arch}{variant}"], "darwin_arm64\n"),
+        (&["--platform", "linux/ppc64", "--to", "debian"], "ppc64\n"),
+        (&["--platform", "linux/386", "--to", "zig"], "x86-linux-gnu\n"),
+    ];
+    let run = |args: &[&str]| {
+        let args: Vec<&str> = std::iter::once("translate").chain(args.iter().copied()).collect();
+        answer(info::plan(Env::new("xx-info", &args, &arm), &FakeHost::new("ID=debian\n")))
+    };
+    for (args, out) in cases {
+        assert_eq!(run(args), Answer { code: 0, out: (*out).to_owned(), err: String::new() }, "{args:?}");
+    }
+    let wrong =
+        [&["--to", "nothing"][..], &["--format", "{os"], &["--to"], &[], &["--platform", "x", "--to", "os"]];
+    for args in wrong {
+        assert_eq!(run(args).code, 1, "{args:?}");
+    }
+    assert_eq!(run(&["--platform", "darwin/arm64", "--to", "debian"]).out, "darwin-arm64\n");
+    assert_eq!(
+        run(&["--platform", "darwin/arm64", "--to", "qemu"]).err,
+        "darwin/arm64 has no name in the spelling `qemu`\n"
+    );
+}
+
+#[test]
+fn all_values_at_once() {
+    let env = Env::new("xx-info", &["--json"], &[("TARGETPLATFORM", "linux/s390x")]);
+    let found = answer(info::plan(env, &FakeHost::new("ID=debian\nVERSION_ID=12\n")));
+    let value: serde_json::Value = serde_json::from_str(&found.out).unwrap();
+    for (name, expected) in
+        [("triple", "s390x-linux-gnu"), ("rust", "s390x-unknown-linux-gnu"), ("platform", "linux/s390x")]
+    {
+        assert_eq!(value[name], expected);
+    }
+    assert_eq!(value["is_cross"], true);
+    assert_eq!(value["goarm"], serde_json::Value::Null);
+}
+
 /// Refusals name the target's parts and go to standard error.
 #[test]
 fn unsupported_targets() {

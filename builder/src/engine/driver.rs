@@ -203,7 +203,7 @@ impl Driver<'_> {
             self.failure = Some(Failure {
                 step: vertex.map(|vertex| vertex.name.clone()).unwrap_or_default(),
                 place: vertex.and_then(|vertex| vertex.place.clone()),
-                error,
+                error: Box::new(error),
             });
             self.cancel.cancel();
         }

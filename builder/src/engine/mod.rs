@@ -240,12 +240,12 @@ pub struct Failure {
     /// The instruction it comes from.
     pub place: Option<Place>,
     /// What went wrong.
-    pub error: EngineError,
+    pub error: Box<EngineError>,
 }
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
-        Self { step: String::new(), place: None, error }
+        Self { step: String::new(), place: None, error: Box::new(error) }
     }
 }
 

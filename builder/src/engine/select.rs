@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn patterns_choose_paths() {
         use Visibility::{Enter, Hide, Show};
-        let cases: &[(&[&str], &[&str], &str, bool, Visibility)] = &[
+        type Case = (&'static [&'static str], &'static [&'static str], &'static str, bool, Visibility);
+        let cases: &[Case] = &[
             (&[], &[], "a", false, Show),
             (&[], &["a"], "a", true, Hide),
             (&[], &["a", "!a/keep"], "a", true, Enter),

@@ -16,7 +16,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::tree::{Match, Tree};
-use super::walk::{Entry, EntryKind, Visibility, descriptor_path};
+use super::walk::{Entry, EntryKind, Visibility, Xattrs, descriptor_path};
 use super::{
     Located, NewDirectories, Root, RootError, change_owner, link_target, mtime, open_directory, set_time,
 };
@@ -130,7 +130,7 @@ struct Metadata {
     owner: (u32, u32),
     mode: u32,
     time: i64,
-    xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    xattrs: Xattrs,
 }
 
 impl Copier<'_> {

@@ -24,7 +24,7 @@ use thiserror::Error;
 pub use copy::{CopyOptions, copy};
 pub use tree::{Match, Tree};
 pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
-pub use walk::{Entry, EntryKind, Filter, Visibility, descriptor_path, list, walk};
+pub use walk::{Entry, EntryKind, Filter, Visibility, Xattrs, descriptor_path, list, walk};
 
 /// A file operation inside a root that did not work.
 #[derive(Debug, Error)]
@@ -180,12 +180,12 @@ struct Walker<'a> {
 impl<'a> Walker<'a> {
     fn new(root: Root<'a>, path: &Path) -> Result<Self, RootError> {
         let mut walker = Self { root, stack: vec![], rest: vec![], links: 0 };
-        walker.to_root(path)?;
+        walker.restart(path)?;
         walker.push_components(path.as_os_str().as_bytes());
         Ok(walker)
     }
 
-    fn to_root(&mut self, path: &Path) -> Result<(), RootError> {
+    fn restart(&mut self, path: &Path) -> Result<(), RootError> {
         let root = rustix::io::fcntl_dupfd_cloexec(self.root.0, 0)
             .map_err(|errno| RootError::new("cannot open the root of", path, errno))?;
         self.stack = vec![(root, OsString::new())];
@@ -239,7 +239,7 @@ impl<'a> Walker<'a> {
             return Err(RootError::new("cannot resolve", path, rustix::io::Errno::LOOP));
         }
         if target.starts_with(b"/") {
-            self.to_root(path)?;
+            self.restart(path)?;
         }
         self.push_components(target);
         Ok(())
@@ -332,13 +332,13 @@ pub fn set_time(directory: BorrowedFd<'_>, name: &OsStr, nanoseconds: i64) -> ru
 /// Modification time in nanoseconds since 1970.
 #[must_use]
 pub fn mtime(stat: &Stat) -> i64 {
-    (stat.st_mtime as i64).saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64)
+    stat.st_mtime.saturating_mul(1_000_000_000).saturating_add(stat.st_mtime_nsec as i64)
 }
 
 /// Change time in nanoseconds since 1970.
 #[must_use]
 pub fn ctime(stat: &Stat) -> i64 {
-    (stat.st_ctime as i64).saturating_mul(1_000_000_000).saturating_add(stat.st_ctime_nsec as i64)
+    stat.st_ctime.saturating_mul(1_000_000_000).saturating_add(stat.st_ctime_nsec as i64)
 }
 
 /// Removes a name and everything below it; no error when it is not there.

@@ -85,6 +85,13 @@ struct Header {
     xattrs: Vec<(OsString, Vec<u8>)>,
 }
 
+/// Devices and pipes, as tar and as the system name them.
+const SPECIAL: [(tar::EntryType, FileType); 3] = [
+    (tar::EntryType::Char, FileType::CharacterDevice),
+    (tar::EntryType::Block, FileType::BlockDevice),
+    (tar::EntryType::Fifo, FileType::Fifo),
+];
+
 const NEW_DIRECTORIES: NewDirectories = NewDirectories { mode: 0o755, owner: (0, 0), time: None };
 
 impl Unpacker<'_> {
@@ -139,6 +146,7 @@ impl Unpacker<'_> {
             remove_all(directory, name)?;
         }
         let mode = Mode::from_raw_mode(header.mode & 0o777);
+        let special = SPECIAL.iter().find(|(of_tar, _)| *of_tar == kind).map(|(_, of_system)| *of_system);
         if kind.is_dir() {
             if !existing.is_some_and(FileType::is_dir) {
                 rustix::fs::mkdirat(directory, name, mode).map_err(|errno| fail(errno.into()))?;
@@ -154,20 +162,11 @@ impl Unpacker<'_> {
                 .map_err(|errno| fail(errno.into()))?;
         } else if kind.is_hard_link() {
             return self.hard_link(entry, directory, name, path);
-        } else {
-            let device = entry.header();
-            let number = rustix::fs::makedev(
-                device.device_major().ok().flatten().unwrap_or(0),
-                device.device_minor().ok().flatten().unwrap_or(0),
-            );
-            let file_type = match kind {
-                tar::EntryType::Char => FileType::CharacterDevice,
-                tar::EntryType::Block => FileType::BlockDevice,
-                tar::EntryType::Fifo => FileType::Fifo,
-                _ => return Err(fail(io::Error::other("an entry of an unknown kind"))),
-            };
-            rustix::fs::mknodat(directory, name, file_type, mode, number)
+        } else if let Some(special) = special {
+            rustix::fs::mknodat(directory, name, special, mode, device(entry.header()))
                 .map_err(|errno| fail(errno.into()))?;
+        } else {
+            return Err(fail(io::Error::other("an entry of an unknown kind")));
         }
         metadata(directory, name, header, kind.is_symlink()).map_err(|errno| fail(errno.into()))
     }
@@ -243,6 +242,13 @@ fn header(entry: &mut tar::Entry<'_, impl Read>, options: &UnpackOptions) -> io:
         !name.starts_with(b"trusted.") && !name.starts_with(b"user.overlay.")
     });
     Ok(Header { owner: options.owner.unwrap_or(owner), mode, time, xattrs })
+}
+
+/// The number of a device file.
+fn device(header: &tar::Header) -> u64 {
+    let major = header.device_major().ok().flatten().unwrap_or(0);
+    let minor = header.device_minor().ok().flatten().unwrap_or(0);
+    rustix::fs::makedev(major, minor)
 }
 
 /// `SECONDS[.FRACTION]` as nanoseconds.

@@ -22,6 +22,9 @@ pub enum EntryKind {
     Special,
 }
 
+/// Extended attributes: names and values, sorted.
+pub type Xattrs = Vec<(Vec<u8>, Vec<u8>)>;
+
 /// One name in a directory that a walk stands in.
 #[derive(Debug)]
 pub struct Entry<'a> {
@@ -55,7 +58,7 @@ impl Entry<'_> {
     ///
     /// # Errors
     /// When they cannot be read.
-    pub fn xattrs(&self) -> Result<Vec<(Vec<u8>, Vec<u8>)>, RootError> {
+    pub fn xattrs(&self) -> Result<Xattrs, RootError> {
         let fail = |errno| RootError::new("cannot read extended attributes of", self.path, errno);
         xattrs(self.directory, self.name).map_err(fail)
     }
@@ -63,7 +66,7 @@ impl Entry<'_> {
 
 /// Extended attributes of a name, sorted, without those of overlayfs and of the security modules of this
 /// host (which label files by themselves).
-pub(crate) fn xattrs(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Vec<(Vec<u8>, Vec<u8>)>> {
+pub(crate) fn xattrs(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Xattrs> {
     let path = descriptor_path(directory, name);
     let mut list = vec![0_u8; 1024];
     let length = loop {
@@ -214,6 +217,8 @@ fn show_pending<E>(
 /// # Errors
 /// When it cannot be read.
 pub fn list(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<OsString>> {
+    // The descriptor may have been listed before.
+    rustix::fs::seek(directory, rustix::fs::SeekFrom::Start(0))?;
     let mut names = vec![];
     let mut buffer = Vec::with_capacity(32 * 1024);
     let mut entries = rustix::fs::RawDir::new(directory, buffer.spare_capacity_mut());

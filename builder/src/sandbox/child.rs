@@ -16,6 +16,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::masks::{self, Cover};
 use super::mountapi::{attach, attach_at, change_attributes, last_error, new_fs};
+use super::seccomp::Instruction;
 
 /// Everything the child uses, made before it exists.
 pub(super) struct Plan<'a> {
@@ -36,6 +37,8 @@ pub(super) struct Plan<'a> {
     /// The bound on capabilities; `None` keeps all.
     pub(super) capabilities: Option<CapabilitySet>,
     pub(super) no_new_privs: bool,
+    /// The system call filter; empty for none.
+    pub(super) filter: &'a [Instruction],
     pub(super) limits: &'a [(Resource, Rlimit)],
     /// Paths to try in turn.
     pub(super) programs: &'a [std::ffi::CString],
@@ -58,6 +61,7 @@ pub(super) enum Stage {
     Limits,
     Identity,
     Capabilities,
+    Filter,
     Exec,
 }
 
@@ -113,6 +117,10 @@ fn become_step(plan: &Plan<'_>) -> Done {
         setrlimit(*resource, *limit).map_err(at(Stage::Limits))?;
     }
     identity(plan)?;
+    // Without `no_new_privs` a filter needs a capability that a step does not keep: see `identity`.
+    if plan.no_new_privs {
+        install_filter(plan).map_err(at(Stage::Filter))?;
+    }
     // The change of ids has cleared it.
     lifeline(plan)?;
     reset_signals();
@@ -211,6 +219,9 @@ fn identity(plan: &Plan<'_>) -> Done {
             }
         }
     }
+    if !plan.no_new_privs {
+        install_filter(plan).map_err(at(Stage::Filter))?;
+    }
     let ids = at(Stage::Identity);
     if let Some(groups) = plan.groups {
         rustix::thread::set_thread_groups(groups).map_err(&ids)?;
@@ -227,6 +238,16 @@ fn identity(plan: &Plan<'_>) -> Done {
     }
     rustix::process::umask(Mode::from_raw_mode(0o022));
     rustix::process::setsid().map(drop).map_err(&ids)
+}
+
+fn install_filter(plan: &Plan<'_>) -> rustix::io::Result<()> {
+    let Ok(len @ 1..) = u16::try_from(plan.filter.len()) else { return Ok(()) };
+    let program = libc::sock_fprog { len, filter: plan.filter.as_ptr().cast_mut() };
+    #[expect(unsafe_code, reason = "seccomp(2) has no safe wrapper")]
+    // SAFETY: the kernel copies `len` instructions, all of which live in the plan's owner; it writes nothing.
+    let answer =
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
+    if answer == 0 { Ok(()) } else { Err(last_error()) }
 }
 
 /// Default actions and an empty mask, whatever the builder uses or was started with. Raw, because libc refuses

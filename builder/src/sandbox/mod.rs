@@ -26,6 +26,7 @@ pub mod overlay;
 mod passwd;
 mod prepare;
 mod run;
+mod seccomp;
 mod setup;
 mod step;
 pub mod userns;

@@ -22,7 +22,7 @@ use super::child::{self, Plan, Stage};
 use super::inside::{Inside, Stub};
 use super::prepare::{Prepared, Source, prepare};
 use super::step::{Exit, Security, Step, Stream};
-use super::{SandboxError, caps, setup};
+use super::{SandboxError, caps, seccomp, setup};
 
 /// Bytes handed to the output callback at once, at most.
 const CHUNK: usize = 64 << 10;
@@ -110,6 +110,7 @@ fn bear(
     let sandboxed = step.security == Security::Sandbox;
     let groups: Vec<Gid> = prepared.user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
     let setgroups = fs::read("/proc/self/setgroups").unwrap_or_default();
+    let filter = if sandboxed { seccomp::filter(&[]) } else { Vec::new() };
     let [out, err] = &ends;
     let plan = Plan {
         builder: builder.as_fd(),
@@ -124,6 +125,7 @@ fn bear(
         groups: (!setgroups.starts_with(b"deny")).then_some(&groups),
         capabilities: sandboxed.then_some(caps::DEFAULT),
         no_new_privs: step.no_new_privs && sandboxed,
+        filter: &filter,
         limits: &prepared.limits,
         programs: &prepared.programs,
         argv: &pointers(&prepared.args),
@@ -178,6 +180,7 @@ fn explain(step: &Step, stage: Stage, errno: Errno) -> SandboxError {
         Stage::Limits => ("set", "the resource limits of the step"),
         Stage::Identity => ("become the user", step.user.as_str()),
         Stage::Capabilities => ("drop", "capabilities"),
+        Stage::Filter => ("install", "the system call filter"),
         Stage::Exec => return SandboxError::NotRun { program: program.to_owned(), source: errno.into() },
     };
     SandboxError::on(action, subject)(errno)

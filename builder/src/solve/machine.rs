@@ -154,13 +154,15 @@ impl Machine {
             self.outstanding += 1;
             return Some(work);
         }
-        while may_run {
+        if !may_run {
+            return None;
+        }
+        loop {
             let (_, Reverse(id)) = self.ready.pop()?;
             if let Some(work) = self.start(id) {
                 return Some(work);
             }
         }
-        None
     }
 
     /// Takes the outcome of a piece of work.

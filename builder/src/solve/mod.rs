@@ -16,3 +16,6 @@ pub use graph::{Edge, Graph, GraphError, Place, Vertex, VertexId, outputs};
 pub use keys::{Identity, InputKey, Key, KeyHasher};
 pub use machine::{Machine, Outcome, Work};
 pub use selection::{CopySelector, Selection};
+
+#[cfg(test)]
+mod tests;

@@ -137,6 +137,11 @@ const TABLE: &[(&str, Exit, &str)] = &[
         "0000000000000000\n0000000000000000\n",
     ),
     ("ls -d /proc/[0-9]* | wc -l", Exit::Code(0), "3\n"),
+    (
+        "grep -w Seccomp /proc/self/status | cut -f2; unshare -U true 2>&1 | grep -c 'not permitted'; unshare -m true 2>&1 | grep -c 'not permitted'",
+        Exit::Code(0),
+        "2\n1\n1\n",
+    ),
     ("kill -TERM 1; echo alive", Exit::Code(0), "alive\n"),
     ("cd / && ls -d ..; ls /..| grep -c bin", Exit::Code(0), "..\n2\n"),
 ];

@@ -13,12 +13,21 @@ use crate::variant::Variant;
 pub enum Format {
     /// Executable and Linkable Format.
     Elf,
+    /// Mach-O, of Apple systems.
+    MachO,
+    /// Portable Executable, of Windows and UEFI.
+    Pe,
+    /// WebAssembly.
+    Wasm,
 }
 
 impl Format {
     const fn name(self) -> &'static str {
         match self {
             Self::Elf => "ELF",
+            Self::MachO => "Mach-O",
+            Self::Pe => "PE",
+            Self::Wasm => "WebAssembly",
         }
     }
 }
@@ -52,8 +61,10 @@ pub struct Facts {
     pub os: Option<Os>,
     /// Architecture; `None` when the machine is not in the table.
     pub arch: Option<Arch>,
+    /// Further architectures in a fat file.
+    pub other_arches: Vec<Arch>,
     /// Machine number of the format (`e_machine` for ELF).
-    pub machine: u16,
+    pub machine: u32,
     /// Width of addresses, in bits.
     pub bits: u8,
     /// Byte order.
@@ -70,12 +81,36 @@ pub struct Facts {
     pub is_static: bool,
 }
 
+impl Facts {
+    /// A WebAssembly module: the format alone says what it is.
+    pub(super) fn wasm() -> Self {
+        Self {
+            format: Format::Wasm,
+            kind: Kind::PieExecutable,
+            os: None,
+            arch: Some(Arch::Wasm),
+            other_arches: Vec::new(),
+            machine: 0,
+            bits: 32,
+            endian: Endian::Little,
+            needs: None,
+            float_abi: None,
+            libc: None,
+            interpreter: None,
+            is_static: false,
+        }
+    }
+}
+
 impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}-bit ", self.format.name(), self.bits)?;
         match self.arch {
             Some(arch) => f.write_str(machine_name(arch))?,
             None => write!(f, "machine {} {}", self.machine, self.endian)?,
+        }
+        for other in &self.other_arches {
+            write!(f, "+{}", machine_name(*other))?;
         }
         if let Some(os) = self.os {
             write!(f, " {os}")?;
@@ -88,7 +123,10 @@ impl fmt::Display for Facts {
             (Kind::Executable | Kind::PieExecutable, Some(path)) => {
                 write!(f, ", dynamic, interpreter {}", path.escape_debug())
             }
-            (Kind::Executable | Kind::PieExecutable, None) => f.write_str(", dynamic"),
+            (Kind::Executable | Kind::PieExecutable, None) if self.format == Format::Elf => {
+                f.write_str(", dynamic")
+            }
+            (Kind::Executable | Kind::PieExecutable, None) => Ok(()),
         }
     }
 }

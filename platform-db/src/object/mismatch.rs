@@ -68,9 +68,10 @@ impl Facts {
             return Some(Aspect::Os);
         }
         let arch = platform.arch_id();
-        if self.arch != Some(arch) {
+        if self.arch != Some(arch) && !self.other_arches.contains(&arch) {
             let facts = arch.facts();
-            let swapped = self.machine == facts.elf_machine && self.bits == facts.bits;
+            let same_machine = self.machine == u32::from(facts.elf_machine) && self.bits == facts.bits;
+            let swapped = self.format == Format::Elf && same_machine;
             return Some(if swapped { Aspect::Endian } else { Aspect::Arch });
         }
         let order = arch.variants();
@@ -80,9 +81,10 @@ impl Facts {
     }
 }
 
-/// Android programs run on Linux's kernel but name another libc; the reverse is refused.
+/// Android runs static Linux programs, not the reverse; which Apple system is meant stands beyond Mach-O's header.
 fn same_kernel(found: Os, expected: Os) -> bool {
-    found == expected || (found == Os::Linux && expected == Os::Android)
+    let apple = |os| matches!(os, Os::Darwin | Os::Ios | Os::Tvos | Os::Visionos | Os::Watchos);
+    found == expected || (found == Os::Linux && expected == Os::Android) || (apple(found) && apple(expected))
 }
 
 const fn format_of(os: Os) -> Option<Format> {
@@ -99,19 +101,9 @@ const fn format_of(os: Os) -> Option<Format> {
         | Os::Openbsd
         | Os::Redox
         | Os::Solaris => Some(Format::Elf),
-        Os::Aix
-        | Os::Darwin
-        | Os::Emscripten
-        | Os::Ios
-        | Os::Js
-        | Os::Plan9
-        | Os::Tvos
-        | Os::Visionos
-        | Os::Wasip2
-        | Os::Watchos
-        | Os::Uefi
-        | Os::Wasi
-        | Os::Wasip1
-        | Os::Windows => None,
+        Os::Darwin | Os::Ios | Os::Tvos | Os::Visionos | Os::Watchos => Some(Format::MachO),
+        Os::Emscripten | Os::Js | Os::Wasi | Os::Wasip1 | Os::Wasip2 => Some(Format::Wasm),
+        Os::Uefi | Os::Windows => Some(Format::Pe),
+        Os::Aix | Os::Plan9 => None,
     }
 }

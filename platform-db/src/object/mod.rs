@@ -1,12 +1,15 @@
 //! Object files: what a file was built for, read from its header alone, and whether that fits a platform.
 //!
-//! Reads one kilobyte, and the program headers and notes where they lie beyond it; never sections, symbols or
+//! Reads one kilobyte, and of ELF the program headers and notes where they lie beyond it; never sections, symbols or
 //! relocations. The caller opens the file. Shared by `xx-verify` and by the builder's check of its results.
 
+mod archive;
 mod elf;
 mod facts;
+mod macho;
 mod mismatch;
 mod notes;
+mod pe;
 mod source;
 mod word;
 
@@ -33,6 +36,8 @@ pub enum ObjectError {
 
 /// Reads what a file was built for. `None` when it is no object file of a known format.
 ///
+/// An archive (`.a`) is what its first object is.
+///
 /// ```
 /// assert!(platform_db::object::read(&b"#!/bin/sh\n"[..])?.is_none());
 /// # Ok::<(), platform_db::object::ObjectError>(())
@@ -42,5 +47,14 @@ pub enum ObjectError {
 /// When the file is truncated or malformed, or cannot be read.
 pub fn read<S: ReadAt + ?Sized>(source: &S) -> Result<Option<Facts>, ObjectError> {
     let head = Head::read(source)?;
-    if head.starts_with(b"\x7fELF") { elf::read(&head).map(Some) } else { Ok(None) }
+    if head.starts_with(b"!<arch>\n") { archive::read(&head, source) } else { read_one(&head) }
+}
+
+fn read_one<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Facts>, ObjectError> {
+    match head.bytes() {
+        [0x7f, b'E', b'L', b'F', ..] => elf::read(head).map(Some),
+        [b'M', b'Z', ..] => pe::read(head),
+        [0, b'a', b's', b'm', 1 | 2 | 0x0d, 0, _, 0, ..] => Ok(Some(Facts::wasm())),
+        _ => macho::read(head),
+    }
 }

@@ -1,5 +1,7 @@
 //! `xx-info`: what is being built for, one value per call.
 
+mod more;
+
 use std::path::Path;
 
 use crate::env::Env;
@@ -30,7 +32,12 @@ Commands:
   variant        variant of the architecture, such as v7
   vendor         vendor word of the triple
 
+  list           every known platform
+  qemu           QEMU's user-mode program and library folder for the target
+  translate      the platform in another spelling: --to NAME, or --format '{os}_{arch}'
+
 Options:
+  --json         every value as one JSON object
   --native       answer for the build machine, whatever target is set
 ";
 
@@ -47,6 +54,16 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let target = Target::read(&env, host);
     if let Some(answer) = always(&command, &target) {
         return Ok(answer);
+    }
+    match command.as_str() {
+        "--json" => return Ok(more::json(&target, host)),
+        "list" => return Ok(more::list()),
+        "qemu" => return more::qemu(&target, host),
+        "translate" => {
+            let rest = env.args.iter().skip(1).map(|arg| arg.to_string_lossy().into_owned());
+            return more::translate(&rest.collect::<Vec<_>>(), &target);
+        }
+        _ => {}
     }
     let names = target.supported()?;
     Ok(match command.as_str() {

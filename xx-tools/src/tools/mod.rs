@@ -1,5 +1,6 @@
 //! One module per tool: from the process and the machine to a plan.
 
+pub mod apk;
 pub mod apt;
 pub mod cargo;
 pub mod cc;
@@ -7,3 +8,5 @@ pub mod go;
 pub mod info;
 pub mod pkg_config;
 pub mod verify;
+pub mod windres;
+pub mod xcrun;

@@ -1,0 +1,91 @@
+//! `docs/platforms.md` is generated from the table; this test says how to refresh it.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests are test code")]
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use platform_db::{Libc, Platform};
+
+const INTRODUCTION: &str = "\
+# Platforms
+
+Generated from platform-db by its test `docs`; do not edit. A dash is a tool that has no name for the platform.
+
+A platform is written as in the OCI image specification. Variants that change no name share the row of their base;
+the last table lists the variants of each architecture and the compiler flags they stand for.
+
+";
+
+fn cell(name: Option<impl AsRef<str>>) -> String {
+    name.map_or_else(|| "-".to_owned(), |name| name.as_ref().to_owned())
+}
+
+fn document() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    text.push_str(
+        "## Names\n\n| platform | Go | `uname -m` | Debian | multiarch triple | Alpine | RPM | QEMU |\n",
+    );
+    text.push_str("|---|---|---|---|---|---|---|---|\n");
+    let mut seen = std::collections::BTreeSet::new();
+    for platform in Platform::all() {
+        let row = format!(
+            "{} | {} | {} | {} | {} | {} | {}",
+            if platform.is_go() { "yes" } else { "-" },
+            cell(platform.uname()),
+            cell(platform.debian()),
+            cell(platform.multiarch()),
+            cell(platform.alpine()),
+            cell(platform.rpm()),
+            cell(platform.qemu()),
+        );
+        if seen.insert((platform.os(), platform.arch(), row.clone())) {
+            writeln!(text, "| `{platform}` | {row} |").unwrap();
+        }
+    }
+    text.push_str("\n## Rust and Zig targets\n\n| platform | library | Rust | Zig | dynamic linker |\n|---|---|---|---|---|\n");
+    let mut seen = std::collections::BTreeSet::new();
+    for platform in Platform::all() {
+        for libc in Libc::ALL {
+            let names = (platform.rust(*libc), platform.zig(*libc));
+            if names == (None, None) || !seen.insert((platform.os(), platform.arch(), *libc, names.clone())) {
+                continue;
+            }
+            let linker = cell(platform.dynamic_linker(*libc));
+            writeln!(text, "| `{platform}` | {libc} | {} | {} | {linker} |", cell(names.0), cell(names.1))
+                .unwrap();
+        }
+    }
+    text.push_str("\n## Variants\n\n| platform | C compiler | Rust `target-cpu` | Go |\n|---|---|---|---|\n");
+    for platform in Platform::all().filter(|platform| platform.os() == "linux") {
+        let go = platform.go_level().map(|(name, value)| format!("`{name}={value}`"));
+        let flag = platform.march_flag().map(|flag| format!("`{flag}`"));
+        if go.is_some() || flag.is_some() {
+            writeln!(
+                text,
+                "| `{platform}` | {} | {} | {} |",
+                cell(flag),
+                cell(platform.rust_cpu()),
+                cell(go)
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn platforms_md_is_fresh() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/platforms.md");
+    let expected = document();
+    let fresh = std::fs::read_to_string(&path).is_ok_and(|found| found == expected);
+    if !fresh {
+        let made = Path::new(env!("CARGO_TARGET_TMPDIR")).join("platforms.md");
+        std::fs::write(&made, expected).unwrap();
+        assert!(
+            fresh,
+            "docs/platforms.md is stale; refresh it with\ncp {} docs/platforms.md",
+            made.display()
+        );
+    }
+}

@@ -1,0 +1,187 @@
+//! `xx-apk`: apk for packages of the target, which go to a root of their own at `/TRIPLE`.
+//!
+//! Scripts of foreign packages cannot run on the build machine, so they are not tried there. The programs in the
+//! foreign root stay: builds rely on its `*-config` scripts.
+
+use std::path::{Path, PathBuf};
+
+use crate::env::Env;
+use crate::host::Host;
+use crate::plan::{CommandPlan, Plan, Step};
+use crate::report::Failure;
+use crate::target::Target;
+
+/// First release of Alpine with packages for an architecture, and the repositories used before it.
+///
+/// The addresses are those that the original writes into the target's root.
+const SINCE: &[(&str, (u32, u32), &str)] = &[
+    (
+        "loong64",
+        (3, 21),
+        "https://dl-cdn.alpinelinux.org/alpine/v3.21/main\nhttps://dl-cdn.alpinelinux.org/alpine/v3.21/community\n",
+    ),
+    (
+        "riscv64",
+        (3, 20),
+        "https://dl-cdn.alpinelinux.org/alpine/v3.20/main\nhttps://dl-cdn.alpinelinux.org/alpine/v3.20/community\n",
+    ),
+];
+
+/// Commands of apk that run package scripts.
+const SCRIPTED: &[&str] = &["add", "del", "fix", "upgrade"];
+
+/// Plans an apk call.
+///
+/// # Errors
+/// When the target is not supported.
+pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
+    // Packages are always Alpine's, whatever vendor the triple is to have.
+    let env = env.with("XX_VENDOR", "");
+    let target = Target::read(&env, host);
+    target.supported()?;
+    if target.os != "linux" {
+        return Ok(skipping(&target.os));
+    }
+    if target.arch.starts_with("mips") {
+        return Ok(skipping(&target.arch));
+    }
+    let call = Apk::new(&env, host, &target)?;
+    let args: Vec<String> = env.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let mut steps = Vec::new();
+    if !env.is_set("XX_APK_NOLOCK") {
+        steps.push(Step::Lock("/var/lock/xx-apk"));
+    }
+    match args.first().map(String::as_str) {
+        Some("clean") => steps.extend(call.cross.then(|| Step::RemoveDir(call.root.clone()))),
+        Some("setup") => {
+            steps.push(Step::Next(Box::new(move |host: &dyn Host| Ok(Plan::new(call.set_up(host))))))
+        }
+        _ => steps.push(Step::Next(Box::new(move |host: &dyn Host| {
+            let mut steps = call.set_up(host);
+            steps.extend(call.run(args));
+            Ok(Plan::new(steps))
+        }))),
+    }
+    Ok(Plan::new(steps))
+}
+
+fn skipping(what: &str) -> Plan {
+    Plan::new(vec![Step::Note(format!("skipping packages installation on {what}"))])
+}
+
+/// What a call depends on.
+struct Apk {
+    cross: bool,
+    /// `/TRIPLE`, or `/` when nothing is foreign.
+    root: PathBuf,
+    triple: String,
+    arch: String,
+    /// Repositories of a release that has the architecture, when the running one does not.
+    repositories: Option<&'static str>,
+    can_run_scripts: bool,
+}
+
+impl Apk {
+    fn new(env: &Env, host: &dyn Host, target: &Target) -> Result<Self, Failure> {
+        let names = target.supported()?;
+        let cross = target.is_cross(host);
+        let mut numbers = target.distro.version.split('.').map(|number| number.parse().unwrap_or(0));
+        let release: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+        let older = SINCE.iter().find(|(arch, since, _)| *arch == target.arch && release < *since);
+        let qemu = target.platform.as_ref().and_then(|platform| platform.qemu()).unwrap_or_default();
+        let interpreter = Path::new("/proc/sys/fs/binfmt_misc").join(format!("qemu-{qemu}"));
+        Ok(Self {
+            cross,
+            root: if cross { format!("/{}", names.triple).into() } else { "/".into() },
+            triple: names.triple.clone(),
+            arch: names.alpine.clone(),
+            repositories: older.map(|(.., text)| *text),
+            can_run_scripts: !cross || host.is_file(&interpreter) || env.is_set("XX_APK_SCRIPTS"),
+        })
+    }
+
+    /// Makes the foreign root, once.
+    fn set_up(&self, host: &dyn Host) -> Vec<Step> {
+        let done = self.root.join(".xx-setup");
+        if !self.cross || host.is_file(&done) {
+            return Vec::new();
+        }
+        let dir = self.root.join("etc/apk");
+        let own = host.read(Path::new("/etc/apk/repositories")).unwrap_or_default();
+        let repositories = self.repositories.map_or(own, str::to_owned);
+        let write = |name: &str, text: String| Step::Write { path: dir.join(name), text, mode: 0o644 };
+        let mut steps = vec![
+            write("repositories", repositories),
+            Step::MakeDir(dir.join("keys")),
+            Step::MakeDir(dir.join("protected_paths.d")),
+            write("arch", format!("{}\n", self.arch)),
+        ];
+        let root = self.root.display().to_string();
+        let keys = ["add", "--no-cache", "--initdb", "-p", &root, "--allow-untrusted", "alpine-keys"];
+        steps.push(Step::Run(CommandPlan::new("apk").args(keys)));
+        if host.is_dir(Path::new("/etc/apk/cache")) {
+            let cache = PathBuf::from(format!("/etc/apk/cache/_{}", self.arch));
+            steps.push(Step::MakeDir(cache.clone()));
+            steps.push(Step::Link { to: cache, path: dir.join("cache") });
+        }
+        steps.push(Step::Write { path: done, text: String::new(), mode: 0o644 });
+        steps
+    }
+
+    fn run(&self, args: Vec<String>) -> Vec<Step> {
+        if args.is_empty() {
+            return vec![Step::Exec(CommandPlan::new("apk"))];
+        }
+        let has = |names: &[&str]| args.iter().find(|arg| names.contains(&arg.as_str())).cloned();
+        let (runtime, rust) = (has(&["compiler-rt", "compiler-rt-static"]), has(&["rust-stdlib"]));
+        let mut all = vec!["--root".to_owned(), self.root.display().to_string()];
+        all.extend(args.into_iter().flat_map(|arg| self.expand(arg)));
+        let shown = all.join(" ");
+        let mut steps = vec![Step::Print(format!("+ apk  {shown}\n"))];
+        let command = CommandPlan::new("apk").args(all);
+        if !self.cross || (runtime.is_none() && rust.is_none()) {
+            steps.push(Step::Exec(command));
+            return steps;
+        }
+        steps.push(Step::Run(command));
+        let (root, triple) = (self.root.clone(), self.triple.clone());
+        steps.push(Step::Next(Box::new(move |host: &dyn Host| {
+            let mut links = Vec::new();
+            links.extend(runtime.iter().flat_map(|package| runtime_links(host, &root, package)));
+            links.extend(rust.and_then(|_| rust_link(host, &root, &triple)));
+            Ok(Plan::new(links))
+        })));
+        steps
+    }
+
+    fn expand(&self, arg: String) -> Vec<String> {
+        match arg.as_str() {
+            "xx-c-essentials" => vec!["musl-dev".to_owned(), "gcc".to_owned()],
+            "xx-cxx-essentials" => vec!["g++".to_owned()],
+            command if SCRIPTED.contains(&command) && !self.can_run_scripts => {
+                vec![arg, "--no-scripts".to_owned()]
+            }
+            _ => vec![arg],
+        }
+    }
+}
+
+/// clang looks for its run-time libraries in the running system, not in the foreign root.
+fn runtime_links(host: &dyn Host, root: &Path, package: &str) -> Vec<Step> {
+    let apk = host.program("apk").unwrap_or_else(|| "apk".into());
+    let files =
+        host.ask(&apk, &["--root", &root.to_string_lossy(), "info", "-qL", package]).unwrap_or_default();
+    let libraries = files.lines().filter(|file| file.contains("clang_rt."));
+    libraries
+        .map(|file| (root.join(file), Path::new("/").join(file)))
+        .filter(|(_, path)| !host.is_file(path))
+        .map(|(to, path)| Step::Link { to, path })
+        .collect()
+}
+
+/// rustc looks for the target's library in the running system.
+fn rust_link(host: &dyn Host, root: &Path, triple: &str) -> Option<Step> {
+    let to = root.join("usr/lib/rustlib").join(triple);
+    let path = Path::new("/usr/lib/rustlib").join(triple);
+    (host.is_dir(&to) && !host.is_there(&path)).then_some(Step::Link { to, path })
+}

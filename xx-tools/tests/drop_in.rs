@@ -1,0 +1,317 @@
+//! Texts that Dockerfiles and the original's own tests rely on: apk, windres, xcrun, verify, go, cargo.
+
+#![allow(clippy::type_complexity, reason = "cases are tables")]
+
+mod support;
+
+use support::{FakeHost, dry_run};
+use xx_tools::dispatch;
+use xx_tools::env::Env;
+
+fn run(host: &FakeHost, name: &str, args: &str, vars: &[(&str, &str)]) -> String {
+    let args: Vec<&str> = args.split(' ').filter(|arg| !arg.is_empty()).collect();
+    dry_run(dispatch::plan(Env::new(name, &args, vars), host), host)
+}
+
+fn alpine() -> FakeHost {
+    FakeHost::new("ID=alpine\nVERSION_ID=3.20.3\n")
+        .file("/etc/alpine-release", "3.20.3\n")
+        .file("/etc/apk/repositories", "mirror\n")
+        .programs_in("/sbin", &["apk"])
+}
+
+#[test]
+fn apk_in_the_targets_root() {
+    let arm64: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
+    let ready = || alpine().file("/aarch64-alpine-linux-musl/.xx-setup", "");
+    let cases: &[(FakeHost, &str, &[(&str, &str)], &str)] = &[
+        (
+            ready(),
+            "add zlib-dev xx-c-essentials",
+            arm64,
+            "lock /var/lock/xx-apk\nprint '+ apk  --root /aarch64-alpine-linux-musl add --no-scripts zlib-dev musl-dev gcc'\n\
+             exec apk --root /aarch64-alpine-linux-musl add --no-scripts zlib-dev musl-dev gcc\n",
+        ),
+        (
+            alpine()
+                .file("/proc/sys/fs/binfmt_misc/qemu-aarch64", "")
+                .file("/aarch64-alpine-linux-musl/.xx-setup", ""),
+            "add x",
+            arm64,
+            "lock /var/lock/xx-apk\nprint '+ apk  --root /aarch64-alpine-linux-musl add x'\n\
+             exec apk --root /aarch64-alpine-linux-musl add x\n",
+        ),
+        (
+            alpine(),
+            "list --installed",
+            &[],
+            "lock /var/lock/xx-apk\nprint '+ apk  --root / list --installed'\nexec apk --root / list --installed\n",
+        ),
+        (alpine(), "clean", arm64, "lock /var/lock/xx-apk\nremove -r /aarch64-alpine-linux-musl\n"),
+        (alpine(), "clean", &[], "lock /var/lock/xx-apk\n"),
+        (
+            alpine(),
+            "add x",
+            &[("TARGETPLATFORM", "darwin/arm64")],
+            "note 'skipping packages installation on darwin'\n",
+        ),
+        (
+            alpine(),
+            "add x",
+            &[("TARGETPLATFORM", "linux/mips")],
+            "note 'skipping packages installation on mips'\n",
+        ),
+    ];
+    for (host, args, vars, expected) in cases {
+        assert_eq!(run(host, "xx-apk", args, vars), *expected, "{args} {vars:?}");
+    }
+    let setup = run(&alpine(), "xx-apk", "setup", &[("TARGETPLATFORM", "linux/loong64")]);
+    assert!(setup.contains("/v3.21/main"), "{setup}");
+    assert!(setup.contains("write 644 /loongarch64-alpine-linux-musl/etc/apk/arch loongarch64"), "{setup}");
+    assert!(setup.contains(
+        "run apk add --no-cache --initdb -p /loongarch64-alpine-linux-musl --allow-untrusted alpine-keys"
+    ));
+}
+
+/// The pipelines asserted by the original's tests, word for word.
+#[test]
+fn windres() {
+    let host = FakeHost::new("ID=debian\n").programs_in("/usr/bin", &["clang", "llvm-rc", "llvm-cvtres"]);
+    let dry = |platform| {
+        [
+            ("XX_WINDRES_DRYRUN", "1"),
+            ("TARGETPLATFORM", platform),
+            ("XX_TMP_FILE_FIXED", "/tmp/foo"),
+            ("CC", "clang"),
+        ]
+    };
+    let cases = [
+        (
+            "windows/arm",
+            "-i myinp.rc -o myout.syso --use-temp-file -I /foo --include-dir /bar --include-dir=/baz -D FOO=bar -UNOT -DABC=def",
+            "print 'clang -E -xc -D RC_INVOKED=1 -I/foo -I/bar -I/baz -D FOO=bar -U NOT -D ABC=def -o /tmp/foo myinp.rc\n\
+             llvm-rc -fo /tmp/foo_ -I . /tmp/foo\nllvm-cvtres -machine:ARM -out:myout.syso /tmp/foo_'\n",
+        ),
+        (
+            "windows/arm64",
+            "--preprocessor=cpp -O coff -D FOO=bar -UNOT -DABC=def myinp myout",
+            "print 'cpp -E -xc -D RC_INVOKED=1 -D FOO=bar -U NOT -D ABC=def -o /tmp/foo myinp\n\
+             llvm-rc -fo /tmp/foo_ -I . /tmp/foo\nllvm-cvtres -machine:ARM64 -out:myout /tmp/foo_'\n",
+        ),
+        (
+            "windows/arm64",
+            "-D FOO=bar myinp.rc myout.res",
+            "print 'clang -E -xc -D RC_INVOKED=1 -D FOO=bar -o /tmp/foo myinp.rc\n\
+             llvm-rc -fo /tmp/foo_ -I . /tmp/foo\ncp /tmp/foo_ myout.res'\n",
+        ),
+        (
+            "windows/arm64",
+            "mydir/myinp.rc -F pe-x86-64 myout.syso -D FOO=bar",
+            "print 'clang -E -xc -D RC_INVOKED=1 -D FOO=bar -o /tmp/foo mydir/myinp.rc\n\
+             llvm-rc -fo /tmp/foo_ -I mydir /tmp/foo\nllvm-cvtres -machine:X64 -out:myout.syso /tmp/foo_'\n",
+        ),
+        ("windows/arm64", "--version", "print 'xx-windres 0.1'\n"),
+        ("windows/arm64", "-foo foobar", "error 1: invalid option -foo\n"),
+        ("windows/arm64", "-J foo myinp.rc myout.syso", "error 1: invalid input format foo\n"),
+        ("windows/arm64", "-O foo myinp.rc myout.syso", "error 1: invalid output format foo\n"),
+        (
+            "windows/arm64",
+            "-F pe-mips myinp.rc myout.syso",
+            "error 1: invalid target pe-mips for xx-windres\n",
+        ),
+        ("windows/arm64", "-o", "error 1: error: argument to -o is missing\n"),
+        ("windows/arm64", "a b c", "error 1: too many arguments\n"),
+    ];
+    for (platform, args, expected) in cases {
+        assert_eq!(run(&host, "xx-windres", args, &dry(platform)), expected, "{args}");
+    }
+    let prefixed = run(&host, "aarch64-w64-mingw32-windres", "a.rc a.o", &dry("linux/amd64"));
+    assert!(prefixed.contains("-machine:ARM64"), "{prefixed}");
+}
+
+#[test]
+fn xcrun() {
+    let host = FakeHost::new("").file("/xx-sdk/MacOSX13.3.sdk/usr", "");
+    let cases = [
+        ("--show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
+        ("--sdk macosx --show-sdk-version", "print 13.3\n"),
+        ("--sdk macosx13.3 --show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
+        ("--sdk iphoneos --show-sdk-path", "error 1: sdk iphoneos not found\n"),
+        ("clang -v", "exec clang -v\n"),
+        ("-- clang -v", "exec clang -v\n"),
+    ];
+    for (args, expected) in cases {
+        assert_eq!(run(&host, "xcrun", args, &[]), expected, "{args}");
+    }
+}
+
+/// Descriptions in file(1)'s words, from the original's tests: description, platform, flags, whether it fits.
+#[test]
+fn verify_by_words() {
+    let cases = [
+        ("ELF 64-bit LSB executable, x86-64, dynamically linked", "linux/amd64", "", true),
+        ("ELF 64-bit LSB executable, x86-64, dynamically linked", "linux/arm64", "", false),
+        (
+            "ELF 64-bit LSB executable, x86-64, version 1 (FreeBSD), statically linked",
+            "freebsd/amd64",
+            "",
+            true,
+        ),
+        (
+            "ELF 64-bit LSB executable, x86-64, version 1 (FreeBSD), statically linked",
+            "linux/amd64",
+            "",
+            false,
+        ),
+        (
+            "ELF 64-bit LSB pie executable, ARM aarch64, dynamically linked, interpreter /lib/l",
+            "linux/arm64",
+            "--static",
+            false,
+        ),
+        (
+            "ELF 64-bit LSB pie executable, x86-64, dynamically linked, with debug_info",
+            "linux/amd64",
+            "--static",
+            true,
+        ),
+        ("ELF 64-bit LSB pie executable, x86-64, static-pie linked", "linux/amd64", "--static", true),
+        ("ELF 32-bit LSB executable, ARM, EABI5 version 1 (SYSV)", "linux/arm/v6", "", true),
+        ("ELF 64-bit MSB executable, 64-bit PowerPC or cisco 7500", "linux/ppc64", "", true),
+        ("ELF 64-bit MSB executable, 64-bit PowerPC or cisco 7500", "linux/ppc64le", "", false),
+        ("ELF 64-bit MSB executable, MIPS, MIPS-III", "linux/mips64", "", true),
+        ("ELF 64-bit MSB executable, MIPS, MIPS-III", "linux/mips", "", false),
+        ("Mach-O 64-bit executable arm64", "darwin/arm64", "", true),
+        ("Mach-O 64-bit executable arm64", "darwin/arm", "", false),
+        ("PE32+ executable (console) Aarch64, for MS Windows", "windows/arm64", "", true),
+        ("PE32 executable (console) Intel 80386, for MS Windows", "windows/386", "", true),
+        ("PE32 executable (console) ARMv7 Thumb, for MS Windows", "windows/arm64", "", false),
+    ];
+    for (words, platform, flags, fits) in cases {
+        let vars = [("XX_VERIFY_FILE_CMD_OUTPUT", words), ("TARGETPLATFORM", platform)];
+        let plan = run(&FakeHost::new(""), "xx-verify", &format!("{flags} /idontexist"), &vars);
+        assert_eq!(plan.is_empty(), fits, "{words} on {platform}: {plan}");
+    }
+}
+
+#[test]
+fn verify_arguments() {
+    let usage = "error 1: Usage: xx-verify";
+    let cases = [
+        ("", usage),
+        ("--static", usage),
+        ("--help", usage),
+        ("--static2", "error 1: invalid flag --static2"),
+        ("/idontexist", "note 'file not found: /idontexist'\nexit 1"),
+    ];
+    for (args, expected) in cases {
+        let plan = run(&FakeHost::new("ID=debian"), "xx-verify", args, &[("TARGETPLATFORM", "linux/amd64")]);
+        assert!(plan.starts_with(expected), "{args}: {plan}");
+    }
+    assert_eq!(run(&FakeHost::new(""), "xx-verify", "--setup", &[]), "");
+}
+
+#[test]
+fn go_for_the_target() {
+    let host = || FakeHost::new("ID=debian\n").programs_in("/usr/local/bin", &["go"]);
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[("TARGETPLATFORM", "linux/arm64")], "exec GOOS=linux GOARCH=arm64 /usr/local/bin/go build\n"),
+        (
+            &[("TARGETPLATFORM", "linux/arm/v6")],
+            "exec GOOS=linux GOARCH=arm GOARM=6 /usr/local/bin/go build\n",
+        ),
+        (
+            &[("TARGETPLATFORM", "linux/arm"), ("GOARM", "5")],
+            "exec GOOS=linux GOARCH=arm /usr/local/bin/go build\n",
+        ),
+        (
+            &[("TARGETPLATFORM", "linux/amd64/v3")],
+            "exec GOOS=linux GOARCH=amd64 GOAMD64=v3 /usr/local/bin/go build\n",
+        ),
+        (
+            &[("TARGETPLATFORM", "linux/mips/softfloat")],
+            "exec GOOS=linux GOARCH=mips GOMIPS=softfloat /usr/local/bin/go build\n",
+        ),
+        (&[("TARGETPLATFORM", "wasi/wasm")], "exec GOOS=wasip1 GOARCH=wasm /usr/local/bin/go build\n"),
+        (&[("TARGETPLATFORM", "linux/ppc64")], "exec GOOS=linux GOARCH=ppc64 /usr/local/bin/go build\n"),
+        (&[("TARGETPLATFORM", "linux/sparc64")], "error 1: go does not build for linux/sparc64\n"),
+        (
+            &[("TARGETPLATFORM", "linux/nothing")],
+            "error 1: unsupported target: os=linux arch=nothing variant=\n",
+        ),
+        (
+            &[("TARGETPLATFORM", "linux/arm64"), ("GOPATH", "/go"), ("PATH", "/bin")],
+            "exec GOOS=linux GOARCH=arm64 PATH=/go/bin/linux_arm64:/bin /usr/local/bin/go build\n",
+        ),
+    ];
+    for (vars, expected) in cases {
+        assert_eq!(run(&host(), "xx-go", "build", vars), *expected, "{vars:?}");
+    }
+    assert_eq!(run(&FakeHost::new(""), "xx-go", "build", &[]), "error 127: go: not found\n");
+    let zig = host().programs_in("/usr/bin", &["zig"]);
+    let plan = run(
+        &zig,
+        "xx-go",
+        "build",
+        &[("TARGETPLATFORM", "linux/arm/v5"), ("XX_GO_PREFER_C_COMPILER", "zig")],
+    );
+    assert!(plan.contains("CC='zig cc -target arm-linux-gnueabi'"), "{plan}");
+    let wrapped = host()
+        .answer("go env GOENV", "/root/.config/go/env\n")
+        .file("/root/.config/go/env", "GOPROXY=off\nGOOS=plan9\n");
+    let plan = run(&wrapped, "xx-go", "--wrap", &[("TARGETPLATFORM", "linux/arm64"), ("CGO_ENABLED", "0")]);
+    assert_eq!(plan, "write 644 /root/.config/go/env 'GOPROXY=off\nGOOS=linux\nGOARCH=arm64'\n");
+    assert_eq!(run(&wrapped, "xx-go", "--unwrap", &[]), "write 644 /root/.config/go/env GOPROXY=off\n");
+}
+
+#[test]
+fn cargo_for_the_target() {
+    let host = || {
+        FakeHost::new("ID=debian\nVERSION_ID=12\n")
+            .programs_in(
+                "/usr/bin",
+                &[
+                    "cargo",
+                    "rustc",
+                    "rustup",
+                    "clang",
+                    "clang++",
+                    "lld",
+                    "cc",
+                    "qemu-arm-static",
+                    "pkg-config",
+                ],
+            )
+            .answer("rustc --print sysroot", "/rust\n")
+            .file("/usr/bin/arm-linux-gnueabihf.cfg", "mine")
+    };
+    let arm: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm/v7")];
+    let plan = run(&host(), "xx-cargo", "build --release", arm);
+    assert!(plan.contains("run /usr/bin/rustup target add armv7-unknown-linux-gnueabihf"), "{plan}");
+    let last = plan.lines().last().unwrap_or_default();
+    for part in [
+        "CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-clang",
+        "CC_armv7_unknown_linux_gnueabihf=arm-linux-gnueabihf-clang",
+        "CXX_armv7_unknown_linux_gnueabihf=arm-linux-gnueabihf-clang++",
+        "CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_RUNNER=qemu-arm-static",
+        "BINDGEN_EXTRA_CLANG_ARGS_armv7_unknown_linux_gnueabihf=--target=arm-linux-gnueabihf",
+        "PKG_CONFIG_ALLOW_CROSS=1",
+        "PKG_CONFIG_LIBDIR_armv7_unknown_linux_gnueabihf=/usr/local/lib/arm-linux-gnueabihf/pkgconfig:",
+        "cargo build --release --target=armv7-unknown-linux-gnueabihf",
+    ] {
+        assert!(last.contains(part), "{part} is missing in {last}");
+    }
+    let ready = host().file("/rust/lib/rustlib/armv7-unknown-linux-gnueabihf/lib/libstd.rlib", "");
+    assert_eq!(
+        run(&ready, "xx-cargo", "--print-target-triple", arm),
+        "print armv7-unknown-linux-gnueabihf\n"
+    );
+    assert_eq!(run(&FakeHost::new(""), "xx-cargo", "build", arm), "error 127: cargo: not found\n");
+    let user = run(
+        &ready,
+        "xx-cargo",
+        "build",
+        &[("TARGETPLATFORM", "linux/arm/v7"), ("CC_armv7_unknown_linux_gnueabihf", "mycc")],
+    );
+    assert!(!user.contains("CC_armv7_unknown_linux_gnueabihf=arm"), "{user}");
+}
