@@ -40,7 +40,12 @@ pub(crate) fn cases() -> Vec<(String, String, Value)> {
 }
 
 pub(crate) fn images() -> ResolvedImages {
-    let text = std::fs::read_to_string(folder().join("images.json")).unwrap();
+    read_images(&folder().join("images.json"))
+}
+
+/// Recorded image configurations, by reference and by reference with digest.
+pub(crate) fn read_images(file: &Path) -> ResolvedImages {
+    let text = std::fs::read_to_string(file).unwrap();
     let list: Vec<BTreeMap<String, String>> = serde_json::from_str(&text).unwrap();
     list.iter()
         .flat_map(|image| {

@@ -5,3 +5,4 @@ mod configs;
 mod describe;
 mod errors;
 mod graphs;
+mod platforms;
