@@ -31,8 +31,11 @@ const TOOLS: &[Tool] = &[
     Tool { name: "xx-cc", what: "C compiler for the target", plan: tools::cc::plan },
     Tool { name: "xx-clang", what: "clang for the target", plan: tools::cc::plan },
     Tool { name: "xx-clang++", what: "clang++ for the target", plan: tools::cc::plan },
+    Tool { name: "xx-dnf", what: "dnf for packages of the target", plan: tools::dnf::plan },
+    Tool { name: "xx-doctor", what: "what each target still lacks, and what brings it", plan: tools::doctor::plan },
     Tool { name: "xx-go", what: "go for the target", plan: tools::go::plan },
     Tool { name: "xx-info", what: "name the target in any tool's spelling", plan: tools::info::plan },
+    Tool { name: "xx-microdnf", what: "microdnf for packages of the target", plan: tools::dnf::plan },
     Tool { name: "xx-nm", what: "symbol lister for the target", plan: tools::binutils::plan },
     Tool { name: "xx-objcopy", what: "object copier for the target", plan: tools::binutils::plan },
     Tool { name: "xx-objdump", what: "object dumper for the target", plan: tools::binutils::plan },
@@ -44,6 +47,7 @@ const TOOLS: &[Tool] = &[
     Tool { name: "xx-strip", what: "symbol stripper for the target", plan: tools::binutils::plan },
     Tool { name: "xx-verify", what: "check what files were built for", plan: tools::verify::plan },
     Tool { name: "xx-windres", what: "compile Windows resources", plan: tools::windres::plan },
+    Tool { name: "xx-yum", what: "yum for packages of the target", plan: tools::dnf::plan },
 ];
 
 /// Plans the call.

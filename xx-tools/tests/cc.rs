@@ -277,6 +277,13 @@ fn other_compilers() {
 }
 
 #[test]
+fn zig_with_an_older_glibc() {
+    let vars = [("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "zig"), ("XX_GLIBC", "2.17")];
+    let found = plan(&debian(&["zig"]), "xx-cc", &["x.c"], &vars);
+    assert_eq!(found, "exec zig cc -target aarch64-linux-gnu.2.17 x.c\n");
+}
+
+#[test]
 fn files_for_cmake_and_meson() {
     let host = debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-ar"])
         .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");

@@ -1,5 +1,7 @@
 //! Compilers other than clang: `XX_CC_PREFER_COMPILER=gcc` and `=zig`. They need no set-up.
 
+use platform_db::Libc;
+
 use crate::env::Env;
 use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
@@ -21,7 +23,7 @@ pub(crate) fn commands(env: &Env, host: &dyn Host, target: &Target) -> Result<Op
     match env.var("XX_CC_PREFER_COMPILER") {
         "" | "clang" => Ok(None),
         "gcc" => gcc(host, target).map(Some),
-        "zig" => zig(host, target).map(Some),
+        "zig" => zig(env, host, target).map(Some),
         other => Err(Failure::new(format!("XX_CC_PREFER_COMPILER: no compiler `{other}`"))
             .hint("known: clang gcc zig")),
     }
@@ -41,11 +43,18 @@ fn gcc(host: &dyn Host, target: &Target) -> Result<Commands, Failure> {
         .hint(format!("on Debian: `apt-get install gcc-{package} g++-{package}`")))
 }
 
-fn zig(host: &dyn Host, target: &Target) -> Result<Commands, Failure> {
+fn zig(env: &Env, host: &dyn Host, target: &Target) -> Result<Commands, Failure> {
     let platform = target.known()?;
     let name = platform
         .zig(target.libc_id())
         .ok_or_else(|| Failure::new(format!("zig has no C library for {platform} with {}", target.libc)))?;
+    // zig links against the symbols of this glibc, whatever the build machine has.
+    let glibc = env.var("XX_GLIBC");
+    let name = match (glibc, target.libc_id()) {
+        ("", _) => name,
+        (glibc, Libc::Gnu) => format!("{name}.{glibc}"),
+        _ => return Err(Failure::new(format!("XX_GLIBC={glibc}: {platform} is not built for glibc"))),
+    };
     if host.program("zig").is_none() {
         return Err(Failure::new("zig: not found")
             .hint("put zig on PATH; PyPI's ziglang brings it")
