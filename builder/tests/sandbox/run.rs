@@ -39,11 +39,11 @@ pub(crate) const CASES: &[Case] = &[
 ];
 
 /// A fresh writable root over the Debian layer; the upper layer's folder comes along.
-fn root(inside: &Inside, name: &str) -> (OwnedFd, PathBuf) {
+pub(crate) fn root(inside: &Inside, name: &str) -> (OwnedFd, PathBuf) {
     over(inside, name, std::slice::from_ref(&inside.debian))
 }
 
-fn over(inside: &Inside, name: &str, lower: &[PathBuf]) -> (OwnedFd, PathBuf) {
+pub(crate) fn over(inside: &Inside, name: &str, lower: &[PathBuf]) -> (OwnedFd, PathBuf) {
     let (upper, work) =
         (inside.scratch.join(format!("{name}.upper")), inside.scratch.join(format!("{name}.work")));
     fs::create_dir_all(&upper).unwrap();
@@ -51,19 +51,19 @@ fn over(inside: &Inside, name: &str, lower: &[PathBuf]) -> (OwnedFd, PathBuf) {
     (mount_detached(lower, Some(Writable { upper: &upper, work: &work })).unwrap(), upper)
 }
 
-fn sh(root: OwnedFd, script: &str) -> Step {
+pub(crate) fn sh(root: OwnedFd, script: &str) -> Step {
     Step::new(root, ["/bin/sh", "-c", script].map(str::to_owned).to_vec())
 }
 
 /// Exit and both outputs, joined.
-fn outcome(step: &Step) -> Result<(Exit, String), SandboxError> {
+pub(crate) fn outcome(step: &Step) -> Result<(Exit, String), SandboxError> {
     let mut text = Vec::new();
     let exit = run(step, &Cancel::new()?, &mut |_, bytes| text.extend_from_slice(bytes))?;
     Ok((exit, String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// The output of a step that must succeed.
-fn output(step: &Step) -> String {
+pub(crate) fn output(step: &Step) -> String {
     let (exit, text) = outcome(step).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(exit, Exit::Code(0), "{text}");
     text
