@@ -23,6 +23,7 @@ fn problems(text: &str) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_class_has_place_and_hint() {
     let cases = [
         ("", "1:1 there are no instructions in the file | begin with `FROM image` or `FROM scratch`"),
