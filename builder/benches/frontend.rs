@@ -65,7 +65,8 @@ fn whole(c: &mut Criterion) {
 }
 
 fn ignoring(c: &mut Criterion) {
-    let patterns = ["target", "**/*.o", "!keep/**/*.o", "docs/**/*.md", "node_modules", ".git", "a*/b?/[c-e]f"];
+    let patterns =
+        ["target", "**/*.o", "!keep/**/*.o", "docs/**/*.md", "node_modules", ".git", "a*/b?/[c-e]f"];
     let matcher = Matcher::new(&patterns).expect("patterns");
     let paths: Vec<String> = (0..1000).map(|i| format!("src/module{i}/file{i}.rs")).collect();
     let mut group = c.benchmark_group("ignore");

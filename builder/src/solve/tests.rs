@@ -16,7 +16,8 @@ struct Writer {
 
 impl Writer {
     fn add(&mut self, inputs: &[&str], op: pb::op::Op) -> String {
-        let inputs = inputs.iter().map(|digest| pb::Input { digest: (*digest).to_owned(), index: 0 }).collect();
+        let inputs =
+            inputs.iter().map(|digest| pb::Input { digest: (*digest).to_owned(), index: 0 }).collect();
         let op = pb::Op { inputs, op: Some(op), ..Default::default() };
         let bytes = wire::encode_op(&op);
         let digest = Digest::of(&bytes).to_string();
@@ -63,7 +64,8 @@ impl Writer {
     }
 
     fn finish(mut self, result: &str) -> pb::Definition {
-        let op = pb::Op { inputs: vec![pb::Input { digest: result.to_owned(), index: 0 }], ..Default::default() };
+        let op =
+            pb::Op { inputs: vec![pb::Input { digest: result.to_owned(), index: 0 }], ..Default::default() };
         self.definition.def.push(wire::encode_op(&op));
         self.definition
     }

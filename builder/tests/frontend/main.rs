@@ -6,3 +6,4 @@ mod describe;
 mod errors;
 mod graphs;
 mod platforms;
+mod random;
