@@ -15,6 +15,7 @@ mod os;
 mod parse;
 mod platform;
 mod rust;
+mod spelling;
 mod suggest;
 mod table;
 mod triple;

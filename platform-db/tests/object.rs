@@ -1,7 +1,7 @@
 //! Object files read from made-up headers and from the program that runs this test.
 #![cfg(feature = "object")]
 
-use platform_db::object::{Aspect, Kind, ObjectError, read};
+use platform_db::object::{Aspect, Kind, ObjectError, needs, read};
 use platform_db::{Arch, Endian, Os, Platform, Variant};
 
 /// Builds the smallest ELF file for an architecture: a header and one segment per `(type, content)`.
@@ -251,5 +251,28 @@ fn look_alikes_are_no_object_files() {
         [java, b"MZ and nothing more".to_vec(), archive(&[("a.txt/", b"text")]), b"!<arch>\n".to_vec()]
     {
         assert!(read(&file).unwrap().is_none());
+    }
+}
+
+/// This program asks for the C library, and for no version of it that the build machine has not.
+#[test]
+fn libraries_that_this_program_needs() {
+    let file = std::fs::File::open(std::env::current_exe().unwrap()).unwrap();
+    let needs = needs(&file).unwrap().unwrap();
+    assert!(needs.libraries.iter().any(|name| name == "libc.so.6"), "{needs:?}");
+    assert!(needs.glibc.is_some_and(|version| version >= (2, 17)), "{needs:?}");
+}
+
+#[test]
+fn needs_of_broken_files_are_errors_or_nothing() {
+    let bytes = std::fs::read(std::env::current_exe().unwrap()).unwrap();
+    let head: Vec<u8> = bytes.iter().copied().take(4096).collect();
+    assert!(needs(&head).is_err());
+    for at in (4..head.len()).step_by(7) {
+        let mut broken = bytes.clone();
+        if let Some(byte) = broken.get_mut(at) {
+            *byte ^= 0xff;
+        }
+        let _ = needs(&broken);
     }
 }

@@ -1,1 +1,203 @@
-//! Shared helpers of the end-to-end tests.
+//! What the end-to-end cases share: the programs, the bases, a place to build in, and what came out.
+//!
+//! Cases need the programs and the images of `make programs base image`. Where something is missing a
+//! case says so, is counted as skipped, and does not pass in silence.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "helpers of tests fail by panicking, read the test's environment and start programs"
+)]
+
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The folder of the repository.
+#[must_use]
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("tests lie in the repository").to_owned()
+}
+
+/// Notes that a case cannot run here, and why.
+pub fn skipped(case: &str, reason: &str) {
+    eprintln!("skipped: {case}: {reason}");
+    if let Some(path) = std::env::var_os("XX_TEST_SKIPPED") {
+        let file = fs::OpenOptions::new().append(true).create(true).open(path);
+        file.and_then(|mut file| writeln!(file, "{case}: {reason}"))
+            .expect("the list of skipped cases can be written");
+    }
+}
+
+/// Programs and images that the cases use.
+#[derive(Debug)]
+pub struct Kit {
+    /// `xx-build`.
+    pub xx_build: PathBuf,
+    /// `xx`.
+    pub xx: PathBuf,
+    /// A Debian base, as an OCI layout.
+    pub debian: PathBuf,
+    /// The helper image, as an OCI layout.
+    pub helpers: PathBuf,
+}
+
+impl Kit {
+    /// Finds everything; `None` when something is missing, which is noted as a skip of `case`.
+    #[must_use]
+    pub fn find(case: &str) -> Option<Self> {
+        let out = repository().join("out");
+        let program = |variable: &str, name: &str| match std::env::var_os(variable) {
+            Some(path) => PathBuf::from(path),
+            None => repository().join("target").join(format!("{}/release", host())).join(name),
+        };
+        let kit = Self {
+            xx_build: program("XX_BUILD", "xx-build"),
+            xx: program("XX", "xx"),
+            debian: out.join("debian"),
+            helpers: out.join("xx"),
+        };
+        for needed in
+            [&kit.xx_build, &kit.xx, &kit.debian.join("index.json"), &kit.helpers.join("index.json")]
+        {
+            if !needed.exists() {
+                skipped(case, &format!("{} is missing; run `make programs base image`", needed.display()));
+                return None;
+            }
+        }
+        Some(kit)
+    }
+}
+
+fn host() -> String {
+    format!("{}-unknown-linux-gnu", std::env::consts::ARCH)
+}
+
+/// A place to build in: a context, and a store of its own.
+#[derive(Debug)]
+pub struct Place {
+    /// Removed with everything in it at the end.
+    pub directory: tempfile::TempDir,
+    kit: Kit,
+}
+
+/// What a build printed and how it ended.
+#[derive(Debug)]
+pub struct Built {
+    /// Exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error: progress and errors.
+    pub stderr: String,
+}
+
+impl Place {
+    /// An empty context and an empty store.
+    #[must_use]
+    pub fn new(kit: Kit) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        fs::create_dir(directory.path().join("context")).expect("an empty directory");
+        Self { directory, kit }
+    }
+
+    /// The programs and images.
+    #[must_use]
+    pub fn kit(&self) -> &Kit {
+        &self.kit
+    }
+
+    /// A path in the place.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Writes a file of the context.
+    pub fn write(&self, name: &str, text: &str) {
+        let path = self.path("context").join(name);
+        fs::create_dir_all(path.parent().expect("below the context")).expect("a directory");
+        fs::write(path, text).expect("a file");
+    }
+
+    /// The command that builds the context, not yet started.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(&self.kit.xx_build);
+        command.arg("build").args(arguments);
+        for (name, path) in [("debian", &self.kit.debian), ("xx", &self.kit.helpers)] {
+            command.arg("--build-context").arg(format!("{name}=oci-layout://{}", path.display()));
+        }
+        command.arg("--store").arg(self.path("store")).arg(self.path("context"));
+        command.current_dir(self.directory.path()).env("NO_COLOR", "1");
+        command
+    }
+
+    /// Builds the context.
+    #[must_use]
+    pub fn build(&self, arguments: &[&str]) -> Built {
+        Built::of(self.command(arguments).output().expect("xx-build starts"))
+    }
+
+    /// Builds the context, which must work.
+    #[must_use]
+    pub fn build_well(&self, arguments: &[&str]) -> Built {
+        let built = self.build(arguments);
+        assert_eq!(built.code, Some(0), "{}", built.stderr);
+        built
+    }
+}
+
+impl Built {
+    /// What a finished process left.
+    #[must_use]
+    pub fn of(output: Output) -> Self {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Self { code: output.status.code(), stdout: text(output.stdout), stderr: text(output.stderr) }
+    }
+
+    /// How many steps ran and how many came from the cache.
+    #[must_use]
+    pub fn steps(&self) -> (usize, usize) {
+        let line = self.stderr.lines().rev().find(|line| line.contains(" steps run, "));
+        let numbers =
+            line.map(|line| line.split(' ').filter_map(|word| word.parse().ok()).collect::<Vec<usize>>());
+        match numbers.as_deref() {
+            Some([run, cached]) => (*run, *cached),
+            _ => panic!("no summary in: {}", self.stderr),
+        }
+    }
+
+    /// How often a step printed exactly this line.
+    #[must_use]
+    pub fn printed(&self, line: &str) -> usize {
+        self.stderr.lines().filter(|shown| shown.splitn(3, ' ').nth(2) == Some(line)).count()
+    }
+
+    /// The build failed with one error that says all of `parts`.
+    pub fn assert_error(&self, parts: &[&str]) {
+        assert_eq!(self.code, Some(1), "{}", self.stderr);
+        assert_eq!(self.stderr.matches("error: ").count(), 1, "one error: {}", self.stderr);
+        for part in parts {
+            assert!(self.stderr.contains(part), "`{part}` is missing in: {}", self.stderr);
+        }
+    }
+}
+
+/// The mounts of this process.
+#[must_use]
+pub fn mounts() -> String {
+    fs::read_to_string("/proc/self/mountinfo").expect("mounts can be listed")
+}
+
+/// Runs a program to its end; `None` when there is no such program.
+#[must_use]
+pub fn run(program: &str, arguments: &[&str]) -> Option<Built> {
+    match Command::new(program).args(arguments).output() {
+        Ok(output) => Some(Built::of(output)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+        Err(error) => panic!("{program}: {error}"),
+    }
+}

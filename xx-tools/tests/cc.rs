@@ -256,3 +256,52 @@ fn alpine_folders_under_another_vendor() {
     let line = "link /arm-unknown-linux-musleabi -> armv6-alpine-linux-musleabihf";
     assert!(plan.lines().any(|found| found == line), "{line} is missing in\n{plan}");
 }
+
+#[test]
+fn other_compilers() {
+    let host = || debian(&["lld", "zig", "aarch64-linux-gnu-gcc", "gcc", "x86_64-linux-gnu-ar"]);
+    let cases: &[(&str, &str, &str, &[&str], &str)] = &[
+        ("linux/arm64", "gcc", "xx-cc", &["x.c"], "exec aarch64-linux-gnu-gcc x.c\n"),
+        ("linux/arm64", "gcc", "xx-c++", &["x.cc"], "exec aarch64-linux-gnu-g++ x.cc\n"),
+        ("linux/amd64/v3", "gcc", "xx-cc", &["x.c"], "exec gcc -march=x86-64-v3 x.c\n"),
+        ("linux/s390x", "gcc", "xx-cc", &["x.c"], "error 1: s390x-linux-gnu-gcc not found\n"),
+        ("linux/arm64", "zig", "xx-cc", &["x.c"], "exec zig cc -target aarch64-linux-gnu x.c\n"),
+        ("linux/arm/v6", "zig", "xx-clang++", &["x.cc"], "exec zig c++ -target arm-linux-gnueabi x.cc\n"),
+        ("linux/arm64", "zig", "xx-cc", &["--print-target-triple"], "print aarch64-linux-gnu\n"),
+        ("linux/arm64", "tcc", "xx-cc", &["x.c"], "error 1: XX_CC_PREFER_COMPILER: no compiler `tcc`\n"),
+    ];
+    for (platform, compiler, name, args, expected) in cases {
+        let vars = [("TARGETPLATFORM", *platform), ("XX_CC_PREFER_COMPILER", *compiler)];
+        assert_eq!(plan(&host(), name, args, &vars), *expected, "{platform} {compiler}");
+    }
+}
+
+#[test]
+fn zig_with_an_older_glibc() {
+    let vars = [("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "zig"), ("XX_GLIBC", "2.17")];
+    let found = plan(&debian(&["zig"]), "xx-cc", &["x.c"], &vars);
+    assert_eq!(found, "exec zig cc -target aarch64-linux-gnu.2.17 x.c\n");
+}
+
+#[test]
+fn files_for_cmake_and_meson() {
+    let host = debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-ar"])
+        .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
+    let vars: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
+    let cmake = plan(&host, "xx-clang", &["--print-cmake-toolchain"], vars);
+    for line in [
+        "set(CMAKE_SYSTEM_NAME \"Linux\")",
+        "set(CMAKE_SYSTEM_PROCESSOR \"aarch64\")",
+        "set(CMAKE_C_COMPILER \"aarch64-linux-gnu-clang\")",
+        "set(CMAKE_CROSSCOMPILING_EMULATOR \"/usr/bin/qemu-aarch64-static\")",
+    ] {
+        assert!(cmake.contains(line), "{line} is missing in {cmake}");
+    }
+    let meson = plan(&host, "xx-clang", &["--print-meson-cross"], vars);
+    for line in ["cpp = [", "ar = ", "cpu_family = ", "endian = ", "[host_machine]"] {
+        assert!(meson.contains(line), "{line} is missing in {meson}");
+    }
+    let alpine = alpine(&["lld"]).file("/usr/bin/aarch64-alpine-linux-musl.cfg", "mine");
+    let cmake = plan(&alpine, "xx-clang", &["--print-cmake-toolchain"], vars);
+    assert!(cmake.contains("set(CMAKE_SYSROOT \"/aarch64-alpine-linux-musl\")"), "{cmake}");
+}

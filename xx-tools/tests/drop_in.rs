@@ -315,3 +315,54 @@ fn cargo_for_the_target() {
     );
     assert!(!user.contains("CC_armv7_unknown_linux_gnueabihf=arm"), "{user}");
 }
+
+#[test]
+fn binutils_of_the_target() {
+    let host = FakeHost::new("ID=debian\n")
+        .programs_in("/usr/bin", &["llvm-strip", "aarch64-linux-gnu-ar", "ar", "strip"]);
+    let cases = [
+        ("xx-ar", "linux/arm64", "exec /usr/bin/aarch64-linux-gnu-ar x\n"),
+        ("xx-strip", "linux/arm64", "exec /usr/bin/llvm-strip x\n"),
+        ("xx-ar", "linux/amd64", "exec /usr/bin/ar x\n"),
+        ("xx-ar", "linux/s390x", "error 127: no ar for s390x-linux-gnu\n"),
+    ];
+    for (name, platform, expected) in cases {
+        assert_eq!(run(&host, name, "x", &[("TARGETPLATFORM", platform)]), expected, "{name} {platform}");
+    }
+}
+
+#[test]
+fn dnf_in_the_targets_root() {
+    let host = FakeHost::new("ID=fedora\nVERSION_ID=40\n")
+        .programs_in("/usr/bin", &["dnf"])
+        .file("/etc/yum.repos.d/a.repo", "");
+    let cross = run(&host, "xx-dnf", "install -y xx-c-essentials", &[("TARGETPLATFORM", "linux/arm64")]);
+    let expected = "exec /usr/bin/dnf --forcearch aarch64 --installroot /aarch64-linux-gnu --releasever=40 \
+                    --setopt=tsflags=noscripts --setopt=install_weak_deps=False --setopt=reposdir=/etc/yum.repos.d \
+                    install -y glibc-devel gcc";
+    assert_eq!(cross.lines().last(), Some(expected));
+    let native = run(&host, "xx-yum", "install x", &[]);
+    assert_eq!(native.lines().last(), Some("exec /usr/bin/dnf install x"));
+    let skipped = run(&host, "xx-dnf", "install x", &[("TARGETPLATFORM", "darwin/arm64")]);
+    assert_eq!(skipped, "note 'skipping packages installation on darwin'\n");
+}
+
+#[test]
+fn doctor_names_what_is_missing() {
+    let host = FakeHost::new("ID=debian\nVERSION_ID=12\n")
+        .programs_in("/usr/bin", &["clang", "lld"])
+        .file("/usr/lib/aarch64-linux-gnu/crt1.o", "");
+    let report = run(&host, "xx-doctor", "linux/arm64 linux/s390x", &[]);
+    for part in [
+        "linux/arm64: ready",
+        "linux/s390x: lacks",
+        "binutils-s390x-linux-gnu",
+        "TARGETPLATFORM=linux/s390x xx-apt-get install",
+        "exit 1",
+    ] {
+        assert!(report.contains(part), "{part} is missing in {report}");
+    }
+    let report = run(&host, "xx-doctor", "", &[("TARGETPLATFORM", "linux/arm64")]);
+    assert!(!report.contains("lacks"), "{report}");
+    assert!(run(&host, "xx-doctor", "linux/arm46", &[]).contains("did you mean `linux/arm64`?"));
+}

@@ -17,7 +17,7 @@ use super::{Context, EngineError, account};
 use crate::llb::pb::{self, file_action::Action};
 use crate::rootfs::{
     CopyOptions, Filter, Match, NewDirectories, Root, RootError, Tree, UnpackOptions, change_owner, copy,
-    decompressed, is_archive, remove_all, set_time, unpack,
+    decompressed, has_wildcard, is_archive, remove_all, set_time, unpack,
 };
 use crate::store::{ActiveLayer, LayerId, OutputLayer};
 
@@ -188,7 +188,8 @@ fn copy_action(
     };
     let select = PatternFilter::new(&action.include_patterns, &action.exclude_patterns)?;
     let found = tree.matches(&action.src, action.allow_wildcard, action.follow_symlink)?;
-    if found.is_empty() && !(action.allow_wildcard && action.allow_empty_wildcard) {
+    let may_be_empty = action.allow_wildcard && action.allow_empty_wildcard && has_wildcard(&action.src);
+    if found.is_empty() && !may_be_empty {
         let ignored = tree.filter().is_some();
         let from = if tree.is_root_owned() { "the context" } else { "the result it is copied from" };
         return Err(EngineError::NotFound { path: action.src.clone(), from: from.to_owned(), ignored });

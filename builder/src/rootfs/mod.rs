@@ -22,7 +22,7 @@ use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Times
 use thiserror::Error;
 
 pub use copy::{CopyOptions, copy};
-pub use tree::{Match, Tree};
+pub use tree::{Match, Tree, has_wildcard};
 pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
 pub use walk::{Entry, EntryKind, Filter, Visibility, Xattrs, descriptor_path, list, walk};
 

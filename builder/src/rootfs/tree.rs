@@ -187,8 +187,10 @@ fn is_missing(error: &RootError) -> bool {
     matches!(error.source.kind(), std::io::ErrorKind::NotFound | std::io::ErrorKind::NotADirectory)
 }
 
-fn has_wildcard(component: &str) -> bool {
-    let mut bytes = component.bytes();
+/// Whether a path holds a wildcard that is not escaped.
+#[must_use]
+pub fn has_wildcard(path: &str) -> bool {
+    let mut bytes = path.bytes();
     while let Some(byte) = bytes.next() {
         match byte {
             b'\\' => drop(bytes.next()),

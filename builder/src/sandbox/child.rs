@@ -32,8 +32,9 @@ pub(super) struct Plan<'a> {
     pub(super) cwd: &'a CStr,
     pub(super) uid: Uid,
     pub(super) gid: Gid,
-    /// `None` where the user namespace forbids setting them.
+    /// `None` with one uid only: ids are then pretended, and this socket takes the filter's listener.
     pub(super) groups: Option<&'a [Gid]>,
+    pub(super) supervisor: Option<BorrowedFd<'a>>,
     /// The bound on capabilities; `None` keeps all.
     pub(super) capabilities: Option<CapabilitySet>,
     pub(super) no_new_privs: bool,
@@ -178,6 +179,8 @@ fn enter_root(plan: &Plan<'_>) -> Done {
     fchdir(plan.root).map_err(at(Stage::Pivot))?;
     pivot_root(c".", c".").map_err(at(Stage::Pivot))?;
     fchdir(plan.old_root).map_err(at(Stage::Pivot))?;
+    // The staging file system lies on the old root and is what `.` means first; then the old root itself goes.
+    unmount(c".", UnmountFlags::DETACH).map_err(at(Stage::Pivot))?;
     unmount(c".", UnmountFlags::DETACH).map_err(at(Stage::Pivot))?;
     // Not by name: `/proc/self/fd/N` would name a directory of the builder.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -225,10 +228,11 @@ fn identity(plan: &Plan<'_>) -> Done {
     let ids = at(Stage::Identity);
     if let Some(groups) = plan.groups {
         rustix::thread::set_thread_groups(groups).map_err(&ids)?;
+        rustix::thread::set_thread_res_gid(plan.gid, plan.gid, plan.gid).map_err(&ids)?;
+        rustix::thread::set_thread_res_uid(plan.uid, plan.uid, plan.uid).map_err(&ids)?;
     }
-    rustix::thread::set_thread_res_gid(plan.gid, plan.gid, plan.gid).map_err(&ids)?;
-    rustix::thread::set_thread_res_uid(plan.uid, plan.uid, plan.uid).map_err(&ids)?;
-    if let (Some(keep), true) = (plan.capabilities, plan.uid.is_root()) {
+    let still_root = plan.uid.is_root() || plan.groups.is_none();
+    if let (Some(keep), true) = (plan.capabilities, still_root) {
         let permitted = rustix::thread::capabilities(None).map_err(&capabilities)?.permitted & keep;
         let sets = CapabilitySets { effective: permitted, permitted, inheritable: CapabilitySet::empty() };
         rustix::thread::set_capabilities(None, sets).map_err(&capabilities)?;
@@ -241,13 +245,30 @@ fn identity(plan: &Plan<'_>) -> Done {
 }
 
 fn install_filter(plan: &Plan<'_>) -> rustix::io::Result<()> {
+    let flags = if plan.supervisor.is_some() { libc::SECCOMP_FILTER_FLAG_NEW_LISTENER } else { 0 };
     let Ok(len @ 1..) = u16::try_from(plan.filter.len()) else { return Ok(()) };
     let program = libc::sock_fprog { len, filter: plan.filter.as_ptr().cast_mut() };
     #[expect(unsafe_code, reason = "seccomp(2) has no safe wrapper")]
     // SAFETY: the kernel copies `len` instructions, all of which live in the plan's owner; it writes nothing.
     let answer =
-        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, 0, &raw const program) };
-    if answer == 0 { Ok(()) } else { Err(last_error()) }
+        unsafe { libc::syscall(libc::SYS_seccomp, libc::SECCOMP_SET_MODE_FILTER, flags, &raw const program) };
+    match (answer, plan.supervisor) {
+        (0.., None) => Ok(()),
+        (0.., Some(socket)) => send_listener(socket, answer as c_int),
+        (_, _) => Err(last_error()),
+    }
+}
+
+/// Hands the descriptor that the kernel asks on to the builder.
+fn send_listener(socket: BorrowedFd<'_>, listener: c_int) -> rustix::io::Result<()> {
+    #[expect(unsafe_code, reason = "the descriptor was just made by seccomp(2)")]
+    // SAFETY: it is open, and stays so until this process execs.
+    let listener = [unsafe { BorrowedFd::borrow_raw(listener) }];
+    let mut space = [std::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = rustix::net::SendAncillaryBuffer::new(&mut space);
+    control.push(rustix::net::SendAncillaryMessage::ScmRights(&listener));
+    let byte = [std::io::IoSlice::new(b"l")];
+    rustix::net::sendmsg(socket, &byte, &mut control, rustix::net::SendFlags::empty()).map(drop)
 }
 
 /// Default actions and an empty mask, whatever the builder uses or was started with. Raw, because libc refuses

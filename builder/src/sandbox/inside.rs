@@ -14,6 +14,8 @@ use rustix::fs::{
 };
 use rustix::io::{Errno, Result};
 
+use super::supervisor;
+
 /// Links followed before a path is taken for a loop; the kernel's own bound.
 const MAX_LINKS: usize = 40;
 
@@ -165,7 +167,15 @@ fn make_one(parent: &OwnedFd, walked: &[String], name: &str, make: Make) -> Resu
             mkdirat(parent, name, Mode::from_raw_mode(0o755))?;
             if (uid, gid) != (0, 0) {
                 let owner = (Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)));
-                chownat(parent, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW)?;
+                match chownat(parent, name, owner.0, owner.1, AtFlags::SYMLINK_NOFOLLOW) {
+                    // With one uid only, owners are noted instead.
+                    Err(Errno::INVAL) => {
+                        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                        let made = rustix::fs::openat(parent, name, flags, Mode::empty())?;
+                        supervisor::note_owner(&made, uid, gid)?;
+                    }
+                    answer => answer?,
+                }
             }
             FileType::Directory
         }

@@ -29,6 +29,7 @@ mod run;
 mod seccomp;
 mod setup;
 mod step;
+mod supervisor;
 pub mod userns;
 
 pub use error::SandboxError;
@@ -36,3 +37,4 @@ pub use etc::DEFAULT_HOSTNAME;
 pub use passwd::UserError;
 pub use run::{Cancel, run};
 pub use step::{BindSource, Exit, Mount, MountKind, Network, Security, Step, Stream, Ulimit};
+pub use supervisor::{Device, OWNER_ATTRIBUTE, Owner};

@@ -13,6 +13,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
+
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{
     PidfdFlags, Signal, WaitIdOptions, WaitIdStatus, getpid, pidfd_open, pidfd_send_signal, waitid,
@@ -22,7 +23,8 @@ use super::child::{self, Plan, Stage};
 use super::inside::{Inside, Stub};
 use super::prepare::{Prepared, Source, prepare};
 use super::step::{Exit, Security, Step, Stream};
-use super::{SandboxError, caps, seccomp, setup};
+use super::supervisor::Ask;
+use super::{SandboxError, caps, seccomp, setup, supervisor};
 
 /// Bytes handed to the output callback at once, at most.
 const CHUNK: usize = 64 << 10;
@@ -69,9 +71,18 @@ pub fn run(
     let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(SandboxError::on("create", "a pipe"));
     let ((out, out_end), (err, err_end)) = (pipe()?, pipe()?);
     let ends = [out_end, err_end];
+    // A user namespace with one id forbids setgroups(2), for which the kernel has a file.
+    let single = fs::read("/proc/self/setgroups").is_ok_and(|answer| answer.starts_with(b"deny"));
+    let link =
+        if single { Some(supervisor::link().map_err(SandboxError::on("create", "a socket"))?) } else { None };
+    let (ask, listen) = link.unzip();
     let (started, start) = channel();
     let (ended, cancelled) = thread::scope(|scope| -> Result<_, SandboxError> {
-        let bear = || bear(step, &prepared, resolv_conf.as_deref(), sources, ends, started);
+        let supervise = listen.map(|listen| {
+            let listen = || listen.run(step.root.as_fd(), &prepared.user);
+            scope.spawn(listen)
+        });
+        let bear = || bear(step, &prepared, resolv_conf.as_deref(), sources, ends, ask, started);
         let bearer =
             thread::Builder::new().name("step".to_owned()).spawn_scoped(scope, bear).map_err(|source| {
                 SandboxError::System { action: "start", subject: "a thread".to_owned(), source }
@@ -79,6 +90,10 @@ pub fn run(
         // The sender is dropped without a word when the step could not be started.
         let pumped = start.recv().map_or(Ok(false), |pidfd| pump(&pidfd, cancel, [out, err], output));
         let ended = bearer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        if let Some(supervise) = supervise {
+            let supervised = supervise.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            supervised.map_err(SandboxError::on("supervise", "the processes of the step"))?;
+        }
         Ok((ended?, pumped?))
     })?;
     Inside(step.root.as_fd()).remove(&ended.stubs);
@@ -97,6 +112,7 @@ fn bear(
     resolv_conf: Option<&[u8]>,
     sources: Vec<Option<Source>>,
     ends: [OwnedFd; 2],
+    ask: Option<Ask>,
     started: Sender<OwnedFd>,
 ) -> Result<Ended, SandboxError> {
     let builder =
@@ -109,8 +125,18 @@ fn bear(
     };
     let sandboxed = step.security == Security::Sandbox;
     let groups: Vec<Gid> = prepared.user.groups.iter().map(|&gid| Gid::from_raw(gid)).collect();
-    let setgroups = fs::read("/proc/self/setgroups").unwrap_or_default();
-    let filter = if sandboxed { seccomp::filter(&[]) } else { Vec::new() };
+
+    let single = ask.is_some();
+    if let Some(ask) = &ask {
+        ask.tell_namespace().map_err(SandboxError::on("open", "the mount namespace of the step"))?;
+    }
+
+    let notify = if single { supervisor::numbers() } else { Vec::new() };
+    let filter = match (sandboxed, single) {
+        (true, _) => seccomp::filter(&notify),
+        (false, true) => seccomp::only_notify(&notify),
+        (false, false) => Vec::new(),
+    };
     let [out, err] = &ends;
     let plan = Plan {
         builder: builder.as_fd(),
@@ -122,7 +148,8 @@ fn bear(
         cwd: &prepared.cwd,
         uid: Uid::from_raw(prepared.user.uid),
         gid: Gid::from_raw(prepared.user.gid),
-        groups: (!setgroups.starts_with(b"deny")).then_some(&groups),
+        groups: (!single).then_some(&groups),
+        supervisor: ask.as_ref().map(|ask| ask.socket.as_fd()),
         capabilities: sandboxed.then_some(caps::DEFAULT),
         no_new_privs: step.no_new_privs && sandboxed,
         filter: &filter,
@@ -135,7 +162,7 @@ fn bear(
     block_signals();
     let (_pid, pidfd) = child::spawn(&plan).map_err(SandboxError::on("start", "the process of the step"))?;
     let failure = plan.failure.get();
-    drop(ends);
+    drop((ends, ask));
     let waiting = pidfd.try_clone().map_err(|source| SandboxError::System {
         action: "watch",
         subject: "the process of the step".to_owned(),
@@ -145,6 +172,7 @@ fn bear(
         // Nobody listens only when the caller has panicked.
         let _heard = started.send(pidfd);
     }
+
     let exit = reap(&waiting)?;
     if !scene.stubs.is_empty() {
         // The mounts go with this thread, but only some time after it; what lies below them is wanted now.

@@ -13,7 +13,7 @@ use super::inside::{Inside, Make, Stub};
 use super::mountapi::{attach, attach_at, change_attributes, clone_tree, new_fs};
 use super::prepare::Source;
 use super::step::{BindSource, Mount, MountKind, Network, Security, Step};
-use super::{SandboxError, etc, masks, net};
+use super::{SandboxError, etc, masks, net, supervisor};
 
 const NOSUID: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID;
 const NODEV: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NODEV;
@@ -166,7 +166,11 @@ impl Staging {
             rest = rest.get(written..).unwrap_or_default();
         }
         if (uid, gid) != (0, 0) {
-            fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid)))?;
+            match fchown(&file, Some(Uid::from_raw(uid)), Some(Gid::from_raw(gid))) {
+                // With one uid only, owners are noted instead.
+                Err(Errno::INVAL) => supervisor::note_owner(&file, uid, gid)?,
+                answer => answer?,
+            }
         }
         fchmod(&file, Mode::from_raw_mode(mode & 0o777))?;
         clone_tree(&file, false)

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
+use super::lock::FileLock;
 use super::work::ActiveLayer;
 use super::{Store, StoreError};
 use crate::oci::digest::Digest;
@@ -97,6 +98,10 @@ pub(super) fn open(root: &Path) -> Result<Connection, StoreError> {
     let path = root.join("metadata.sqlite");
     let connection = Connection::open(&path)?;
     connection.busy_timeout(std::time::Duration::from_secs(60))?;
+    // The log stays when the last build ends: writing it back costs a sync, and SQLite does it in time anyway.
+    connection.set_db_config(rusqlite::config::DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    // Changing the mode waits for nobody, so builds that open a new store take turns.
+    let _turn = FileLock::exclusive(&root.join("locks/open"))?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;

@@ -30,8 +30,10 @@ pub(crate) const fn debian_case(name: &'static str, run: fn(&Inside)) -> Case {
 pub(crate) enum Needs {
     /// An empty scratch folder.
     Nothing,
-    /// The Debian root.
+    /// The Debian root, with all its ids.
     Debian,
+    /// The Debian root unpacked by a user with one id.
+    SingleUid,
 }
 
 /// Who runs a case.
@@ -66,7 +68,12 @@ pub(crate) fn outside(cases: &[Case]) {
     let mut trials = Vec::new();
     for who in [Who::Root, Who::SubIds, Who::SingleUid] {
         for &case in cases {
-            if case.name.starts_with('_') || (who == Who::SingleUid && case.needs == Needs::Debian) {
+            let fits = match case.needs {
+                Needs::Nothing => true,
+                Needs::Debian => who != Who::SingleUid,
+                Needs::SingleUid => who == Who::SingleUid,
+            };
+            if case.name.starts_with('_') || !fits {
                 continue;
             }
             let name = format!("{}::{}", format!("{who:?}").to_lowercase(), case.name);
@@ -86,7 +93,7 @@ pub(crate) fn outside(cases: &[Case]) {
 fn start(case: Case, who: Who, root: bool) -> Result<(), Failed> {
     let debian = match case.needs {
         Needs::Nothing => PathBuf::new(),
-        Needs::Debian => debian(who, root)?,
+        Needs::Debian | Needs::SingleUid => debian(who, root)?,
     };
     let scratch = Scratch::new(&format!("{}-{who:?}", case.name), who, root)?;
     let output = command(case.name, who, root, &scratch.0, &debian).output()?;
@@ -160,8 +167,8 @@ impl Drop for Scratch {
 
 /// The Debian root unpacked with the ids of `who`; made once, kept for later runs.
 fn debian(who: Who, root: bool) -> Result<PathBuf, Failed> {
-    static UNPACKED: [OnceLock<Result<PathBuf, String>>; 2] = [OnceLock::new(), OnceLock::new()];
-    let slot = usize::from(who != Who::Root);
+    static UNPACKED: [OnceLock<Result<PathBuf, String>>; 3] = [const { OnceLock::new() }; 3];
+    let slot = who as usize;
     UNPACKED[slot]
         .get_or_init(|| unpack(who, root).map_err(|error| error.to_string()))
         .clone()
@@ -169,7 +176,7 @@ fn debian(who: Who, root: bool) -> Result<PathBuf, Failed> {
 }
 
 fn unpack(who: Who, root: bool) -> std::io::Result<PathBuf> {
-    let target = state().join(if who == Who::Root { "debian-root" } else { "debian-user" });
+    let target = state().join(format!("debian-{who:?}").to_lowercase());
     let _lock = lock()?;
     if target.join("done").exists() {
         return Ok(target.join("work/layer"));
@@ -223,7 +230,11 @@ pub(crate) const SERVICES: &[Case] = &[
             let layer = inside.scratch.join("layer");
             fs::create_dir_all(&layer).expect("the layer folder");
             let mut tar = Command::new("tar");
-            tar.args(["--numeric-owner", "--exclude=./dev/*", "-xpf"])
+            let owners = match inside.mode {
+                Mode::Root | Mode::SubIds { .. } => "--same-owner",
+                Mode::SingleUid { .. } => "--no-same-owner",
+            };
+            tar.args([owners, "--numeric-owner", "--exclude=./dev/*", "-xpf"])
                 .arg(&inside.debian)
                 .arg("-C")
                 .arg(layer);

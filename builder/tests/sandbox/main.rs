@@ -17,13 +17,14 @@
 mod harness;
 mod overlay;
 mod run;
+mod single;
 mod userns;
 
 use harness::Case;
 
 /// Every case of every file.
 fn cases() -> Vec<Case> {
-    [harness::SERVICES, userns::CASES, overlay::CASES, run::CASES].concat()
+    [harness::SERVICES, userns::CASES, overlay::CASES, run::CASES, single::CASES].concat()
 }
 
 fn main() {

@@ -32,18 +32,20 @@ pub(crate) const CASES: &[Case] = &[
     case("run_daemon_dies_with_step", daemon_dies_with_step),
     case("run_200_layers", many_layers),
     case("run_output_flood", output_flood),
+    case("run_device_files_stay_closed", device_files),
     case("run_huge_passwd", huge_passwd),
     case("run_killed_builder_leaves_nothing", killed_builder),
     case("_killed_builder", killed_builder_inner),
     case("_bench", bench),
+    case("_bench_stat", bench_stat),
 ];
 
 /// A fresh writable root over the Debian layer; the upper layer's folder comes along.
-fn root(inside: &Inside, name: &str) -> (OwnedFd, PathBuf) {
+pub(crate) fn root(inside: &Inside, name: &str) -> (OwnedFd, PathBuf) {
     over(inside, name, std::slice::from_ref(&inside.debian))
 }
 
-fn over(inside: &Inside, name: &str, lower: &[PathBuf]) -> (OwnedFd, PathBuf) {
+pub(crate) fn over(inside: &Inside, name: &str, lower: &[PathBuf]) -> (OwnedFd, PathBuf) {
     let (upper, work) =
         (inside.scratch.join(format!("{name}.upper")), inside.scratch.join(format!("{name}.work")));
     fs::create_dir_all(&upper).unwrap();
@@ -51,19 +53,19 @@ fn over(inside: &Inside, name: &str, lower: &[PathBuf]) -> (OwnedFd, PathBuf) {
     (mount_detached(lower, Some(Writable { upper: &upper, work: &work })).unwrap(), upper)
 }
 
-fn sh(root: OwnedFd, script: &str) -> Step {
+pub(crate) fn sh(root: OwnedFd, script: &str) -> Step {
     Step::new(root, ["/bin/sh", "-c", script].map(str::to_owned).to_vec())
 }
 
 /// Exit and both outputs, joined.
-fn outcome(step: &Step) -> Result<(Exit, String), SandboxError> {
+pub(crate) fn outcome(step: &Step) -> Result<(Exit, String), SandboxError> {
     let mut text = Vec::new();
     let exit = run(step, &Cancel::new()?, &mut |_, bytes| text.extend_from_slice(bytes))?;
     Ok((exit, String::from_utf8_lossy(&text).into_owned()))
 }
 
 /// The output of a step that must succeed.
-fn output(step: &Step) -> String {
+pub(crate) fn output(step: &Step) -> String {
     let (exit, text) = outcome(step).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(exit, Exit::Code(0), "{text}");
     text
@@ -80,6 +82,8 @@ fn bind(target: &str, source: &Path, subpath: &str, readonly: bool) -> Mount {
 
 /// Script, exit, output.
 const TABLE: &[(&str, Exit, &str)] = &[
+    // Nothing of the machine's own mounts is left: one mount is the root, and none is stacked on it.
+    ("grep -c ' / / ' /proc/self/mountinfo", Exit::Code(0), "1\n"),
     (":", Exit::Code(0), ""),
     ("exit 7", Exit::Code(7), ""),
     // The first process of a PID namespace is killed only from outside; an abort is a signal of its own.
@@ -472,6 +476,24 @@ fn huge_passwd(inside: &Inside) {
     assert!(error.contains("etc/passwd") && error.contains("10485760"), "{error}");
 }
 
+/// Root may make device files, but nobody opens them: not in the root, in a bind mount, or in `/dev`.
+fn device_files(inside: &Inside) {
+    let source = inside.scratch.join("source");
+    fs::create_dir_all(&source).unwrap();
+    let (root, _) = root(inside, "r");
+    let script = "for d in / /in /dev /t /tmp; do mknod $d/n c 1 3 2>/dev/null; test ! -c $d/n || cat $d/n; done 2>&1 |
+        grep -v -E 'Permission denied|Operation not permitted'; cat /dev/null";
+    let mut step = sh(root, script);
+    step.mounts = vec![
+        bind("/in", &source, "", false),
+        Mount { target: "/t".into(), kind: MountKind::Tmpfs { size: None } },
+    ];
+    assert_eq!(output(&step), "");
+    if rustix::process::geteuid().is_root() && inside.mode == builder::sandbox::userns::Mode::Root {
+        assert!(source.join("n").exists(), "the case must not pass because nothing was made");
+    }
+}
+
 /// The inner process starts a step and kills itself; what the step's process is called is looked for outside.
 fn killed_builder(inside: &Inside) {
     let mark = format!("9{}", std::process::id());
@@ -517,4 +539,13 @@ fn bench(inside: &Inside) {
     }
     times.sort();
     println!("one step: least {:?}, median {:?}, 90% {:?}", times[0], times[100], times[180]);
+}
+
+/// Not a test: what reading the owner of every file costs, which with one uid asks the supervisor each time.
+fn bench_stat(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let step = sh(root, "find / -xdev >/dev/null; find / -xdev -printf '%u\\n' | wc -l");
+    let start = Instant::now();
+    let files = output(&step);
+    println!("{} files in {:?}", files.trim(), start.elapsed());
 }

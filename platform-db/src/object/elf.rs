@@ -21,13 +21,21 @@ const MOST_HEADERS: u16 = 4096;
 /// Longest dynamic table or note segment that is read, in bytes.
 const LONGEST_SEGMENT: u64 = 64 * 1024;
 
-pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Facts, ObjectError> {
+/// Reads the file header and the program headers.
+pub(super) fn headers<S: ReadAt + ?Sized>(
+    head: &Head<'_, S>,
+) -> Result<(Header, Ctx, Vec<ProgramHeader>), ObjectError> {
     if head.bytes().len() < 20 {
         return Err(ObjectError::Truncated("ELF header"));
     }
     let header = Elf::parse_header(head.bytes()).map_err(|_| ObjectError::Truncated("ELF header"))?;
     let ctx = context(&header)?;
     let segments = program_headers(head, &header, ctx)?;
+    Ok((header, ctx, segments))
+}
+
+pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Facts, ObjectError> {
+    let (header, ctx, segments) = headers(head)?;
     let interpreter = interpreter(head, &segments)?;
     let dynamic = dynamic(head, &segments, ctx)?;
     let notes = notes::read(head, &segments, ctx.le)?;

@@ -8,6 +8,7 @@ mod elf;
 mod facts;
 mod macho;
 mod mismatch;
+mod needs;
 mod notes;
 mod pe;
 mod source;
@@ -15,6 +16,7 @@ mod word;
 
 pub use facts::{Facts, Format, Kind};
 pub use mismatch::{Aspect, Mismatch};
+pub use needs::{Needs, needs};
 pub use source::ReadAt;
 
 use source::Head;

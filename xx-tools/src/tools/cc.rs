@@ -3,6 +3,9 @@
 //! Called as plain `clang` or `clang++` (set-up makes these links), it passes calls without a target through, until
 //! `xx-clang --wrap` makes the target the default.
 
+mod files;
+pub(crate) mod other;
+
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -21,7 +24,9 @@ const WRAPPED: &str = "/.xx-cc-autowrap";
 
 /// What the arguments ask of this program; all others are clang's.
 #[derive(Default)]
-struct Request {
+pub(crate) struct Request {
+    cmake_toolchain: bool,
+    meson_cross: bool,
     own_config: bool,
     print_triple: bool,
     setup: bool,
@@ -53,13 +58,21 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let wrapped = env.name.starts_with("xx-") || host.is_there(Path::new(WRAPPED));
     let target = Target::read(&env, host);
+    let other = if wrapped { other::commands(&env, host, &target)? } else { None };
+    if let Some(commands) = &other {
+        if request.cmake_toolchain || request.meson_cross {
+            return build_file(&request, &target, host, commands);
+        }
+        return other::plan(&env, &request, &target, commands);
+    }
     let triple = match &request.target {
         Some(target) => target.clone(),
         None if wrapped => target.supported()?.triple.clone(),
         None => String::new(),
     };
     let setup = Setup::new(&env, host, &target, &triple, compiler);
-    let asks = request.setup || request.print_cmake || request.print_sysroot;
+    let wants_file = request.cmake_toolchain || request.meson_cross;
+    let asks = request.setup || request.print_cmake || request.print_sysroot || wants_file;
     let mut steps = Vec::new();
     if wrapped || asks || (request.print_triple && !triple.is_empty()) {
         steps = setup.clone().plan(host)?;
@@ -68,6 +81,10 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         steps.push(Step::Print(format!("{triple}\n")));
     } else if request.print_cmake {
         steps.push(Step::Next(Box::new(move |host| Ok(Plan::line(cmake_defines(&setup, host))))));
+    } else if wants_file {
+        let command = |name: &str| vec![format!("{triple}-{name}")];
+        let commands = other::Commands { c: command("clang"), cxx: command("clang++") };
+        steps.push(Step::Next(Box::new(move |host| build_file(&request, &target, host, &commands))));
     } else if request.print_sysroot {
         steps.push(Step::Print(format!("{}\n", sysroot(&target, host, &triple))));
     } else if !request.setup {
@@ -116,6 +133,8 @@ impl Request {
                 "--setup-target-triple" | "-setup-target-triple" => request.setup = true,
                 "--print-cmake-defines" | "-print-cmake-defines" => request.print_cmake = true,
                 "--print-sysroot" | "-print-sysroot" => request.print_sysroot = true,
+                "--print-cmake-toolchain" => request.cmake_toolchain = true,
+                "--print-meson-cross" => request.meson_cross = true,
                 "--wrap" => request.wrap = Some(true),
                 "--unwrap" => request.wrap = Some(false),
                 "-target" => request.target = args.next().map(str::to_owned).or(request.target),
@@ -153,6 +172,17 @@ fn exec_with(
 /// A level above the architecture's base is a flag; the user's own `-march` comes later and wins.
 fn variant_flags(target: &Target) -> Vec<String> {
     target.platform.as_ref().and_then(|platform| platform.march_flag()).into_iter().collect()
+}
+
+fn build_file(
+    request: &Request,
+    target: &Target,
+    host: &dyn Host,
+    commands: &other::Commands,
+) -> Result<Plan, Failure> {
+    let sysroot = sysroot(target, host, &target.supported()?.triple);
+    let write = if request.cmake_toolchain { files::cmake } else { files::meson };
+    Ok(Plan::new(vec![Step::Print(write(target, host, commands, &sysroot)?)]))
 }
 
 fn sysroot(target: &Target, host: &dyn Host, triple: &str) -> String {

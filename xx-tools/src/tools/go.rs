@@ -28,7 +28,8 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let platform = target.known()?.clone();
     let mut vars = go_variables(&env, &platform)?;
     let mut steps = Vec::new();
-    let choice = env.var("XX_GO_PREFER_C_COMPILER").to_owned();
+    let given = env.is_set("XX_GO_PREFER_C_COMPILER");
+    let choice = env.var(if given { "XX_GO_PREFER_C_COMPILER" } else { "XX_CC_PREFER_COMPILER" }).to_owned();
     let triple = target.names.as_ref().map(|names| names.triple.clone());
     if env.var("CGO_ENABLED") != "0"
         && let Some(triple) = &triple

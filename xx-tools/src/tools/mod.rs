@@ -2,8 +2,11 @@
 
 pub mod apk;
 pub mod apt;
+pub mod binutils;
 pub mod cargo;
 pub mod cc;
+pub mod dnf;
+pub mod doctor;
 pub mod go;
 pub mod info;
 pub mod pkg_config;

@@ -86,6 +86,23 @@ pub(super) fn filter(notify: &[u32]) -> Vec<Instruction> {
     program
 }
 
+/// A program that lets everything be but the calls of `notify`.
+pub(super) fn only_notify(notify: &[u32]) -> Vec<Instruction> {
+    let Some(native) = INTERFACES.first() else { return Vec::new() };
+    let mut program = vec![
+        instruction(LOAD, ARCH),
+        jump(JUMP_EQUAL, native.audit, 1, 0),
+        instruction(RETURN, libc::SECCOMP_RET_ALLOW),
+    ];
+    program.push(instruction(LOAD, NUMBER));
+    for number in notify {
+        program.push(jump(JUMP_EQUAL, *number, 0, 1));
+        answer(Answer::Notify, &mut program);
+    }
+    answer(Answer::Allow, &mut program);
+    program
+}
+
 /// First number of each run of equal answers, ascending from 0.
 fn ranges(interface: &Interface, notify: &[u32]) -> Vec<(u32, Answer)> {
     let mut answers = vec![Answer::Error(libc::EPERM); NEWEST as usize + 1];

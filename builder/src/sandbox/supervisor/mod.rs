@@ -1,0 +1,237 @@
+//! Root without root: answers system calls about ids and owners for a step that has one real uid.
+//!
+//! The step's processes all run as the builder's user. What they believe to be is kept per process, what their
+//! files are said to belong to is kept on the files ([`owner`]), and the kernel asks here whenever a process
+//! wants to know or change either (seccomp user notification). A process bears the number of its ids as a note
+//! that the kernel itself hands on at fork and exec, so no table of processes can get out of step with them.
+//!
+//! Not here, and so not pretended: permission checks (a process that has dropped to another user still opens
+//! what root may), the owner of what such a process creates (root's until somebody changes it), setuid programs
+//! started by it, ids in messages over sockets, calls of the machine's 32-bit architecture.
+
+mod calls;
+mod creds;
+mod files;
+mod link;
+mod owner;
+mod process;
+
+use std::collections::HashMap;
+use std::ffi::c_void;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::{Errno, Result};
+
+pub(super) use self::calls::numbers;
+pub(super) use self::link::{Ask, link};
+pub use self::owner::{Device, OWNER_ATTRIBUTE, Owner};
+
+use self::calls::{CALLS, Call};
+use self::creds::{Creds, Ids, SETGID, SETUID};
+use self::process::Process;
+use super::mountapi::last_error;
+use super::passwd::User;
+
+/// Notes the owner of an open file or directory; nothing where its file system keeps no notes.
+pub(super) fn note_owner(file: &OwnedFd, uid: u32, gid: u32) -> Result<()> {
+    let text = Owner { uid, gid, device: None }.format();
+    match rustix::fs::fsetxattr(file, OWNER_ATTRIBUTE, text.as_bytes(), rustix::fs::XattrFlags::empty()) {
+        Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(()),
+        answer => answer,
+    }
+}
+
+/// What the caller gets.
+enum Reply {
+    Value(i64),
+    /// The kernel does the call itself.
+    Continue,
+}
+
+/// The ids in use in one step.
+struct Known {
+    creds: Vec<Creds>,
+    numbers: HashMap<Creds, usize>,
+}
+
+impl Known {
+    fn of(&self, process: &Process<'_>) -> Result<&Creds> {
+        let first = self.creds.first().ok_or(Errno::SRCH);
+        process.note().and_then(|note| self.creds.get(note)).map_or(first, Ok)
+    }
+
+    fn number(&mut self, creds: Creds) -> usize {
+        let next = self.creds.len();
+        *self.numbers.entry(creds).or_insert_with_key(|creds| {
+            self.creds.push(creds.clone());
+            next
+        })
+    }
+}
+
+/// Answers until nobody is left to ask. `procfs` is the host's `/proc`.
+///
+/// The calling thread's working directory and root belong to the step from now on.
+fn supervise(listener: &OwnedFd, procfs: BorrowedFd<'_>, root: BorrowedFd<'_>, user: &User) -> Result<()> {
+    let start = Creds::new(user.uid, user.gid, user.groups.clone());
+    let mut known = Known { creds: Vec::new(), numbers: HashMap::new() };
+    known.number(start);
+    loop {
+        let mut ready = [PollFd::new(listener, PollFlags::IN)];
+        match poll(&mut ready, None) {
+            Err(Errno::INTR) => continue,
+            answer => answer?,
+        };
+        let [asked] = ready;
+        if asked.revents().contains(PollFlags::IN) {
+            answer_one(listener, procfs, root, &mut known)?;
+        } else if !asked.revents().is_empty() {
+            // Hung up: the last process under the filter is gone.
+            return Ok(());
+        }
+    }
+}
+
+fn answer_one(
+    listener: &OwnedFd,
+    procfs: BorrowedFd<'_>,
+    root: BorrowedFd<'_>,
+    known: &mut Known,
+) -> Result<()> {
+    #[expect(unsafe_code, reason = "a struct for an ioctl")]
+    // SAFETY: plain data, and the kernel demands that it is all zeroes.
+    let mut request = unsafe { std::mem::zeroed::<libc::seccomp_notif>() };
+    match ioctl(listener.as_fd(), libc::SECCOMP_IOCTL_NOTIF_RECV, (&raw mut request).cast()) {
+        // The caller was killed before its question was read.
+        Err(Errno::NOENT | Errno::INTR) => return Ok(()),
+        answer => answer?,
+    }
+    let process = Process { id: request.pid, procfs, root };
+    let call = CALLS.iter().find(|(number, _)| *number == libc::c_long::from(request.data.nr));
+    let reply =
+        call.map_or(Ok(Reply::Continue), |(_, call)| answer(*call, request.data.args, &process, known));
+    let mut response = libc::seccomp_notif_resp { id: request.id, val: 0, error: 0, flags: 0 };
+    match reply {
+        Ok(Reply::Value(value)) => response.val = value,
+        Ok(Reply::Continue) => response.flags = libc::SECCOMP_USER_NOTIF_FLAG_CONTINUE as u32,
+        Err(errno) => response.error = -errno.raw_os_error(),
+    }
+    match ioctl(listener.as_fd(), libc::SECCOMP_IOCTL_NOTIF_SEND, (&raw mut response).cast()) {
+        // Gone meanwhile.
+        Err(Errno::NOENT) => Ok(()),
+        answer => answer,
+    }
+}
+
+fn ioctl(listener: BorrowedFd<'_>, request: libc::Ioctl, data: *mut c_void) -> Result<()> {
+    #[expect(unsafe_code, reason = "seccomp's ioctls have no safe wrapper")]
+    // SAFETY: both callers pass the struct that their request is defined for, live and exclusive.
+    let answer = unsafe { libc::ioctl(listener.as_raw_fd(), request, data) };
+    if answer == 0 { Ok(()) } else { Err(last_error()) }
+}
+
+/// The low half of an argument register, which is all of an id or a descriptor.
+fn word(argument: u64) -> u32 {
+    (argument & 0xffff_ffff) as u32
+}
+
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the calls fall into those about ids and those about files"
+)]
+fn answer(call: Call, args: [u64; 6], process: &Process<'_>, known: &mut Known) -> Result<Reply> {
+    let creds = known.of(process)?.clone();
+    let value = |id: u32| Ok(Reply::Value(i64::from(id)));
+    let [a, b, c, ..] = args.map(word);
+    let (as_user, as_group) = (creds.may(SETUID), creds.may(SETGID));
+    let user = |user: Ids| creds.with_user(user);
+    let group = |group: Ids| creds.with_group(group);
+    let changed = match call {
+        Call::Getuid => return value(creds.user.real),
+        Call::Geteuid => return value(creds.user.effective),
+        Call::Getgid => return value(creds.group.real),
+        Call::Getegid => return value(creds.group.effective),
+        Call::Getresuid => return three(process, args, creds.user),
+        Call::Getresgid => return three(process, args, creds.group),
+        Call::Getgroups => return getgroups(process, args, &creds.groups),
+        Call::Setuid => user(creds.user.set(a, as_user)?),
+        Call::Setgid => group(creds.group.set(a, as_group)?),
+        Call::Setreuid => user(creds.user.set_real_effective(a, b, as_user)?),
+        Call::Setregid => group(creds.group.set_real_effective(a, b, as_group)?),
+        Call::Setresuid => user(creds.user.set_all([a, b, c], as_user)?),
+        Call::Setresgid => group(creds.group.set_all([a, b, c], as_group)?),
+        Call::Setfsuid => user(creds.user.set_file_system(a, as_user)),
+        Call::Setfsgid => group(creds.group.set_file_system(a, as_group)),
+        Call::Capset => capset(process, args, &creds)?,
+        Call::Prctl if a == libc::PR_SET_KEEPCAPS.cast_unsigned() => creds.with_keep(b != 0),
+        Call::Prctl => return Ok(Reply::Continue),
+        // Of an exec that fails, only capabilities are lost that nobody uses after it.
+        Call::Exec => creds.after_exec(),
+        Call::Setgroups => setgroups(process, args, &creds)?,
+        _ => return files::answer(call, args, process, &creds),
+    };
+    let before = match call {
+        Call::Setfsuid => creds.user.file_system,
+        Call::Setfsgid => creds.group.file_system,
+        _ => 0,
+    };
+    if changed != creds {
+        process.set_note(known.number(changed))?;
+    }
+    match call {
+        // The kernel does its part of these too.
+        Call::Capset | Call::Prctl | Call::Exec => Ok(Reply::Continue),
+        _ => value(before),
+    }
+}
+
+/// Takes the sets of a `capset` call: a header of version and process, then effective, permitted, inheritable.
+fn capset(process: &Process<'_>, args: [u64; 6], creds: &Creds) -> Result<Creds> {
+    let [_header, data, ..] = args;
+    let mut bytes = [0; 8];
+    process.read(data, &mut bytes)?;
+    let ([effective, permitted], _) = bytes.as_chunks::<4>() else { return Err(Errno::FAULT) };
+    creds.with_capabilities(u32::from_ne_bytes(*effective), u32::from_ne_bytes(*permitted))
+}
+
+fn three(process: &Process<'_>, args: [u64; 6], ids: Ids) -> Result<Reply> {
+    for (address, id) in args.into_iter().zip([ids.real, ids.effective, ids.saved]) {
+        process.write(address, &id.to_ne_bytes())?;
+    }
+    Ok(Reply::Value(0))
+}
+
+fn getgroups(process: &Process<'_>, args: [u64; 6], groups: &[u32]) -> Result<Reply> {
+    let [size, address, ..] = args;
+    let room = word(size) as usize;
+    if room != 0 {
+        if room < groups.len() {
+            return Err(Errno::INVAL);
+        }
+        let bytes: Vec<u8> = groups.iter().flat_map(|group| group.to_ne_bytes()).collect();
+        if !bytes.is_empty() {
+            process.write(address, &bytes)?;
+        }
+    }
+    Ok(Reply::Value(i64::try_from(groups.len()).unwrap_or_default()))
+}
+
+fn setgroups(process: &Process<'_>, args: [u64; 6], creds: &Creds) -> Result<Creds> {
+    /// `NGROUPS_MAX`.
+    const MOST: usize = 65_536;
+    if !creds.may(SETGID) {
+        return Err(Errno::PERM);
+    }
+    let [size, address, ..] = args;
+    let size = word(size) as usize;
+    if size > MOST {
+        return Err(Errno::INVAL);
+    }
+    let mut bytes = vec![0; size * size_of::<u32>()];
+    if size > 0 {
+        process.read(address, &mut bytes)?;
+    }
+    let (words, _) = bytes.as_chunks::<4>();
+    Ok(creds.with_groups(words.iter().map(|word| u32::from_ne_bytes(*word)).collect()))
+}

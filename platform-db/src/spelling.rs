@@ -1,0 +1,240 @@
+//! Names in: a platform from the spelling of one tool.
+//!
+//! One function per tool, because tools disagree: `armhf` is ARMv7 on Debian and ARMv6 on Alpine. OCI platforms are
+//! read by `FromStr`, target triples by `from_triple`, `uname -m` by `from_uname`.
+
+use crate::arch::Arch;
+use crate::os::Os;
+use crate::platform::Platform;
+use crate::table::{ROWS, Row};
+use crate::variant::Variant;
+
+impl Platform {
+    /// Returns the platform of a Debian architecture. `armel` runs on ARMv5.
+    ///
+    /// ```
+    /// use platform_db::Platform;
+    ///
+    /// assert_eq!(Platform::from_debian("armhf").unwrap().to_string(), "linux/arm/v7");
+    /// assert_eq!(Platform::from_alpine("armhf").unwrap().to_string(), "linux/arm/v6");
+    /// ```
+    #[must_use]
+    pub fn from_debian(name: &str) -> Option<Self> {
+        first(|row| row.debian == Some(name))
+    }
+
+    /// Returns the platform of an Alpine architecture.
+    #[must_use]
+    pub fn from_alpine(name: &str) -> Option<Self> {
+        first(|row| row.alpine == Some(name))
+    }
+
+    /// Returns the platform of an RPM architecture; the i586 and i686 of packages are linux/386 too.
+    #[must_use]
+    pub fn from_rpm(name: &str) -> Option<Self> {
+        let name = if matches!(name, "i486" | "i586" | "i686") { "i386" } else { name };
+        first(|row| row.rpm == Some(name))
+    }
+
+    /// Returns the platform of a Rust target of the table.
+    #[must_use]
+    pub fn from_rust(target: &str) -> Option<Self> {
+        let found = crate::rust::TARGETS.iter().find(|(.., known)| *known == target);
+        found.map(|(os, arch, variant, ..)| Self::from_parts(*os, *arch, *variant, None))
+    }
+
+    /// Returns the platform of Go's pair of names, without a variant.
+    #[must_use]
+    pub fn from_go(goos: &str, goarch: &str) -> Option<Self> {
+        format!("{goos}/{goarch}").parse().ok().filter(Self::is_go)
+    }
+
+    /// Returns the platform of a TARGETPAIR: `linux-armv7`, `darwin-arm64`.
+    #[must_use]
+    pub fn from_pair(pair: &str) -> Option<Self> {
+        let (os, arch) = pair.split_once('-')?;
+        match arch.strip_prefix("armv") {
+            Some(version) => format!("{os}/arm/v{version}").parse().ok(),
+            None => format!("{os}/{arch}").parse().ok(),
+        }
+    }
+
+    /// Returns the platform of a Docker Hub prefix: `arm64v8` of `arm64v8/debian`.
+    #[must_use]
+    pub fn from_docker_prefix(prefix: &str) -> Option<Self> {
+        let found = DOCKER_PREFIXES.iter().find(|(known, _)| *known == prefix.trim_end_matches('/'));
+        found.and_then(|(_, platform)| platform.parse().ok())
+    }
+
+    /// Returns the platform of a release file's words: `Linux_x86_64`, `darwin-arm64`, `win-x64`, `linux64`.
+    ///
+    /// Words are compared without case; `_`, `-`, `.` and space separate them.
+    #[must_use]
+    pub fn from_release_name(name: &str) -> Option<Self> {
+        let name = name.to_ascii_lowercase().replace("x86_64", "amd64").replace("x86-64", "amd64");
+        let words = || name.split(['_', '-', '.', ' ']);
+        if let Some((_, platform)) = WHOLE_WORDS.iter().find(|(word, _)| words().any(|found| found == *word))
+        {
+            return platform.parse().ok();
+        }
+        let os = words().find_map(|word| lookup(RELEASE_OSES, word))?;
+        let arch = words().find_map(|word| lookup(RELEASE_ARCHES, word))?;
+        format!("{os}/{arch}").parse().ok()
+    }
+}
+
+fn lookup(table: &[(&str, &'static str)], word: &str) -> Option<&'static str> {
+    table.iter().find(|(known, _)| *known == word).map(|(_, name)| *name)
+}
+
+/// The first row is the lowest variant, which runs on every machine that the name stands for.
+fn first(matches: impl Fn(&Row) -> bool) -> Option<Platform> {
+    let (os, arch, variant): (Os, Arch, Variant) =
+        ROWS.iter().find(|row| matches(row)).map(|row| (row.os, row.arch, row.variant))?;
+    Some(Platform::from_parts(os, arch, variant, None))
+}
+
+/// Source: the architecture list of Docker's official images.
+const DOCKER_PREFIXES: &[(&str, &str)] = &[
+    ("amd64", "linux/amd64"),
+    ("arm32v5", "linux/arm/v5"),
+    ("arm32v6", "linux/arm/v6"),
+    ("arm32v7", "linux/arm/v7"),
+    ("arm64v8", "linux/arm64"),
+    ("i386", "linux/386"),
+    ("loong64", "linux/loong64"),
+    ("mips64le", "linux/mips64le"),
+    ("ppc64le", "linux/ppc64le"),
+    ("riscv64", "linux/riscv64"),
+    ("s390x", "linux/s390x"),
+    ("winamd64", "windows/amd64"),
+];
+
+/// Words that say both.
+const WHOLE_WORDS: &[(&str, &str)] = &[
+    ("linux32", "linux/386"),
+    ("linux64", "linux/amd64"),
+    ("osx64", "darwin/amd64"),
+    ("win32", "windows/386"),
+    ("win64", "windows/amd64"),
+];
+
+/// How release files name systems.
+const RELEASE_OSES: &[(&str, &str)] = &[
+    ("android", "android"),
+    ("apple", "darwin"),
+    ("darwin", "darwin"),
+    ("freebsd", "freebsd"),
+    ("linux", "linux"),
+    ("mac", "darwin"),
+    ("macos", "darwin"),
+    ("netbsd", "netbsd"),
+    ("openbsd", "openbsd"),
+    ("osx", "darwin"),
+    ("win", "windows"),
+    ("windows", "windows"),
+];
+
+/// How release files name processors, with the variant where the name has one.
+const RELEASE_ARCHES: &[(&str, &str)] = &[
+    ("386", "386"),
+    ("64bit", "amd64"),
+    ("aarch64", "arm64"),
+    ("amd64", "amd64"),
+    ("arm", "arm/v7"),
+    ("arm64", "arm64"),
+    ("armhf", "arm/v7"),
+    ("armv5", "arm/v5"),
+    ("armv6", "arm/v6"),
+    ("armv6l", "arm/v6"),
+    ("armv7", "arm/v7"),
+    ("armv7l", "arm/v7"),
+    ("i386", "386"),
+    ("i586", "386"),
+    ("i686", "386"),
+    ("ia32", "386"),
+    ("loong64", "loong64"),
+    ("loongarch64", "loong64"),
+    ("mips", "mips"),
+    ("mips64", "mips64"),
+    ("mips64el", "mips64le"),
+    ("mips64le", "mips64le"),
+    ("mipsel", "mipsle"),
+    ("mipsle", "mipsle"),
+    ("powerpc64le", "ppc64le"),
+    ("ppc64", "ppc64"),
+    ("ppc64el", "ppc64le"),
+    ("ppc64le", "ppc64le"),
+    ("riscv64", "riscv64"),
+    ("riscv64gc", "riscv64"),
+    ("s390x", "s390x"),
+    ("x64", "amd64"),
+    ("x86", "386"),
+];
+
+#[cfg(test)]
+mod tests {
+    use crate::platform::Platform;
+
+    fn text(platform: Option<Platform>) -> String {
+        platform.map_or_else(|| "-".to_owned(), |platform| platform.to_string())
+    }
+
+    #[test]
+    fn release_files() {
+        let cases = [
+            ("tool_Linux_x86_64.tar.gz", "linux/amd64"),
+            ("tool-1.2-darwin-arm64.zip", "darwin/arm64"),
+            ("node-v20-win-x64.zip", "windows/amd64"),
+            ("tool-linux64", "linux/amd64"),
+            ("tool-macOS-aarch64", "darwin/arm64"),
+            ("tool-x86_64-unknown-linux-musl", "linux/amd64"),
+            ("tool_linux_armv6", "linux/arm/v6"),
+            ("tool-win32.exe", "windows/386"),
+            ("tool-linux", "-"),
+            ("", "-"),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(text(Platform::from_release_name(name)), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn pairs_and_prefixes() {
+        assert_eq!(text(Platform::from_pair("linux-armv6")), "linux/arm/v6");
+        assert_eq!(text(Platform::from_pair("linux-amd64v3")), "-");
+        assert_eq!(text(Platform::from_pair("linux")), "-");
+        assert_eq!(text(Platform::from_docker_prefix("arm64v8/")), "linux/arm64");
+        assert_eq!(text(Platform::from_go("js", "wasm")), "js/wasm");
+        assert_eq!(text(Platform::from_go("linux", "sparc64")), "-");
+        assert_eq!(text(Platform::from_rpm("i686")), "linux/386");
+    }
+
+    /// A name that a platform has is read as a platform that has this name.
+    #[test]
+    fn every_name_reads_back() {
+        for platform in Platform::all() {
+            let found =
+                platform.debian().map(|name| Platform::from_debian(name).and_then(|found| found.debian()));
+            assert_eq!(found, platform.debian().map(Some), "{platform}");
+            let found =
+                platform.alpine().map(|name| Platform::from_alpine(name).and_then(|found| found.alpine()));
+            assert_eq!(found, platform.alpine().map(Some), "{platform}");
+            let found = platform.rpm().map(|name| Platform::from_rpm(name).and_then(|found| found.rpm()));
+            assert_eq!(found, platform.rpm().map(Some), "{platform}");
+            let pair = match platform.variant() {
+                variant if platform.arch() == "arm" => format!("{}-arm{variant}", platform.os()),
+                _ => format!("{}-{}", platform.os(), platform.arch()),
+            };
+            let found = Platform::from_pair(&pair).map(|found| (found.os(), found.arch()));
+            assert_eq!(found, Some((platform.os(), platform.arch())), "{pair}");
+        }
+        for (.., target) in crate::rust::TARGETS {
+            let platform = Platform::from_rust(target);
+            let libcs = crate::Libc::ALL.iter();
+            let names =
+                platform.iter().flat_map(|platform| libcs.clone().filter_map(|libc| platform.rust(*libc)));
+            assert!(names.into_iter().any(|name| name == *target), "{target}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! Rules that hold the house up: who may name whom, and what must not stand in the repository.
+#![expect(clippy::expect_used, clippy::disallowed_methods, reason = "helpers of tests")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use integration_tests::repository;
+
+/// Every file below `folder` whose name ends in `suffix`, sorted.
+fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
+    let mut found = vec![];
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("a folder of the repository") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.to_string_lossy().ends_with(suffix) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn crates_meet_only_in_platform_db() {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
+        .current_dir(repository())
+        .output()
+        .expect("cargo runs");
+    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    let packages = metadata["packages"].as_array().expect("packages");
+    let names: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
+    let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for package in packages {
+        let dependencies = package["dependencies"].as_array().expect("dependencies").iter();
+        let inner = dependencies.filter_map(|dependency| dependency["name"].as_str());
+        let inner = inner.filter(|name| names.contains(name)).collect();
+        edges.insert(package["name"].as_str().expect("a name"), inner);
+    }
+    let expected: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
+        ("builder", vec!["platform-db"]),
+        ("integration-tests", vec![]),
+        ("platform-db", vec![]),
+        ("xx-tools", vec!["platform-db"]),
+    ]);
+    assert_eq!(edges, expected);
+}
+
+#[test]
+fn modules_of_the_builder_name_only_what_is_above_them() {
+    let source = repository().join("builder/src");
+    let list = fs::read_to_string(source.join("lib.rs")).expect("lib.rs");
+    let layers: Vec<&str> =
+        list.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    assert!(layers.len() > 10, "{layers:?}");
+    let height = |name: &str| layers.iter().position(|layer| *layer == name);
+    let mut wrong = vec![];
+    for file in files(&source, ".rs") {
+        let inside = file.strip_prefix(&source).expect("below the source");
+        let module = inside.iter().next().expect("a name").to_string_lossy().replace(".rs", "");
+        let Some(own) = height(&module) else { continue };
+        for (number, line) in fs::read_to_string(&file).expect("a source file").lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            for used in code.split("crate::").skip(1) {
+                let name: String =
+                    used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
+                if height(&name).is_some_and(|other| other > own) {
+                    wrong.push(format!("{}:{}: `{module}` names `{name}`", inside.display(), number + 1));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn no_registry_is_named() {
+    // The hosts this machine installs from; only the table of what the original writes may name some.
+    let allowed = "xx-tools/src/tools/apt/";
+    let mut hosts = vec![];
+    for list in ["/etc/apt/sources.list", "/etc/apt/sources.list.d"] {
+        let list = Path::new(list);
+        let found = if list.is_dir() { files(list, "") } else { vec![list.to_owned()] };
+        for file in found {
+            let text = fs::read_to_string(&file).unwrap_or_default();
+            let named = text.split("://").skip(1).filter_map(|rest| rest.split(['/', ' ', '\n']).next());
+            hosts.extend(named.filter(|host| host.contains('.')).map(str::to_owned));
+        }
+    }
+    hosts.sort();
+    hosts.dedup();
+    let output = Command::new("git").args(["ls-files", "-z"]).current_dir(repository()).output();
+    let listed = String::from_utf8(output.expect("git runs").stdout).expect("names are text");
+    let mut wrong = vec![];
+    for name in listed.split('\0').filter(|name| !name.is_empty() && !name.starts_with(allowed)) {
+        let Ok(text) = fs::read_to_string(repository().join(name)) else { continue };
+        let named = hosts.iter().filter(|host| text.contains(host.as_str()));
+        wrong.extend(named.map(|host| format!("{name}: {host}")));
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_helper_image_has_a_link_for_each_tool() {
+    let folder = repository().join("images/xx/root/usr/bin");
+    let mut links = vec![];
+    for entry in fs::read_dir(&folder).expect("the links") {
+        let path = entry.expect("an entry").path();
+        if path.is_symlink() {
+            assert_eq!(fs::read_link(&path).expect("a link"), Path::new("xx"), "{}", path.display());
+            links.push(path.file_name().expect("a name").to_string_lossy().into_owned());
+        }
+    }
+    links.sort();
+    let table =
+        fs::read_to_string(repository().join("xx-tools/src/dispatch.rs")).expect("the table of tools");
+    let names =
+        table.lines().filter_map(|line| line.trim().strip_prefix("Tool { name: \"")?.split('"').next());
+    let mut tools: Vec<&str> = names.filter(|name| name.starts_with("xx-")).collect();
+    tools.sort_unstable();
+    assert_eq!(links, tools);
+}

@@ -1,0 +1,28 @@
+//! `xx-ar`, `xx-strip` and the like: the target's tool, whoever brings it.
+
+use crate::env::Env;
+use crate::host::Host;
+use crate::plan::{CommandPlan, Plan, Step};
+use crate::report::Failure;
+use crate::target::Target;
+
+/// Plans a call of the target's tool: GNU's with the prefix, LLVM's, or the build machine's own for itself.
+///
+/// # Errors
+/// When the target is not supported, or no such tool is installed.
+pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
+    let tool = env.name.strip_prefix("xx-").unwrap_or(&env.name).to_owned();
+    let target = Target::read(&env, host);
+    let triple = &target.supported()?.triple;
+    let multiarch = target.platform.as_ref().and_then(|platform| platform.multiarch()).unwrap_or_default();
+    let mut names = vec![format!("{triple}-{tool}"), format!("{multiarch}-{tool}"), format!("llvm-{tool}")];
+    if !target.is_cross(host) {
+        names.push(tool.clone());
+    }
+    let program = names.iter().find_map(|name| host.program(name)).ok_or_else(|| {
+        Failure::new(format!("no {tool} for {triple}"))
+            .hint(format!("install `llvm`, or on Debian `binutils-{}`", triple.replace('_', "-")))
+            .code(127)
+    })?;
+    Ok(Plan::new(vec![Step::Exec(CommandPlan::new(program).args(env.args))]))
+}

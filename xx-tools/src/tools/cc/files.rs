@@ -1,0 +1,137 @@
+//! What CMake and Meson want to know of a cross build, as their files.
+
+use platform_db::{Endian, Platform};
+
+use crate::host::Host;
+use crate::report::Failure;
+use crate::target::Target;
+use crate::tools::cc::other::Commands;
+
+/// Text of a CMake toolchain file.
+///
+/// # Errors
+/// When the target is not supported.
+pub(super) fn cmake(
+    target: &Target,
+    host: &dyn Host,
+    commands: &Commands,
+    sysroot: &str,
+) -> Result<String, Failure> {
+    let names = target.supported()?;
+    let system = match target.os.as_str() {
+        "darwin" => "Darwin",
+        "windows" => "Windows",
+        "freebsd" => "FreeBSD",
+        "netbsd" => "NetBSD",
+        "openbsd" => "OpenBSD",
+        "linux" => "Linux",
+        _ => "Generic",
+    };
+    let triple = &names.triple;
+    let mut lines = vec![
+        ("CMAKE_SYSTEM_NAME", system.to_owned()),
+        ("CMAKE_SYSTEM_PROCESSOR", names.march.clone()),
+        ("CMAKE_C_COMPILER", list(&commands.c)),
+        ("CMAKE_CXX_COMPILER", list(&commands.cxx)),
+        ("CMAKE_ASM_COMPILER", list(&commands.c)),
+    ];
+    if commands.c.len() == 1 {
+        lines.extend(["C", "CXX", "ASM"].map(|language| match language {
+            "C" => ("CMAKE_C_COMPILER_TARGET", triple.clone()),
+            "CXX" => ("CMAKE_CXX_COMPILER_TARGET", triple.clone()),
+            _ => ("CMAKE_ASM_COMPILER_TARGET", triple.clone()),
+        }));
+    }
+    for (variable, tool) in
+        [("CMAKE_AR", "ar"), ("CMAKE_RANLIB", "ranlib"), ("PKG_CONFIG_EXECUTABLE", "pkg-config")]
+    {
+        let program = host.program(&format!("{triple}-{tool}"));
+        lines.extend(program.map(|path| (variable, path.display().to_string())));
+    }
+    if sysroot != "/" {
+        let root = sysroot.trim_end_matches('/').to_owned();
+        lines.push(("CMAKE_SYSROOT", root.clone()));
+        lines.push(("CMAKE_FIND_ROOT_PATH", root));
+        for (variable, mode) in [
+            ("CMAKE_FIND_ROOT_PATH_MODE_PROGRAM", "NEVER"),
+            ("CMAKE_FIND_ROOT_PATH_MODE_LIBRARY", "ONLY"),
+            ("CMAKE_FIND_ROOT_PATH_MODE_INCLUDE", "ONLY"),
+            ("CMAKE_FIND_ROOT_PATH_MODE_PACKAGE", "ONLY"),
+        ] {
+            lines.push((variable, mode.to_owned()));
+        }
+    } else if let Some(multiarch) = target.platform.as_ref().and_then(Platform::multiarch) {
+        lines.push(("CMAKE_LIBRARY_ARCHITECTURE", multiarch));
+    }
+    if let Some(emulator) = emulator(target, host) {
+        lines.push(("CMAKE_CROSSCOMPILING_EMULATOR", emulator));
+    }
+    Ok(lines.iter().map(|(name, value)| format!("set({name} \"{value}\")\n")).collect())
+}
+
+fn list(words: &[String]) -> String {
+    words.join(";")
+}
+
+fn emulator(target: &Target, host: &dyn Host) -> Option<String> {
+    let qemu = target.platform.as_ref().filter(|_| target.is_cross(host))?.qemu()?;
+    let names = [format!("qemu-{qemu}"), format!("qemu-{qemu}-static")];
+    names.iter().find_map(|name| host.program(name)).map(|path| path.display().to_string())
+}
+
+/// Text of a Meson cross file.
+///
+/// # Errors
+/// When the target is not supported.
+pub(super) fn meson(
+    target: &Target,
+    host: &dyn Host,
+    commands: &Commands,
+    sysroot: &str,
+) -> Result<String, Failure> {
+    let names = target.supported()?;
+    let platform = target.known()?;
+    let array = |words: &[String]| {
+        let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
+        format!("[{}]", quoted.join(", "))
+    };
+    let mut text = format!("[binaries]\nc = {}\ncpp = {}\n", array(&commands.c), array(&commands.cxx));
+    for tool in ["ar", "strip", "pkg-config"] {
+        if let Some(path) = host.program(&format!("{}-{tool}", names.triple)) {
+            text.push_str(&format!("{tool} = '{}'\n", path.display()));
+        }
+    }
+    if let Some(emulator) = emulator(target, host) {
+        text.push_str(&format!("exe_wrapper = '{emulator}'\n"));
+    }
+    if sysroot != "/" {
+        text.push_str(&format!("\n[properties]\nsys_root = '{}'\n", sysroot.trim_end_matches('/')));
+    }
+    let endian = match platform.arch_id().facts().endian {
+        Endian::Little => "little",
+        Endian::Big => "big",
+    };
+    text.push_str(&format!(
+        "\n[host_machine]\nsystem = '{}'\ncpu_family = '{}'\ncpu = '{}'\nendian = '{endian}'\n",
+        target.os,
+        meson_family(platform),
+        names.march
+    ));
+    Ok(text)
+}
+
+/// Source: Meson's reference table of CPU families.
+fn meson_family(platform: &Platform) -> &'static str {
+    match platform.arch() {
+        "386" => "x86",
+        "amd64" => "x86_64",
+        "arm64" | "arm64be" => "aarch64",
+        "loong64" => "loongarch64",
+        "mips" | "mipsle" => "mips",
+        "mips64" | "mips64le" => "mips64",
+        "ppc64" | "ppc64le" => "ppc64",
+        "riscv" => "riscv32",
+        "wasm" => "wasm32",
+        other => other,
+    }
+}
