@@ -110,7 +110,7 @@ impl Matcher {
         self.patterns.iter().any(|p| p.exception)
     }
 
-    /// Whether a path, or a directory above it, matches in the end.
+    /// Whether a path, or a directory above it, matches in the end. Decided from the top down, as a walk decides it.
     ///
     /// ```
     /// use builder::dockerfile::ignore::Matcher;
@@ -120,11 +120,11 @@ impl Matcher {
     /// ```
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {
+        let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
+        let mut known = Matched::default();
         let mut matched = false;
-        for pattern in &self.patterns {
-            if pattern.exception == matched && (pattern.is_match(path) || pattern.matches_parent(path)) {
-                matched = !pattern.exception;
-            }
+        for end in slashes.chain([path.len()]) {
+            (matched, known) = self.matches_below(path.get(..end).unwrap_or_default(), &known);
         }
         matched
     }
@@ -191,11 +191,6 @@ impl Pattern {
         }
     }
 
-    fn matches_parent(&self, path: &[u8]) -> bool {
-        let slashes = path.iter().enumerate().filter(|(_, b)| **b == b'/');
-        slashes.into_iter().any(|(at, _)| path.get(..at).is_some_and(|parent| self.is_match(parent)))
-    }
-
     /// Whether some path below a directory could match.
     fn may_match_below(&self, dir: &[u8]) -> bool {
         let below = [dir, b"/"].concat();
@@ -212,40 +207,45 @@ impl Pattern {
         let mut now = vec![false; self.tokens.len() + 1];
         set(&mut now, 0);
         self.skip_optional(&mut now);
+        let mut next = vec![false; now.len()];
         // Bytes that are not UTF-8 count as one character each, equal to no literal.
         for chunk in path.utf8_chunks() {
             let wrong = std::iter::repeat_n(char::REPLACEMENT_CHARACTER, chunk.invalid().len());
             for c in chunk.valid().chars().chain(wrong) {
-                now = self.step(&now, c);
+                next.fill(false);
+                if !self.step(&now, &mut next, c) {
+                    return next;
+                }
+                std::mem::swap(&mut now, &mut next);
             }
         }
         now
     }
 
-    fn step(&self, now: &[bool], c: char) -> Vec<bool> {
-        let mut next = vec![false; now.len()];
+    /// Consumes a character; false when no way on is left.
+    fn step(&self, now: &[bool], next: &mut [bool], c: char) -> bool {
         for (index, token) in self.tokens.iter().enumerate().filter(|(i, _)| now.get(*i) == Some(&true)) {
             match token {
-                Token::Char(literal) if *literal == c => set(&mut next, index + 1),
-                Token::One if c != '/' => set(&mut next, index + 1),
-                Token::Star if c != '/' => set(&mut next, index),
+                Token::Char(literal) if *literal == c => set(next, index + 1),
+                Token::One if c != '/' => set(next, index + 1),
+                Token::Star if c != '/' => set(next, index),
                 Token::InDirs => {
-                    set(&mut next, index);
+                    set(next, index);
                     if c == '/' {
-                        set(&mut next, index + 1);
+                        set(next, index + 1);
                     }
                 }
-                Token::Rest => set(&mut next, index),
+                Token::Rest => set(next, index),
                 Token::Class { negated, ranges }
                     if ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated =>
                 {
-                    set(&mut next, index + 1);
+                    set(next, index + 1);
                 }
                 Token::Char(_) | Token::One | Token::Star | Token::Dirs | Token::Class { .. } => {}
             }
         }
-        self.skip_optional(&mut next);
-        next
+        self.skip_optional(next);
+        next.contains(&true)
     }
 
     /// Stars may stand for nothing.

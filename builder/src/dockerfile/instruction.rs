@@ -18,8 +18,7 @@ use super::suggest;
 /// # Errors
 /// The instruction is unknown, or its flags or arguments are wrong.
 pub(super) fn command(node: &Node) -> Result<Command, Diagnostic> {
-    let keyword = node.keyword.text.to_ascii_uppercase();
-    match keyword.as_str() {
+    match keyword_of(node) {
         "ADD" => add(node).map(Command::Add),
         "ARG" => arg(node).map(Command::Arg),
         "CMD" => no_flags(node).map(|()| Command::Cmd(command_line(node))),
@@ -44,6 +43,11 @@ pub(super) fn command(node: &Node) -> Result<Command, Diagnostic> {
         )
         .maybe_hint(suggest::hint(&node.keyword.text, keywords()))),
     }
+}
+
+/// The keyword in upper case; empty when there is no such instruction.
+fn keyword_of(node: &Node) -> &'static str {
+    keywords().find(|keyword| node.is(keyword)).unwrap_or_default()
 }
 
 fn shorten(text: &str) -> String {

@@ -17,7 +17,7 @@ pub(super) const MAX_LINE: usize = 65_535;
 pub(super) struct Logical<'s> {
     /// The joined text, without the line end.
     pub(super) text: Cow<'s, str>,
-    /// Offset in `text` and in the file of each piece.
+    /// Offset in `text` and in the file of each piece after the first, which begins with the span.
     pieces: Vec<(usize, usize)>,
     /// Number of the first physical line.
     pub(super) first_line: usize,
@@ -32,8 +32,10 @@ pub(super) struct Logical<'s> {
 impl Logical<'_> {
     /// Where a byte of the text stands in the file.
     pub(super) fn offset(&self, at: usize) -> usize {
-        let index = self.pieces.partition_point(|(start, _)| *start <= at).saturating_sub(1);
-        self.pieces.get(index).map_or(self.span.start, |(start, source)| source + at.saturating_sub(*start))
+        let index = self.pieces.partition_point(|(start, _)| *start <= at);
+        let piece = index.checked_sub(1).and_then(|i| self.pieces.get(i)).copied();
+        let (start, source) = piece.unwrap_or((0, self.span.start));
+        source + at.saturating_sub(start)
     }
 
     /// Where a range of the text stands in the file.
@@ -109,7 +111,7 @@ impl<'s> Lines<'s> {
             let begin = start + indent;
             let mut logical = Logical {
                 text: Cow::Borrowed(line),
-                pieces: vec![(0, begin)],
+                pieces: Vec::new(),
                 first_line,
                 span: Span::new(begin, begin + line.len()),
                 comments: std::mem::take(&mut comments),

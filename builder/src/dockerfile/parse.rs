@@ -111,12 +111,12 @@ fn place(file: &mut Dockerfile, node: Node) -> Result<(), Diagnostic> {
         return Ok(());
     }
     let command = instruction::command(&node)?;
-    let keyword = node.keyword.clone();
     let instruction = Instruction { command, node };
     match file.stages.last_mut() {
         Some(stage) => stage.instructions.push(instruction),
         None if matches!(instruction.command, Command::Arg(_)) => file.global_args.push(instruction),
         None => {
+            let keyword = &instruction.node.keyword;
             let name = keyword.text.to_ascii_uppercase();
             return Err(Diagnostic::error(keyword.span, format!("{name} before the first FROM"))
                 .hint("only ARG may stand before FROM; begin with `FROM image` or `FROM scratch`"));
@@ -137,7 +137,7 @@ fn stage(node: Node) -> Result<Stage, Diagnostic> {
     let platform =
         Flags::read(&node, &[("platform", Takes::Value)])?.value("platform").filter(|p| !p.text.is_empty());
     let from = Instruction { command: Command::From, node };
-    Ok(Stage { from, base, name, platform, instructions: Vec::new() })
+    Ok(Stage { from, base, name, platform, instructions: Vec::with_capacity(16) })
 }
 
 fn stage_name(word: &Word) -> Result<Word, Diagnostic> {

@@ -59,10 +59,13 @@ fn flag(rest: &str, escape: char) -> (String, usize) {
 
 /// Splits at white space outside quotes; quotes and escapes stay in the words.
 pub(super) fn quoted(line: &str, from: usize, escape: char) -> Vec<Piece> {
+    let rest = line.get(from..).unwrap_or_default();
+    if !rest.contains(['\'', '"', escape]) {
+        return split_at(rest, from, char::is_whitespace);
+    }
     let mut words = Vec::new();
     let mut word: Option<Piece> = None;
     let mut quote = None;
-    let rest = line.get(from..).unwrap_or_default();
     let mut chars = rest.char_indices().map(|(i, c)| (from + i, c)).peekable();
     while let Some((at, c)) = chars.next() {
         if quote.is_none() && c.is_whitespace() {
@@ -96,14 +99,19 @@ pub(super) fn quoted(line: &str, from: usize, escape: char) -> Vec<Piece> {
 
 /// Splits at blanks and nothing else.
 pub(super) fn plain(line: &str, from: usize) -> Vec<Piece> {
-    let rest = line.get(from..).unwrap_or_default();
+    split_at(line.get(from..).unwrap_or_default(), from, |c| BLANK.contains(&c))
+}
+
+fn split_at(rest: &str, from: usize, blank: impl Fn(char) -> bool) -> Vec<Piece> {
     let mut at = from;
     let mut words = Vec::new();
-    for text in rest.split(BLANK) {
-        if !text.is_empty() {
-            words.push(Piece { text: text.to_owned(), start: at, end: at + text.len() });
+    for text in rest.split_inclusive(&blank) {
+        let start = at;
+        at += text.len();
+        let word = text.strip_suffix(&blank).unwrap_or(text);
+        if !word.is_empty() {
+            words.push(Piece { text: word.to_owned(), start, end: start + word.len() });
         }
-        at += text.len() + 1;
     }
     words
 }

@@ -12,3 +12,4 @@ mod describe;
 mod errors;
 mod graphs;
 mod platforms;
+mod random;
