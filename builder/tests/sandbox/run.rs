@@ -14,6 +14,7 @@ use crate::harness::{Case, Inside, debian_case as case};
 
 pub(crate) const CASES: &[Case] = &[
     case("run_table", table),
+    case("run_sees_no_host", sees_no_host),
     case("run_streams_and_env", streams_and_env),
     case("run_users", users),
     case("run_errors", errors),
@@ -158,6 +159,22 @@ fn table(inside: &Inside) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Nothing of the host's is mounted anywhere in the step, and there is no way up from its root.
+fn sees_no_host(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let text =
+        output(&sh(root, "stat -c %d:%i / /.. /usr/../.. /proc/..; cut -d' ' -f5 /proc/self/mountinfo"));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[..4].iter().all(|line| *line == lines[0]), "{text}");
+    let mounts = &lines[4..];
+    assert_eq!(mounts.iter().filter(|target| **target == "/").count(), 1, "{text}");
+    for target in mounts {
+        let ours = ["/", "/etc/hosts", "/etc/resolv.conf"].contains(target)
+            || ["/dev", "/proc", "/sys"].iter().any(|top| target.starts_with(top));
+        assert!(ours, "{target} in {text}");
+    }
 }
 
 fn streams_and_env(inside: &Inside) {
