@@ -162,7 +162,7 @@ fn table(inside: &Inside) {
 }
 
 /// Nothing of the host's is mounted anywhere in the step, and there is no way up from its root.
-fn sees_no_host(inside: &Inside) {
+pub(crate) fn sees_no_host(inside: &Inside) {
     let (root, _) = root(inside, "r");
     let text =
         output(&sh(root, "stat -c %d:%i / /.. /usr/../.. /proc/..; cut -d' ' -f5 /proc/self/mountinfo"));
@@ -293,7 +293,7 @@ fn secret_and_tmpfs(inside: &Inside) {
     assert!(!upper.join("run/secrets").exists() && !upper.join("t").exists());
 }
 
-fn mount_target_through_link(inside: &Inside) {
+pub(crate) fn mount_target_through_link(inside: &Inside) {
     let outside = inside.scratch.join("outside");
     fs::create_dir_all(&outside).unwrap();
     let (root, upper) = root(inside, "r");
@@ -344,7 +344,7 @@ fn left(upper: &Path) -> Vec<String> {
     names
 }
 
-fn leaves_no_stub(inside: &Inside) {
+pub(crate) fn leaves_no_stub(inside: &Inside) {
     let bare = inside.scratch.join("bare");
     for name in ["dev", "proc", "sys", "etc"] {
         fs::create_dir_all(bare.join(name)).unwrap();
@@ -435,7 +435,7 @@ fn limits(inside: &Inside) {
     assert_eq!(output(&step), "100\n200\n1024\n10.0.0.1\tdb\nbox\n");
 }
 
-fn cancel(inside: &Inside) {
+pub(crate) fn cancel(inside: &Inside) {
     let (root, _) = root(inside, "r");
     let step = sh(root, "trap '' TERM INT; sleep 1000 & echo started; sleep 1000");
     let cancel = Cancel::new().unwrap();
