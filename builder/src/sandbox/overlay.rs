@@ -6,6 +6,8 @@
 //! Durability is the store's business: the mount is `volatile` and does not flush the upper layer.
 //! Not here: what is in the layers, and when a directory may be reused.
 
+pub mod by_string;
+
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
@@ -71,11 +73,20 @@ fn clone_directory(path: &Path, readonly: bool) -> Result<OwnedFd, SandboxError>
 }
 
 fn overlay(lower: &[PathBuf], writable: Option<Writable<'_>>) -> Result<OwnedFd, SandboxError> {
+    let top = lower.first().map_or(Path::new("/"), PathBuf::as_path);
     let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)
         .map_err(SandboxError::on("open the file system", "overlay"))?;
     let mut layers = Layers { context: &context, held: Vec::new() };
     for layer in lower {
-        layers.add("lowerdir+", layer)?;
+        match layers.add("lowerdir+", layer) {
+            // Only a kernel without the option refuses the first, whatever it names.
+            Err(SandboxError::System { source, .. })
+                if layer == top && source.raw_os_error() == Some(libc::EINVAL) =>
+            {
+                return by_string::mount_detached(lower, writable);
+            }
+            answer => answer?,
+        }
     }
     let mut attributes = MountAttrFlags::MOUNT_ATTR_NODEV;
     if let Some(Writable { upper, work }) = writable {
@@ -86,7 +97,7 @@ fn overlay(lower: &[PathBuf], writable: Option<Writable<'_>>) -> Result<OwnedFd,
         attributes |= MountAttrFlags::MOUNT_ATTR_RDONLY;
     }
     flag(&context, "userxattr")?;
-    let top = writable.map_or_else(|| lower.first().map_or(Path::new("/"), PathBuf::as_path), |w| w.upper);
+    let top = writable.map_or(top, |writable| writable.upper);
     fsconfig_create(&context).map_err(SandboxError::on("mount the overlay with top layer", top))?;
     fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, attributes)
         .map_err(SandboxError::on("mount the overlay with top layer", top))
