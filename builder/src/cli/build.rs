@@ -23,7 +23,7 @@ use crate::progress::{Detail, Plain};
 use crate::report::Report;
 use crate::sandbox::{Cancel, userns};
 use crate::source_text::SourceText;
-use crate::store::Store;
+use crate::store::{Store, is_disk_full};
 use crate::verify::verify;
 
 /// Runs the command.
@@ -216,7 +216,7 @@ fn find(request: &ImageRequest, contexts: &Contexts) -> Result<ResolvedImage, (S
 fn open_store(environment: &Environment, args: &Build) -> Result<Store, Report> {
     let path = args.store.clone().unwrap_or_else(|| environment.store());
     Store::open(&path, environment.now.div_euclid(1_000_000_000)).map_err(|error| {
-        let hint = if error.is_no_space() {
+        let hint = if is_disk_full(&error) {
             "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
         } else {
             "another place can be chosen with `--store DIR`"

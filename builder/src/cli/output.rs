@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::engine::PlatformResult;
 use crate::export::{self, Form};
 use crate::report::Report;
-use crate::store::Store;
+use crate::store::{Store, is_disk_full};
 
 /// One place for the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Output {
         epoch: Option<i64>,
     ) -> Result<String, Report> {
         let failed = |error: export::ExportError| {
-            let full = error.is_no_space();
+            let full = is_disk_full(&error);
             let report = Report::new(error);
             if full {
                 report.hint("the disk is full: free some space; the destination is as it was")

@@ -204,6 +204,9 @@ impl EngineError {
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
+        if crate::store::is_disk_full(self) {
+            return Some(FULL.to_owned());
+        }
         match self {
             Self::NotFound { ignored: true, .. } => {
                 Some("a pattern of the ignore file may hide it; paths are relative to the context".to_owned())
@@ -213,10 +216,6 @@ impl EngineError {
                 Some(format!("pass it with `--secret id={name},src=FILE`"))
             }
             Self::Sandbox(error) => error.hint().map(str::to_owned),
-            Self::Store(error) if error.is_no_space() => Some(FULL.to_owned()),
-            Self::Files(error) if error.source.kind() == std::io::ErrorKind::StorageFull => {
-                Some(FULL.to_owned())
-            }
             Self::Graph(_)
             | Self::Exit { .. }
             | Self::Files(_)

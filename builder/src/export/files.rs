@@ -27,6 +27,7 @@ pub fn write_files(
     destination: &Path,
     split: bool,
 ) -> Result<(), ExportError> {
+    let is_new = !destination.exists();
     fs::create_dir_all(destination).map_err(ExportError::write("create", destination))?;
     let target = File::open(destination).map_err(ExportError::write("open", destination))?;
     let name = format!(".xx-build.{}.tmp", std::process::id());
@@ -38,6 +39,10 @@ pub fn write_files(
         Ok(merge(part.as_fd(), target.as_fd(), Path::new(""))?)
     });
     let removed = remove_all(target.as_fd(), name);
+    if written.is_err() && is_new {
+        // Only if nothing is in it; the error is what matters.
+        let _ = fs::remove_dir(destination);
+    }
     written?;
     Ok(removed?)
 }

@@ -54,18 +54,6 @@ impl ExportError {
         let path = path.to_owned();
         move |source| Self::Write { action, path, source }
     }
-
-    /// Whether the disk is full.
-    #[must_use]
-    pub fn is_no_space(&self) -> bool {
-        let full = |error: &std::io::Error| error.kind() == std::io::ErrorKind::StorageFull;
-        match self {
-            Self::Write { source, .. } => full(source),
-            Self::Read(error) => full(&error.source),
-            Self::Store(error) => error.is_no_space(),
-            Self::Mount(_) | Self::Json(_) => false,
-        }
-    }
 }
 
 /// A name beside `path` that nobody else uses.

@@ -74,16 +74,17 @@ impl StoreError {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
     }
+}
 
-    /// Whether the disk is full.
-    #[must_use]
-    pub fn is_no_space(&self) -> bool {
-        match self {
-            Self::Io { source, .. } => source.kind() == std::io::ErrorKind::StorageFull,
-            Self::Database(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull),
-            Self::Version { .. } | Self::Digest { .. } => false,
-        }
-    }
+/// Whether a full disk is what lies behind an error.
+#[must_use]
+pub fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
+    let full = |error: &(dyn std::error::Error + 'static)| {
+        let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
+        let code = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
+        kind == Some(std::io::ErrorKind::StorageFull) || code == Some(rusqlite::ErrorCode::DiskFull)
+    };
+    std::iter::successors(Some(error), |error| error.source()).any(full)
 }
 
 /// An open store. Shared by the threads of one build; several processes may have it open.
