@@ -1,0 +1,111 @@
+//! Builds as an ordinary user, without user namespaces, and on a full disk. Root sets these scenes up in
+//! namespaces of their own; nothing of the machine changes.
+#![expect(clippy::disallowed_methods, reason = "starts programs")]
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use integration_tests::{Built, Kit, Place, mounts, run, skipped};
+
+/// A place whose programs and bases an ordinary user can read, or a noted skip.
+fn scene(case: &str) -> Option<Place> {
+    let kit = Kit::find(case)?;
+    if run("id", &["-u"]).is_none_or(|id| id.stdout != "0\n") {
+        skipped(case, "only root can set the scene up");
+        return None;
+    }
+    let place = Place::new(kit);
+    let open = fs::Permissions::from_mode(0o777);
+    fs::set_permissions(place.directory.path(), open.clone()).ok()?;
+    for (from, to) in [(&place.kit().xx_build, "xx-build"), (&place.kit().debian, "debian")] {
+        let copied = Command::new("cp").arg("-r").arg(from).arg(place.path(to)).status().ok()?;
+        assert!(copied.success(), "cannot copy {}", from.display());
+    }
+    Some(place)
+}
+
+/// Runs a shell script as root in a mount namespace of its own, in the place.
+fn script(place: &Place, text: &str) -> Built {
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-euc", text])
+        .current_dir(place.directory.path())
+        .env("NO_COLOR", "1")
+        .env_remove("XX_BUILD_STORE")
+        .output();
+    Built::of(output.unwrap_or_else(|error| panic!("unshare: {error}")))
+}
+
+const BUILD: &str = "./xx-build build --build-context debian=oci-layout://debian context";
+const AS_USER: &str =
+    "setpriv --reuid=1000 --regid=1000 --clear-groups env -i NO_COLOR=1 HOME=$PWD/home PATH=/usr/bin:/bin";
+
+#[test]
+fn an_ordinary_user_builds_with_subordinate_ids() {
+    let Some(place) = scene("an_ordinary_user_builds_with_subordinate_ids") else { return };
+    place.write(
+        "Dockerfile",
+        "FROM debian\nRUN apt-get update && apt-get install -y --no-install-recommends hello && hello\n\
+         RUN touch /f && chown www-data:staff /f && stat -c %U:%G /f\nUSER 33:50\nRUN id -u; id -g\n",
+    );
+    let text = format!(
+        "mkdir home && chown 1000:1000 home && printf '1000:200000:65536\\n' > subid\n\
+         mount --bind subid /etc/subuid && mount --bind subid /etc/subgid\n\
+         exec {AS_USER} {BUILD} --output home/out"
+    );
+    let before = mounts();
+    let built = script(&place, &text);
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    for line in ["Hello, world!", "www-data:staff", "33", "50"] {
+        assert_eq!(built.printed(line), 1, "{line}: {}", built.stderr);
+    }
+    assert!(place.path("home/out/usr/bin/hello").exists());
+    assert_eq!(mounts(), before);
+}
+
+#[test]
+fn without_user_namespaces_the_setting_is_named() {
+    let Some(place) = scene("without_user_namespaces_the_setting_is_named") else { return };
+    place.write("Dockerfile", "FROM debian\nRUN true\n");
+    // A user namespace in which root may forbid further ones, without touching the machine's setting.
+    let text = format!(
+        "mkdir home && chown 1000:1000 home\n\
+         unshare --user sleep 60 & child=$!\n\
+         while [ \"$(readlink /proc/$child/ns/user)\" = \"$(readlink /proc/self/ns/user)\" ]; do sleep 0.05; done\n\
+         echo 0 0 65536 > /proc/$child/uid_map && echo 0 0 65536 > /proc/$child/gid_map\n\
+         nsenter --target $child --user sh -euc 'echo 0 > /proc/sys/user/max_user_namespaces; {AS_USER} {BUILD}' || code=$?\n\
+         kill $child; exit ${{code:-0}}"
+    );
+    let before = mounts();
+    let built = script(&place, &text);
+    built.assert_error(&["user namespace", "hint: ", "max_user_namespaces"]);
+    assert_eq!(mounts(), before);
+}
+
+#[test]
+fn a_full_disk_is_one_clear_error() {
+    let Some(place) = scene("a_full_disk_is_one_clear_error") else { return };
+    place.write("Dockerfile", "FROM debian\nRUN true\n");
+    let small = "mkdir small && mount -t tmpfs -o size=40m tmpfs small";
+    let before = mounts();
+
+    let store = script(
+        &place,
+        &format!(
+            "{small}\ncode=0; {BUILD} --store small/store || code=$?; ls small/store/work small/store/layers; exit $code"
+        ),
+    );
+    store.assert_error(&["No space left on device", "hint: the disk is full"]);
+    assert!(!store.stdout.lines().any(|line| line.len() == 16), "half a layer is left: {}", store.stdout);
+
+    for output in ["type=oci,dest=small/image.tar", "small/files"] {
+        let text = format!(
+            "{}\ncode=0; {BUILD} --store store --output {output} || code=$?; ls -A small; exit $code",
+            small.replace("mkdir", "mkdir -p")
+        );
+        let built = script(&place, &text);
+        built.assert_error(&["No space left on device", "hint: the disk is full"]);
+        assert_eq!(built.stdout, "", "half-written output");
+    }
+    assert_eq!(mounts(), before);
+}
