@@ -19,11 +19,12 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Chooses the layout that this process can write.
+    /// Chooses the layout that this process can write, or that someone with more rights has set up for the target.
     #[must_use]
-    pub fn of(env: &Env, host: &dyn Host) -> Self {
-        if host.is_writable(Path::new("/usr/bin")) {
-            return Self::system();
+    pub fn of(env: &Env, host: &dyn Host, triple: &str) -> Self {
+        let system = Self::system();
+        if host.is_writable(&system.bin) || (!triple.is_empty() && host.is_file(&system.cfg(triple))) {
+            return system;
         }
         let cache = match (env.var("XDG_CACHE_HOME"), env.var("HOME")) {
             ("", "") => PathBuf::from("/tmp/xx"),
