@@ -62,6 +62,15 @@ impl Layout {
         self.bin.join(format!("{triple}-{program}"))
     }
 
+    /// Returns how other programs call one with the target's prefix: by its bare name where that is on PATH.
+    #[must_use]
+    pub fn command(&self, triple: &str, program: &str) -> String {
+        if *self == Self::system() {
+            return format!("{triple}-{program}");
+        }
+        self.prefixed(triple, program).display().to_string()
+    }
+
     /// Returns the path of the note on a target's set-up.
     #[must_use]
     pub fn stamp(&self, triple: &str) -> PathBuf {
