@@ -1,6 +1,6 @@
 //! What an architecture is to a linker and a loader: word size, byte order, object file machine numbers.
 //!
-//! One row per architecture, walked by tests. Facts of one file are [`object::Facts`](crate::object::Facts).
+//! One row per architecture, walked by tests. Facts of one file are `object::Facts`.
 
 use crate::arch::Arch;
 use crate::libc::Libc;

@@ -67,6 +67,9 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     if matches!(word.as_str(), "--help" | "-h" | "help") {
         return Ok(Plan::new(vec![Step::Print(list())]));
     }
+    if word == "--names" {
+        return Ok(Plan::new(vec![Step::Print(names())]));
+    }
     if matches!(word.as_str(), "--version" | "-V") {
         return Ok(Plan::line(format_args!("xx {}", env!("CARGO_PKG_VERSION"))));
     }
@@ -102,6 +105,12 @@ fn find(name: &str) -> Option<&'static Tool> {
     TOOLS.binary_search_by_key(&name, |tool| tool.name).ok().and_then(|at| TOOLS.get(at))
 }
 
+/// The names under which an image installs the binary, one per line. Set-up links the others where they are wanted.
+fn names() -> String {
+    let names = TOOLS.iter().filter(|tool| tool.name.starts_with("xx-"));
+    names.map(|tool| format!("{}\n", tool.name)).collect()
+}
+
 fn list() -> String {
     let mut text =
         "Usage: xx TOOL [ARGUMENT]...\n\nEach tool also answers to its full name, such as xx-info.\n\n"
@@ -116,6 +125,16 @@ fn list() -> String {
 #[cfg(test)]
 mod tests {
     use super::TOOLS;
+
+    /// What the original installs is there.
+    #[test]
+    fn names_of_the_original() {
+        let names = super::names();
+        let original = "xx-apk xx-apt xx-apt-get xx-c++ xx-cargo xx-cc xx-clang xx-clang++ xx-go xx-info xx-verify xx-windres";
+        for name in original.split(' ') {
+            assert!(names.lines().any(|found| found == name), "{name}");
+        }
+    }
 
     #[test]
     fn tools_are_sorted() {

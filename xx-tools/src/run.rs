@@ -129,7 +129,10 @@ fn lock(path: &str) -> Result<File, Failure> {
         let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
         open_lock(&std::env::temp_dir().join(format!("{name}-{}", rustix::process::getuid().as_raw())))
     });
-    let file = file.map_err(|error| cannot("lock", Path::new(path), &error))?;
+    let file = file.map_err(|error| {
+        cannot("lock", Path::new(path), &error)
+            .hint("set-up needs a place to write: /var/lock, or the folder that TMPDIR names")
+    })?;
     rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
         .map_err(|error| cannot("lock", Path::new(path), &error.into()))?;
     Ok(file)

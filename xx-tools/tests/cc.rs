@@ -305,3 +305,20 @@ fn files_for_cmake_and_meson() {
     let cmake = plan(&alpine, "xx-clang", &["--print-cmake-toolchain"], vars);
     assert!(cmake.contains("set(CMAKE_SYSROOT \"/aarch64-alpine-linux-musl\")"), "{cmake}");
 }
+
+/// An ordinary user takes what root has set up, and sets up other targets in the cache.
+#[test]
+fn without_rights() {
+    let host =
+        debian(&["lld"]).file("/usr/bin/aarch64-linux-gnu.cfg", "--target=aarch64-linux-gnu -fuse-ld=lld\n");
+    let host = FakeHost { read_only: true, ..host };
+    let call = |platform: &str| {
+        plan(&host, "xx-clang", &["x.c"], &[("TARGETPLATFORM", platform), ("HOME", "/home/u")])
+    };
+    assert_eq!(call("linux/arm64"), "exec /usr/bin/clang --config /usr/bin/aarch64-linux-gnu.cfg x.c\n");
+    assert!(
+        call("linux/386").contains("write 644 /home/u/.cache/xx/bin/i686-linux-gnu.cfg"),
+        "{}",
+        call("linux/386")
+    );
+}

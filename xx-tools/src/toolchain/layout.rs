@@ -19,11 +19,12 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// Chooses the layout that this process can write.
+    /// Chooses the layout that this process can write, or that someone with more rights has set up for the target.
     #[must_use]
-    pub fn of(env: &Env, host: &dyn Host) -> Self {
-        if host.is_writable(Path::new("/usr/bin")) {
-            return Self::system();
+    pub fn of(env: &Env, host: &dyn Host, triple: &str) -> Self {
+        let system = Self::system();
+        if host.is_writable(&system.bin) || (!triple.is_empty() && host.is_file(&system.cfg(triple))) {
+            return system;
         }
         let cache = match (env.var("XDG_CACHE_HOME"), env.var("HOME")) {
             ("", "") => PathBuf::from("/tmp/xx"),
@@ -59,6 +60,15 @@ impl Layout {
     #[must_use]
     pub fn prefixed(&self, triple: &str, program: &str) -> PathBuf {
         self.bin.join(format!("{triple}-{program}"))
+    }
+
+    /// Returns how other programs call one with the target's prefix: by its bare name where that is on PATH.
+    #[must_use]
+    pub fn command(&self, triple: &str, program: &str) -> String {
+        if *self == Self::system() {
+            return format!("{triple}-{program}");
+        }
+        self.prefixed(triple, program).display().to_string()
     }
 
     /// Returns the path of the note on a target's set-up.

@@ -70,7 +70,7 @@ impl Setup {
         let named = target.names.as_ref().is_some_and(|names| names.triple == triple);
         let platform = if named { target.platform.clone() } else { Platform::from_triple(triple) };
         Self {
-            layout: Layout::of(env, host),
+            layout: Layout::of(env, host, triple),
             triple: triple.to_owned(),
             platform,
             compiler,
@@ -143,6 +143,10 @@ impl Setup {
     fn state(&self, host: &dyn Host) -> State {
         if !host.is_file(&self.done_file()) {
             return State::Missing;
+        }
+        // Set up by someone with more rights: what is there is all there will be.
+        if !host.is_writable(&self.layout.bin) {
+            return State::Current;
         }
         let Some(stamp) = host.read(&self.layout.stamp(&self.triple)) else { return State::Current };
         let start = self.folders(host) + &self.preferences();

@@ -13,6 +13,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::layout::Layout;
 use crate::toolchain::setup::Setup;
 use crate::tools::pkg_config;
 
@@ -172,15 +173,16 @@ fn variables(
 ) -> Vec<(String, String)> {
     let lower = rust.replace(['-', '.'], "_");
     let upper = lower.to_uppercase();
-    let mut vars = vec![(format!("CARGO_TARGET_{upper}_LINKER"), format!("{c_triple}-clang"))];
+    let layout = Layout::of(env, host, c_triple);
+    let mut vars = vec![(format!("CARGO_TARGET_{upper}_LINKER"), layout.command(c_triple, "clang"))];
     let mut flags: Vec<&str> = env.var("XX_RUSTFLAGS").split_ascii_whitespace().collect();
     let cpu = target.platform.as_ref().and_then(Platform::rust_cpu).map(|cpu| format!("-Ctarget-cpu={cpu}"));
     flags.extend(cpu.as_deref());
     if !flags.is_empty() {
         vars.push((format!("CARGO_TARGET_{upper}_RUSTFLAGS"), flags.join(" ")));
     }
-    vars.push((format!("CC_{lower}"), format!("{c_triple}-clang")));
-    vars.push((format!("CXX_{lower}"), format!("{c_triple}-clang++")));
+    vars.push((format!("CC_{lower}"), layout.command(c_triple, "clang")));
+    vars.push((format!("CXX_{lower}"), layout.command(c_triple, "clang++")));
     for (name, tool) in [("AR", "ar"), ("RANLIB", "ranlib")] {
         let program = format!("{c_triple}-{tool}");
         if host.program(&program).is_some() {

@@ -113,8 +113,7 @@ pub fn plan_prefixed(
     triple: &str,
     compiler: &'static str,
 ) -> Result<Plan, Failure> {
-    let cfg = Layout::of(env, host).cfg(triple);
-    let cfg = [cfg, Layout::system().cfg(triple)].into_iter().find(|cfg| host.is_file(cfg));
+    let cfg = Some(Layout::of(env, host, triple).cfg(triple)).filter(|cfg| host.is_file(cfg));
     exec(env, host, compiler, cfg.as_deref())
 }
 

@@ -80,7 +80,7 @@ fn lacking(env: &Env, host: &dyn Host, target: &Target) -> Vec<(String, String)>
     if let Err(failure) = clang::find(host, "clang") {
         missing(failure);
     }
-    let layout = Layout::of(env, host);
+    let layout = Layout::of(env, host, &names.triple);
     match linker::choose(env, host, &layout, &names.triple, target.platform.as_ref()) {
         Err(failure) => missing(failure),
         Ok(linker) => {

@@ -85,10 +85,10 @@ fn c_compiler(
         "" | "clang" => {
             let setup = Setup::new(env, host, target, triple, "clang");
             if setup.is_possible(host) {
-                let bin = setup.layout.bin.clone();
+                let layout = setup.layout.clone();
                 steps.extend(setup.plan(host)?);
-                let name = |name: &str| short_name(host, &bin, &format!("{triple}-{name}"));
-                vars = vec![("CC", name("clang")), ("CXX", name("clang++"))];
+                vars =
+                    vec![("CC", layout.command(triple, "clang")), ("CXX", layout.command(triple, "clang++"))];
             }
         }
         "zig" => {
@@ -101,14 +101,6 @@ fn c_compiler(
         _ => {}
     }
     Ok(vars.into_iter().filter(|(name, _)| !env.is_set(name)).collect())
-}
-
-/// The bare name where the folder is on PATH, as the original has it, else the whole path.
-fn short_name(host: &dyn Host, bin: &Path, name: &str) -> String {
-    if bin == Path::new("/usr/bin") || host.program(name).is_some() {
-        return name.to_owned();
-    }
-    bin.join(name).display().to_string()
 }
 
 fn prefixed_tools(env: &Env, host: &dyn Host, triple: &str) -> Vars {

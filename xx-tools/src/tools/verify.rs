@@ -1,6 +1,6 @@
 //! `xx-verify`: whether files were built for the target.
 //!
-//! Files are read natively. `XX_VERIFY_FILE_CMD_OUTPUT` replaces that by a text in the words of file(1), which
+//! Files are read natively, while planning: reading is all this tool does, and its plan is the answer. `XX_VERIFY_FILE_CMD_OUTPUT` replaces that by a text in the words of file(1), which
 //! `verify/file_words.rs` matches; the files need not exist then.
 
 mod file_words;
