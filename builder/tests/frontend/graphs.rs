@@ -225,7 +225,7 @@ fn every_form_has_a_case() {
     let covers = cases
         .iter()
         .flat_map(|(_, text, _)| text.lines().filter_map(|l| l.trim().strip_prefix("# covers: ")));
-    let covered: BTreeSet<String> = covers.flat_map(|line| list(line)).collect();
+    let covered: BTreeSet<String> = covers.flat_map(list).collect();
     let missing: Vec<String> = list(FORMS).difference(&covered).cloned().collect();
     assert!(missing.is_empty(), "no case covers {missing:?}");
 }
