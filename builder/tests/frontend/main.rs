@@ -9,6 +9,7 @@
 
 mod checks;
 mod configs;
+mod contexts;
 mod describe;
 mod errors;
 mod graphs;
