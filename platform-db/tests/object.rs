@@ -254,6 +254,24 @@ fn look_alikes_are_no_object_files() {
     }
 }
 
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig { failure_persistence: None, ..Default::default() })]
+    /// Whatever bytes follow a magic number: an answer or an error, never a panic.
+    #[test]
+    fn any_bytes_are_read_without_panic(
+        magic in 0..8usize,
+        mut bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..2048),
+    ) {
+        let magics: [&[u8]; 8] = [
+            b"\x7fELF\x02\x01\x01", b"\x7fELF\x01\x02\x01", b"MZ", b"!<arch>\n", b"\0asm\x01\0\0\0",
+            b"\xcf\xfa\xed\xfe", b"\xca\xfe\xba\xbe\0\0\0\x02", b"",
+        ];
+        bytes.splice(0..0, magics.get(magic).copied().unwrap_or_default().iter().copied());
+        let _ = read(&bytes);
+        let _ = needs(&bytes);
+    }
+}
+
 /// This program asks for the C library, and for no version of it that the build machine has not.
 #[test]
 fn libraries_that_this_program_needs() {

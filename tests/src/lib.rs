@@ -142,7 +142,6 @@ impl Place {
     }
 
     /// Builds the context, which must work.
-    #[must_use]
     pub fn build_well(&self, arguments: &[&str]) -> Built {
         let built = self.build(arguments);
         assert_eq!(built.code, Some(0), "{}", built.stderr);

@@ -1,5 +1,4 @@
 //! Whole builds with the real programs, the real base and real compilers.
-#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::process::Stdio;

@@ -120,3 +120,24 @@ fn ubuntu_gets_a_source_of_its_own() {
         "{i386}"
     );
 }
+
+#[test]
+fn packages_unpacked_into_a_folder() {
+    let run = |args: &[&str]| {
+        let host = debian()
+            .file("/var/lib/xx/root-arm64/archives/zlib1g_1.2_arm64.deb", "")
+            .programs_in("/usr/bin", &["dpkg-deb"]);
+        dry_run(apt::plan(Env::new("xx-apt-get", args, &[("TARGETPLATFORM", "linux/arm64")]), &host), &host)
+    };
+    let plan = run(&["--target-root", "/out", "install", "-y", "zlib1g"]);
+    for part in [
+        "run apt-get -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::status=/var/lib/xx/root-arm64/status",
+        "install -y -y --download-only zlib1g\n",
+        "run /usr/bin/dpkg-deb -x /var/lib/xx/root-arm64/archives/zlib1g_1.2_arm64.deb /out\n",
+        "write 644 /out/var/lib/dpkg/status.d/zlib1g",
+        "remove -r /var/lib/xx/root-arm64\n",
+    ] {
+        assert!(plan.contains(part), "{part} is missing in\n{plan}");
+    }
+    assert!(run(&["install", "--target-root=/", "x"]).starts_with("error 1: --target-root needs a folder"));
+}

@@ -23,7 +23,7 @@ pub(super) struct Plan<'a> {
     /// Readable once the builder is dead.
     pub(super) builder: BorrowedFd<'a>,
     pub(super) root: BorrowedFd<'a>,
-    pub(super) old_root: BorrowedFd<'a>,
+
     /// Where `/proc` goes.
     pub(super) proc: BorrowedFd<'a>,
     /// An empty directory to cover others with; `None` leaves `/proc` uncovered.
@@ -178,15 +178,34 @@ fn mask(proc: &OwnedFd, name: &CStr, cover: Cover, empty: BorrowedFd<'_>) -> rus
 fn enter_root(plan: &Plan<'_>) -> Done {
     fchdir(plan.root).map_err(at(Stage::Pivot))?;
     pivot_root(c".", c".").map_err(at(Stage::Pivot))?;
-    fchdir(plan.old_root).map_err(at(Stage::Pivot))?;
-    // The staging file system lies on the old root and is what `.` means first; then the old root itself goes.
-    unmount(c".", UnmountFlags::DETACH).map_err(at(Stage::Pivot))?;
-    unmount(c".", UnmountFlags::DETACH).map_err(at(Stage::Pivot))?;
+    uncover(plan).map_err(at(Stage::Pivot))?;
     // Not by name: `/proc/self/fd/N` would name a directory of the builder.
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
     let cwd = openat2(plan.root, plan.cwd, flags, Mode::empty(), resolve).map_err(at(Stage::Cwd))?;
     fchdir(&cwd).map_err(at(Stage::Cwd))
+}
+
+/// Takes away what lies on top of the new root: first what was attached to the old one, then the old one itself.
+/// (A path to unmount means the topmost mount there.) The step starts only when nothing is left above its root.
+fn uncover(plan: &Plan<'_>) -> rustix::io::Result<()> {
+    /// The old root, the staging, and one for each source that had to be attached; more than a step has.
+    const MOST: usize = 1024;
+    let identity = |fd: BorrowedFd<'_>| rustix::fs::fstat(fd).map(|found| (found.st_dev, found.st_ino));
+    let root = identity(plan.root)?;
+    fchdir(plan.root)?;
+    // Staging and old root are always there, so two before the first look.
+    unmount(c".", UnmountFlags::DETACH)?;
+    unmount(c".", UnmountFlags::DETACH)?;
+    for _ in 0..MOST {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let above = rustix::fs::openat(CWD, c"/..", flags, Mode::empty())?;
+        if identity(above.as_fd())? == root {
+            return Ok(());
+        }
+        unmount(c".", UnmountFlags::DETACH)?;
+    }
+    Err(Errno::LOOP)
 }
 
 /// The three descriptors of the step; all others close on exec.

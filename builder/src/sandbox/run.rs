@@ -141,7 +141,7 @@ fn bear(
     let plan = Plan {
         builder: builder.as_fd(),
         root: step.root.as_fd(),
-        old_root: scene.old_root.as_fd(),
+
         proc: scene.proc.as_fd(),
         empty: sandboxed.then_some(scene.empty.as_fd()),
         stdio: [stdin.as_fd(), out.as_fd(), err.as_fd()],

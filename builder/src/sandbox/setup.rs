@@ -46,7 +46,6 @@ const CGROUP2: rustix::fs::FsWord = 0x6367_7270;
 
 /// The mounts in place, and what the child needs to go on.
 pub(super) struct Scene {
-    pub(super) old_root: OwnedFd,
     pub(super) proc: OwnedFd,
     /// An empty directory, read-only, to cover others with.
     pub(super) empty: OwnedFd,
@@ -85,7 +84,7 @@ pub(super) fn set(
         change_attributes(&step.root, RDONLY, NONE, false)
             .map_err(SandboxError::on("forbid writing to", "/"))?;
     }
-    Ok(Scene { old_root, proc, empty: stage.staging.empty, stubs: stage.stubs })
+    Ok(Scene { proc, empty: stage.staging.empty, stubs: stage.stubs })
 }
 
 fn split(step: &Step) -> Result<(), SandboxError> {

@@ -1,7 +1,5 @@
 //! Whole builds as data: graphs, what the cache knows, and the order of steps that must come out.
 
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "test helpers fail by panicking")]
-
 use std::collections::{HashMap, HashSet};
 
 use super::{Edge, Graph, GraphError, Identity, Key, Machine, Outcome, Work};

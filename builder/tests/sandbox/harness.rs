@@ -65,6 +65,10 @@ pub(crate) fn inside(cases: &[Case], name: &str) {
 /// Runs all cases, each as everyone who can.
 pub(crate) fn outside(cases: &[Case]) {
     let root = rustix::process::geteuid().is_root();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let have_debian = std::env::var_os("XX_TEST_DEBIAN_TAR").is_some()
+        || state().join("debian.tar").exists()
+        || std::env::split_paths(&path).any(|directory| directory.join("mmdebstrap").exists());
     let mut trials = Vec::new();
     for who in [Who::Root, Who::SubIds, Who::SingleUid] {
         for &case in cases {
@@ -78,13 +82,15 @@ pub(crate) fn outside(cases: &[Case]) {
             }
             let name = format!("{}::{}", format!("{who:?}").to_lowercase(), case.name);
             // Not root: the machine's own user runs what its own ranges allow.
-            let runnable = root || who == Who::SubIds;
-            let trial = Trial::test(name, move || start(case, who, root));
-            trials.push(trial.with_ignored_flag(!runnable).with_kind(if runnable {
-                ""
-            } else {
+            let missing = if !root && who != Who::SubIds {
                 "needs root"
-            }));
+            } else if case.needs != Needs::Nothing && !have_debian {
+                "needs mmdebstrap"
+            } else {
+                ""
+            };
+            let trial = Trial::test(name, move || start(case, who, root));
+            trials.push(trial.with_ignored_flag(!missing.is_empty()).with_kind(missing));
         }
     }
     libtest_mimic::run(&Arguments::from_args(), trials).exit();

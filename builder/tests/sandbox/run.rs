@@ -14,6 +14,7 @@ use crate::harness::{Case, Inside, debian_case as case};
 
 pub(crate) const CASES: &[Case] = &[
     case("run_table", table),
+    case("run_sees_no_host", sees_no_host),
     case("run_streams_and_env", streams_and_env),
     case("run_users", users),
     case("run_errors", errors),
@@ -162,6 +163,22 @@ fn table(inside: &Inside) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// Nothing of the host's is mounted anywhere in the step, and there is no way up from its root.
+pub(crate) fn sees_no_host(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let text =
+        output(&sh(root, "stat -c %d:%i / /.. /usr/../.. /proc/..; cut -d' ' -f5 /proc/self/mountinfo"));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines[..4].iter().all(|line| *line == lines[0]), "{text}");
+    let mounts = &lines[4..];
+    assert_eq!(mounts.iter().filter(|target| **target == "/").count(), 1, "{text}");
+    for target in mounts {
+        let ours = ["/", "/etc/hosts", "/etc/resolv.conf"].contains(target)
+            || ["/dev", "/proc", "/sys"].iter().any(|top| target.starts_with(top));
+        assert!(ours, "{target} in {text}");
+    }
+}
+
 fn streams_and_env(inside: &Inside) {
     let (root, upper) = root(inside, "r");
     let mut step = sh(root, "echo out; echo err >&2; env | sort; pwd");
@@ -278,7 +295,7 @@ fn secret_and_tmpfs(inside: &Inside) {
     assert!(!upper.join("run/secrets").exists() && !upper.join("t").exists());
 }
 
-fn mount_target_through_link(inside: &Inside) {
+pub(crate) fn mount_target_through_link(inside: &Inside) {
     let outside = inside.scratch.join("outside");
     fs::create_dir_all(&outside).unwrap();
     let (root, upper) = root(inside, "r");
@@ -329,7 +346,7 @@ fn left(upper: &Path) -> Vec<String> {
     names
 }
 
-fn leaves_no_stub(inside: &Inside) {
+pub(crate) fn leaves_no_stub(inside: &Inside) {
     let bare = inside.scratch.join("bare");
     for name in ["dev", "proc", "sys", "etc"] {
         fs::create_dir_all(bare.join(name)).unwrap();
@@ -420,7 +437,7 @@ fn limits(inside: &Inside) {
     assert_eq!(output(&step), "100\n200\n1024\n10.0.0.1\tdb\nbox\n");
 }
 
-fn cancel(inside: &Inside) {
+pub(crate) fn cancel(inside: &Inside) {
     let (root, _) = root(inside, "r");
     let step = sh(root, "trap '' TERM INT; sleep 1000 & echo started; sleep 1000");
     let cancel = Cancel::new().unwrap();

@@ -6,6 +6,7 @@
 
 mod args;
 mod lists;
+mod root;
 mod sources;
 
 use std::collections::BTreeSet;
@@ -27,7 +28,7 @@ use lists::Lists;
 /// # Errors
 /// When the target is not supported, or a source file cannot be read.
 pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
-    let args: Vec<String> = env.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let mut args: Vec<String> = env.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     if let [flag, file, arch, ..] = args.as_slice()
         && flag == "--fix-source-file"
     {
@@ -36,6 +37,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     if args.iter().any(|arg| arg == "--print-source-file") {
         return Ok(Plan::line(sources::main_file(host).display()));
     }
+    let root = root::take(&mut args)?;
     let target = Target::read(&env, host);
     target.supported()?;
     if let Some(note) = unavailable(&env, &target, host) {
@@ -64,6 +66,10 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
                 return Err(Failure::new(format!("no package lists for {arch} after `apt-get update`"))
                     .hint("its messages above tell why; a distribution may have dropped the architecture")
                     .code(100));
+            }
+            if let Some(dir) = root {
+                let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
+                return Ok(Plan::new(root::install(&dir, arch, options, &names)));
             }
             Ok(Plan::new(resolve(&env, host, &target, &lists, program, options, packages)))
         })));
