@@ -22,174 +22,158 @@ fn problems(text: &str) -> Vec<String> {
     }
 }
 
+/// A text and the beginning of what is said about it.
+const ERRORS: &[(&str, &str)] = &[
+    ("", "1:1 there are no instructions in the file | begin with `FROM image` or `FROM scratch`"),
+    (
+        "# only\n\n# comments\n",
+        "1:1 there are no instructions in the file | begin with `FROM image` or `FROM scratch`",
+    ),
+    ("ARG A=1\n", "1:1 there is no FROM in the file | begin with `FROM image` or `FROM scratch`"),
+    ("FROM scratch\nRNU x\n", "2:1 unknown instruction `RNU` | did you mean `RUN`?"),
+    ("FROM scratch\nBANANA x\n", "2:1 unknown instruction `BANANA` | -"),
+    (
+        "RUN x\nFROM scratch\n",
+        "1:1 RUN before the first FROM | only ARG may stand before FROM; begin with `FROM image` or `FROM scratch`",
+    ),
+    ("FROM scratch\nCOPY --form=a b c\n", "2:6 unknown flag `--form` of COPY | did you mean `--from`?"),
+    ("FROM scratch\nENV --x A=1\n", "2:5 unknown flag `--x` of ENV | ENV has no flags"),
+    ("FROM scratch\nCOPY --chown=a --chown=b c d\n", "2:16 flag `--chown` is given twice | -"),
+    ("FROM scratch\nCOPY --chown a b\n", "2:6 flag `--chown` has no value | write `--chown=value`"),
+    (
+        "FROM scratch\nCOPY --link=yes a b\n",
+        "2:6 `yes` is not a value of `--link`: expected `true` or `false` | -",
+    ),
+    (
+        "FROM scratch\nCOPY a\n",
+        "2:1 COPY needs a source and a destination | write the sources first, then the destination",
+    ),
+    (
+        "FROM scratch\nCOPY a <<EOF\nx\nEOF\n",
+        "2:8 a heredoc cannot be the destination | write the heredoc first, then the path of the file",
+    ),
+    (
+        "FROM scratch\nCOPY <<EOF /a\nx\n",
+        "2:1 heredoc `EOF` has no end | add a line that is exactly `EOF` after the contents",
+    ),
+    ("FROM scratch\nCOPY \"a b\n", "2:6 unclosed quote \" | "),
+    (
+        "FROM scratch\nENV A=\"x\n",
+        "2:5 unclosed quote \" | put the escape character before a `$` or a quote that should stay as it is",
+    ),
+    (
+        "FROM scratch\nENV A=${x\n",
+        "2:5 missing `}` after `${` | put the escape character before a `$` or a quote that should stay as it is",
+    ),
+    ("FROM scratch\nENV A=${x?needed}\n", "2:5 x: needed | pass it with `--build-arg NAME=value`"),
+    ("FROM scratch\nENV A\n", "2:5 ENV needs a value | write `ENV A=value`"),
+    (
+        "FROM scratch\nENV A=1 B\n",
+        "2:9 no `=` in `B` | write `name=value`, with quotes around a value that holds spaces",
+    ),
+    ("FROM scratch\nARG\n", "2:1 ARG needs at least one argument | write `ARG name` or `ARG name=default`"),
+    ("FROM scratch\nARG =x\n", "2:5 ARG without a name | write `ARG name=default`"),
+    (
+        "FROM scratch\nCMD [\"a\", 1]\n",
+        "2:5 `1` in a JSON array of arguments is not a string | put every argument in double quotes",
+    ),
+    ("FROM scratch\nSHELL bash -c\n", "2:1 SHELL needs a JSON array | write `SHELL [\"/bin/sh\", \"-c\"]`"),
+    ("FROM scratch\nONBUILD FROM x\n", "2:9 FROM cannot stand behind ONBUILD | -"),
+    ("FROM scratch\nHEALTHCHECK CMD\n", "2:1 HEALTHCHECK CMD has no command | write the command after CMD"),
+    (
+        "FROM scratch\nHEALTHCHECK --interval=5 CMD x\n",
+        "2:13 `5` is not a duration | write numbers with units: `30s`, `1m30s`, `500ms`",
+    ),
+    (
+        "FROM scratch\nEXPOSE 80/http\n",
+        "2:8 invalid port `80/http`: the protocol must be tcp, udp or sctp | write `80`, `53/udp` or `8000-8010/tcp`",
+    ),
+    (
+        "FROM scratch\nSTOPSIGNAL SIGFOO\n",
+        "2:12 unknown signal `SIGFOO` | use a number or a name such as `SIGTERM`",
+    ),
+    ("FROM scratch\nRUN --network=hots x\n", "2:5 unknown network `hots` | did you mean `host`?"),
+    (
+        "FROM scratch\nRUN --device=gpu x\n",
+        "2:5 `RUN --device` is not supported: it is a labs feature | run the step without the device, or build with BuildKit's labs front end",
+    ),
+    (
+        "FROM scratch\nRUN --mount=type=cahce,target=/x y\n",
+        "2:5 unknown `type=cahce` of a mount | did you mean `cache`?",
+    ),
+    (
+        "FROM scratch\nRUN --mount=target=/ y\n",
+        "2:5 a mount cannot have the target `/` | mount below a directory of its own",
+    ),
+    (
+        "FROM scratch\nRUN --mount=from=$X,target=/x y\n",
+        "2:5 `from` of a mount cannot hold a variable | name a stage `FROM ${...} AS name` and use `from=name`",
+    ),
+    (
+        "FROM a b c d\n",
+        "1:1 FROM needs an image, or an image, `AS` and a name | write `FROM image` or `FROM image AS name`",
+    ),
+    (
+        "FROM scratch AS 1st\n",
+        "1:17 invalid stage name `1st` | begin with a letter; use letters, digits, `-`, `_` and `.`",
+    ),
+    ("FROM ${X}\n", "1:6 `${X}` in FROM expands to nothing | declare `ARG X=default` before the first FROM"),
+    ("FROM --platform=linux/x86 scratch\n", "1:6 "),
+    (
+        "FROM --platform=$TARGETPLATFROM scratch\n",
+        "1:6 `$TARGETPLATFROM` in FROM --platform expands to nothing | did you mean `$TARGETPLATFORM`?",
+    ),
+    ("FROM Debian\n", "1:1 invalid image reference `Debian`: a repository name must be lower case | -"),
+    (
+        "FROM scratch AS a\nCOPY --from=b /x /y\nFROM scratch AS b\nCOPY --from=a /x /y\n",
+        "4:1 stage `a` needs its own result | split the stage, so that no stage copies from one that is built on it",
+    ),
+    (
+        "FROM scratch AS a\nCOPY --from=a /x /y\n",
+        "2:1 stage `a` needs its own result | split the stage, so that no stage copies from one that is built on it",
+    ),
+    (
+        "FROM scratch\nCOPY --from=b /x /y\nFROM scratch AS b\nCOPY x y\nFROM scratch\nCOPY --from=0 / /\n",
+        "2:1 stage `b` is not built before this COPY | move the stage before this one",
+    ),
+    (
+        "FROM scratch\nCOPY --from=9 /x /y\n",
+        "2:6 there is no stage 9 | stages are counted from 0; better give them names with `AS`",
+    ),
+    (
+        "FROM scratch\nCOPY --from=$S /x /y\n",
+        "2:6 `COPY --from` cannot hold a variable | name a stage `FROM ${...} AS name` and use `--from=name`",
+    ),
+    (
+        "FROM scratch\nCOPY --chmod=999 a b\n",
+        "2:1 invalid `--chmod=999` | use octal digits up to 7777, or a form such as `u+x,go=r`",
+    ),
+    ("FROM scratch\nCOPY https://h/x /y\n", "2:6 COPY cannot take a URL | use ADD"),
+    (
+        "FROM scratch\nADD --checksum=sha256:1 https://h/x /y\n",
+        "2:1 invalid `--checksum` | write `sha256:` and 64 hex digits",
+    ),
+    ("FROM scratch\nADD https://h/r.git?ref= /y\n", "2:5 `ref` in the query of the git URL has no value | -"),
+    (
+        "FROM scratch\nADD a\0b /y\n",
+        "2:6 NUL byte in an instruction | save the file as UTF-8 text without NUL bytes",
+    ),
+    ("# escape=x\nFROM scratch\n", "1:1 invalid escape character `x` | use `# escape=\\` or `# escape=``"),
+    (
+        "# check=skip=all\n# check=error=true\nFROM scratch\n",
+        "2:1 directive `check` is given twice | keep one of the two lines",
+    ),
+    (
+        "# syntax=example.com/front:1\nFROM scratch\n",
+        "1:1 the front end `example.com/front:1` is not supported | the built-in one reads docker/dockerfile files; others are planned, see docs/dockerfile-to-llb.md#other-front-ends",
+    ),
+    ("// syntax=example.com/front\nFROM scratch\n", "1:1 unknown instruction `//` | -"),
+];
+
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table")]
 fn each_class_has_place_and_hint() {
-    let cases = [
-        ("", "1:1 there are no instructions in the file | begin with `FROM image` or `FROM scratch`"),
-        (
-            "# only\n\n# comments\n",
-            "1:1 there are no instructions in the file | begin with `FROM image` or `FROM scratch`",
-        ),
-        ("ARG A=1\n", "1:1 there is no FROM in the file | begin with `FROM image` or `FROM scratch`"),
-        ("FROM scratch\nRNU x\n", "2:1 unknown instruction `RNU` | did you mean `RUN`?"),
-        ("FROM scratch\nBANANA x\n", "2:1 unknown instruction `BANANA` | -"),
-        (
-            "RUN x\nFROM scratch\n",
-            "1:1 RUN before the first FROM | only ARG may stand before FROM; begin with `FROM image` or `FROM scratch`",
-        ),
-        ("FROM scratch\nCOPY --form=a b c\n", "2:6 unknown flag `--form` of COPY | did you mean `--from`?"),
-        ("FROM scratch\nENV --x A=1\n", "2:5 unknown flag `--x` of ENV | ENV has no flags"),
-        ("FROM scratch\nCOPY --chown=a --chown=b c d\n", "2:16 flag `--chown` is given twice | -"),
-        ("FROM scratch\nCOPY --chown a b\n", "2:6 flag `--chown` has no value | write `--chown=value`"),
-        (
-            "FROM scratch\nCOPY --link=yes a b\n",
-            "2:6 `yes` is not a value of `--link`: expected `true` or `false` | -",
-        ),
-        (
-            "FROM scratch\nCOPY a\n",
-            "2:1 COPY needs a source and a destination | write the sources first, then the destination",
-        ),
-        (
-            "FROM scratch\nCOPY a <<EOF\nx\nEOF\n",
-            "2:8 a heredoc cannot be the destination | write the heredoc first, then the path of the file",
-        ),
-        (
-            "FROM scratch\nCOPY <<EOF /a\nx\n",
-            "2:1 heredoc `EOF` has no end | add a line that is exactly `EOF` after the contents",
-        ),
-        ("FROM scratch\nCOPY \"a b\n", "2:6 unclosed quote \" | "),
-        (
-            "FROM scratch\nENV A=\"x\n",
-            "2:5 unclosed quote \" | put the escape character before a `$` or a quote that should stay as it is",
-        ),
-        (
-            "FROM scratch\nENV A=${x\n",
-            "2:5 missing `}` after `${` | put the escape character before a `$` or a quote that should stay as it is",
-        ),
-        ("FROM scratch\nENV A=${x?needed}\n", "2:5 x: needed | pass it with `--build-arg NAME=value`"),
-        ("FROM scratch\nENV A\n", "2:5 ENV needs a value | write `ENV A=value`"),
-        (
-            "FROM scratch\nENV A=1 B\n",
-            "2:9 no `=` in `B` | write `name=value`, with quotes around a value that holds spaces",
-        ),
-        (
-            "FROM scratch\nARG\n",
-            "2:1 ARG needs at least one argument | write `ARG name` or `ARG name=default`",
-        ),
-        ("FROM scratch\nARG =x\n", "2:5 ARG without a name | write `ARG name=default`"),
-        (
-            "FROM scratch\nCMD [\"a\", 1]\n",
-            "2:5 `1` in a JSON array of arguments is not a string | put every argument in double quotes",
-        ),
-        (
-            "FROM scratch\nSHELL bash -c\n",
-            "2:1 SHELL needs a JSON array | write `SHELL [\"/bin/sh\", \"-c\"]`",
-        ),
-        ("FROM scratch\nONBUILD FROM x\n", "2:9 FROM cannot stand behind ONBUILD | -"),
-        (
-            "FROM scratch\nHEALTHCHECK CMD\n",
-            "2:1 HEALTHCHECK CMD has no command | write the command after CMD",
-        ),
-        (
-            "FROM scratch\nHEALTHCHECK --interval=5 CMD x\n",
-            "2:13 `5` is not a duration | write numbers with units: `30s`, `1m30s`, `500ms`",
-        ),
-        (
-            "FROM scratch\nEXPOSE 80/http\n",
-            "2:8 invalid port `80/http`: the protocol must be tcp, udp or sctp | write `80`, `53/udp` or `8000-8010/tcp`",
-        ),
-        (
-            "FROM scratch\nSTOPSIGNAL SIGFOO\n",
-            "2:12 unknown signal `SIGFOO` | use a number or a name such as `SIGTERM`",
-        ),
-        ("FROM scratch\nRUN --network=hots x\n", "2:5 unknown network `hots` | did you mean `host`?"),
-        (
-            "FROM scratch\nRUN --device=gpu x\n",
-            "2:5 `RUN --device` is not supported: it is a labs feature | run the step without the device, or build with BuildKit's labs front end",
-        ),
-        (
-            "FROM scratch\nRUN --mount=type=cahce,target=/x y\n",
-            "2:5 unknown `type=cahce` of a mount | did you mean `cache`?",
-        ),
-        (
-            "FROM scratch\nRUN --mount=target=/ y\n",
-            "2:5 a mount cannot have the target `/` | mount below a directory of its own",
-        ),
-        (
-            "FROM scratch\nRUN --mount=from=$X,target=/x y\n",
-            "2:5 `from` of a mount cannot hold a variable | name a stage `FROM ${...} AS name` and use `from=name`",
-        ),
-        (
-            "FROM a b c d\n",
-            "1:1 FROM needs an image, or an image, `AS` and a name | write `FROM image` or `FROM image AS name`",
-        ),
-        (
-            "FROM scratch AS 1st\n",
-            "1:17 invalid stage name `1st` | begin with a letter; use letters, digits, `-`, `_` and `.`",
-        ),
-        (
-            "FROM ${X}\n",
-            "1:6 `${X}` in FROM expands to nothing | declare `ARG X=default` before the first FROM",
-        ),
-        ("FROM --platform=linux/x86 scratch\n", "1:6 "),
-        (
-            "FROM --platform=$TARGETPLATFROM scratch\n",
-            "1:6 `$TARGETPLATFROM` in FROM --platform expands to nothing | did you mean `$TARGETPLATFORM`?",
-        ),
-        ("FROM Debian\n", "1:1 invalid image reference `Debian`: a repository name must be lower case | -"),
-        (
-            "FROM scratch AS a\nCOPY --from=b /x /y\nFROM scratch AS b\nCOPY --from=a /x /y\n",
-            "4:1 stage `a` needs its own result | split the stage, so that no stage copies from one that is built on it",
-        ),
-        (
-            "FROM scratch AS a\nCOPY --from=a /x /y\n",
-            "2:1 stage `a` needs its own result | split the stage, so that no stage copies from one that is built on it",
-        ),
-        (
-            "FROM scratch\nCOPY --from=b /x /y\nFROM scratch AS b\nCOPY x y\nFROM scratch\nCOPY --from=0 / /\n",
-            "2:1 stage `b` is not built before this COPY | move the stage before this one",
-        ),
-        (
-            "FROM scratch\nCOPY --from=9 /x /y\n",
-            "2:6 there is no stage 9 | stages are counted from 0; better give them names with `AS`",
-        ),
-        (
-            "FROM scratch\nCOPY --from=$S /x /y\n",
-            "2:6 `COPY --from` cannot hold a variable | name a stage `FROM ${...} AS name` and use `--from=name`",
-        ),
-        (
-            "FROM scratch\nCOPY --chmod=999 a b\n",
-            "2:1 invalid `--chmod=999` | use octal digits up to 7777, or a form such as `u+x,go=r`",
-        ),
-        ("FROM scratch\nCOPY https://h/x /y\n", "2:6 COPY cannot take a URL | use ADD"),
-        (
-            "FROM scratch\nADD --checksum=sha256:1 https://h/x /y\n",
-            "2:1 invalid `--checksum` | write `sha256:` and 64 hex digits",
-        ),
-        (
-            "FROM scratch\nADD https://h/r.git?ref= /y\n",
-            "2:5 `ref` in the query of the git URL has no value | -",
-        ),
-        (
-            "FROM scratch\nADD a\0b /y\n",
-            "2:6 NUL byte in an instruction | save the file as UTF-8 text without NUL bytes",
-        ),
-        (
-            "# escape=x\nFROM scratch\n",
-            "1:1 invalid escape character `x` | use `# escape=\\` or `# escape=``",
-        ),
-        (
-            "# check=skip=all\n# check=error=true\nFROM scratch\n",
-            "2:1 directive `check` is given twice | keep one of the two lines",
-        ),
-        (
-            "# syntax=example.com/front:1\nFROM scratch\n",
-            "1:1 the front end `example.com/front:1` is not supported | the built-in one reads docker/dockerfile files; others are planned, see docs/dockerfile-to-llb.md#other-front-ends",
-        ),
-        ("// syntax=example.com/front\nFROM scratch\n", "1:1 unknown instruction `//` | -"),
-    ];
-    let wrong: Vec<String> = cases
+    let wrong: Vec<String> = ERRORS
         .iter()
         .filter_map(|(text, expected)| {
             let found = problems(text);

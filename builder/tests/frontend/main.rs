@@ -6,8 +6,16 @@
     reason = "helpers of tests fail by panicking"
 )]
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "tests stop at what they do not expect"
+)]
+
 mod checks;
 mod configs;
+mod contexts;
 mod describe;
 mod errors;
 mod graphs;

@@ -1,0 +1,119 @@
+//! Named contexts and images that are asked for: what BuildKit cannot be asked to record.
+
+use std::collections::BTreeMap;
+
+use builder::dockerfile::{self, Dockerfile};
+use builder::llb::pb::op::Op as Kind;
+use builder::llb::{pb, wire};
+use builder::lower::{
+    BuildConfig, ImageKey, ImageSource, LowerError, NamedContext, ResolvedImage, ResolvedImages, lower,
+};
+use builder::oci::digest::Digest;
+use builder::source_text::SourceText;
+
+fn parse(text: &str) -> Dockerfile {
+    dockerfile::parse(&SourceText::new("Dockerfile", text)).unwrap()
+}
+
+fn config(name: &str, context: NamedContext) -> BuildConfig {
+    let mut config = BuildConfig::new("linux/amd64".parse().unwrap());
+    config.contexts.insert(name.to_owned(), context);
+    config
+}
+
+/// Identifier and attributes of every source operation.
+fn sources(definition: &pb::Definition) -> BTreeMap<String, BTreeMap<String, String>> {
+    let ops = definition.def.iter().map(|bytes| wire::decode_op(bytes).unwrap().op);
+    ops.filter_map(|op| match op {
+        Some(Kind::Source(source)) => Some((source.identifier, source.attrs)),
+        _ => None,
+    })
+    .collect()
+}
+
+#[test]
+fn images_are_asked_for_then_used() {
+    let file = parse(
+        "FROM debian AS a\nRUN x\nFROM --platform=linux/arm64 debian:12\nCOPY --from=a / /\nCOPY --from=busybox / /\n",
+    );
+    let mut config = BuildConfig::new("linux/amd64".parse().unwrap());
+    config.target_platforms = ["linux/amd64", "linux/s390x"].map(|p| p.parse().unwrap()).to_vec();
+    let Err(LowerError::MissingImages(requests)) = lower(&file, &config, &[].into()) else {
+        panic!("asks for nothing")
+    };
+    let asked: Vec<String> =
+        requests.iter().map(|r| format!("{} {} {}", r.name, r.key.reference, r.key.platform)).collect();
+    assert_eq!(
+        asked,
+        [
+            "debian docker.io/library/debian:latest linux/amd64",
+            "debian:12 docker.io/library/debian:12 linux/arm64",
+            "busybox docker.io/library/busybox:latest linux/amd64",
+            "debian docker.io/library/debian:latest linux/s390x",
+            "busybox docker.io/library/busybox:latest linux/s390x",
+        ]
+    );
+    let layer = Digest::of(b"layer");
+    let image = format!(
+        r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{layer}"]}}}}"#
+    );
+    let answer = |r: &builder::lower::ImageRequest| {
+        (r.key.clone(), ResolvedImage { digest: Digest::of(b"index"), config: image.clone().into_bytes() })
+    };
+    let answers: ResolvedImages = requests.iter().map(answer).collect();
+    assert_eq!(lower(&file, &config, &answers).unwrap().targets.len(), 2);
+}
+
+#[test]
+fn an_oci_layout_takes_the_place_of_an_image() {
+    let file = parse("FROM debian\nRUN x\n");
+    let config = config("debian", NamedContext::OciLayout { store: "base".into(), reference: None });
+    let Err(LowerError::MissingImages(requests)) = lower(&file, &config, &[].into()) else {
+        panic!("asks for nothing")
+    };
+    let key = ImageKey {
+        source: ImageSource::OciLayout { store: "base".into() },
+        reference: String::new(),
+        platform: "linux/amd64".parse().unwrap(),
+    };
+    assert_eq!(requests[0].key, key);
+    let digest = Digest::of(b"manifest");
+    let image = br#"{"architecture":"amd64","os":"linux","config":{"Env":["A=1"],"WorkingDir":"/w"},"rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let answers = [(key, ResolvedImage { digest, config: image.to_vec() })].into();
+    let target = lower(&file, &config, &answers).unwrap().targets.remove(0);
+    let expected = BTreeMap::from([(
+        format!("oci-layout://docker.io/library/debian@{digest}"),
+        BTreeMap::from([("oci.store".to_owned(), "base".to_owned())]),
+    )]);
+    assert_eq!(sources(&target.definition), expected);
+    assert_eq!(target.image.config.env[0], "A=1");
+    assert_eq!(target.image.config.working_dir, "/w");
+}
+
+#[test]
+fn another_definition_keeps_its_bytes() {
+    let inner = parse("FROM scratch\nCOPY a b\nRUN make\n");
+    let plain = BuildConfig::new("linux/amd64".parse().unwrap());
+    let inner = lower(&inner, &plain, &[].into()).unwrap().targets.remove(0);
+    let image = inner.image.to_bytes().unwrap();
+    let context = NamedContext::Definition { definition: inner.definition.clone(), image: Some(image) };
+    let file = parse("FROM scratch\nCOPY --from=other /b /c\n");
+    let target = lower(&file, &config("other", context), &[].into()).unwrap().targets.remove(0);
+    let operations = |d: &pb::Definition| d.def.iter().map(|b| Digest::of(b)).collect::<Vec<_>>();
+    let (all, below) = (operations(&target.definition), operations(&inner.definition));
+    assert!(below[..below.len() - 1].iter().all(|digest| all.contains(digest)), "an operation has new bytes");
+}
+
+#[test]
+fn files_and_directories_as_contexts() {
+    let file = parse("FROM scratch\nCOPY --from=src sub/a /b\n");
+    let local = NamedContext::Local { name: "extra".into(), dockerignore: Some("*.o\n".into()) };
+    let target = lower(&file, &config("src", local), &[].into()).unwrap().targets.remove(0);
+    let attrs = &sources(&target.definition)["local://extra"];
+    assert_eq!(attrs["local.excludepatterns"], r#"["*.o"]"#);
+    assert_eq!(attrs["local.followpaths"], r#"["sub/a"]"#);
+    assert!(!attrs.contains_key("local.session") && !attrs.contains_key("local.unique"));
+    let http = NamedContext::Http("https://example.com/x.txt".into());
+    let target = lower(&file, &config("src", http), &[].into()).unwrap().targets.remove(0);
+    assert!(sources(&target.definition).contains_key("https://example.com/x.txt"));
+}
