@@ -370,7 +370,7 @@ fn doctor_names_what_is_missing() {
 /// Scripts that source the original's list of linkers go on, with nothing in it.
 #[test]
 fn the_list_of_linkers_is_empty() {
-    let text = include_str!("../files/xx-ld-shas");
+    let text = include_str!("../../images/xx/root/usr/bin/xx-ld-shas");
     for name in ["LD_MIRRORS", "LD_SHAS", "LD64_SHAS"] {
         assert!(text.contains(&format!("export {name}=\"\"\n")), "{name}");
     }

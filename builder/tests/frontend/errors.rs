@@ -171,7 +171,6 @@ const ERRORS: &[(&str, &str)] = &[
 ];
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn each_class_has_place_and_hint() {
     let wrong: Vec<String> = ERRORS
         .iter()
