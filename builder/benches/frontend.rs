@@ -2,7 +2,6 @@
 //!
 //! `cargo bench -p builder --bench frontend`. The bar for reading is 50 MB/s.
 #![expect(clippy::expect_used, reason = "a benchmark fails by panicking")]
-
 #![expect(clippy::expect_used, reason = "a measurement of something else than intended is worse than none")]
 
 use std::hint::black_box;

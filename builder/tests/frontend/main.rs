@@ -5,7 +5,6 @@
     clippy::unwrap_used,
     reason = "helpers of tests fail by panicking"
 )]
-
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
