@@ -116,7 +116,7 @@ pub enum Problem {
 ///
 /// ```
 /// use builder::dockerfile::expand::{Rules, expand};
-/// let variables = [("v".to_owned(), "a.b.c".to_owned())].into();
+/// let variables = std::collections::BTreeMap::from([("v".to_owned(), "a.b.c".to_owned())]);
 /// assert_eq!(expand("${v%.*}-${w:-none}", &variables, Rules::new('\\'))?.text, "a.b-none");
 /// # Ok::<(), builder::dockerfile::expand::ExpandError>(())
 /// ```
