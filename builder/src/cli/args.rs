@@ -22,10 +22,25 @@ Examples:
 pub(super) enum Command {
     /// Build a Dockerfile
     Build(Box<Build>),
+    /// Look into the stages of a build
+    Debug {
+        #[command(subcommand)]
+        what: Debug,
+    },
     /// Print a completion script for a shell
     Completions {
         /// The shell
         shell: clap_complete::Shell,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Debug {
+    /// Print the syntax tree of a Dockerfile as BuildKit's parser dumps it
+    Ast {
+        /// The Dockerfile; `-` is standard input
+        #[arg(default_value = "Dockerfile")]
+        file: PathBuf,
     },
 }
 
@@ -74,9 +89,12 @@ pub(super) struct Build {
     /// How progress is shown
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) progress: Progress,
-    /// Show nothing but errors, and print the digest of the image
+    /// Show nothing but errors
     #[arg(short, long)]
     pub(super) quiet: bool,
+    /// Say something about the Dockerfile instead of building it: `check`, `outline`, `targets`, with `,format=json`
+    #[arg(long, default_value = "build", value_name = "METHOD")]
+    pub(super) call: String,
     /// Print the build graph instead of building it
     #[arg(long, value_enum, value_name = "WHAT")]
     pub(super) print: Option<Print>,
@@ -89,6 +107,7 @@ const BUILD_EXAMPLES: &str = "\
 Examples:
   xx-build build --platform linux/amd64,linux/arm64,linux/arm/v7 -o type=oci,dest=app.tar -t app:1.0 .
   xx-build build --build-context debian=oci-layout://debian --target test .
+  xx-build build --call=check .
   xx-build build --platform linux/arm64 -o out .        (files of the result, in the folder `out`)";
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -8,6 +8,7 @@ use platform_db::Platform;
 
 use super::Environment;
 use super::args::{Build, Print, Progress};
+use super::call::Call;
 use super::contexts::{self, Contexts};
 use super::output::Output;
 use super::print;
@@ -30,11 +31,15 @@ use crate::verify::verify;
 pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> {
     let colour = environment.colour();
     let outputs = args.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let call = Call::parse(&args.call)?;
     let contexts = Contexts::parse(&args.build_context)?;
-    let source = read_dockerfile(&args)?;
+    let source = read_dockerfile(&dockerfile_path(&args))?;
     let file =
         dockerfile::parse(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
     let config = configuration(environment, &args, &contexts)?;
+    if !call.is_build() {
+        return call.answer(&file, &config, environment);
+    }
     let lowered = resolve(&file, &config, &contexts, colour)?;
     if let Some(Print::Llb) = args.print {
         let text = print::llb(&lowered)?;
@@ -86,13 +91,24 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     Ok(())
 }
 
-fn read_dockerfile(args: &Build) -> Result<SourceText, Report> {
-    let path = args.file.clone().unwrap_or_else(|| args.context.join("Dockerfile"));
+/// Runs `xx-build debug ast`.
+pub(super) fn print_ast(environment: &Environment, path: &Path) -> Result<(), Report> {
+    let source = read_dockerfile(path)?;
+    let file = dockerfile::parse(&source)
+        .map_err(|problems| Report::diagnostics(&problems, &source, environment.colour()))?;
+    write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&file)).map_err(Report::new)
+}
+
+fn dockerfile_path(args: &Build) -> PathBuf {
+    args.file.clone().unwrap_or_else(|| args.context.join("Dockerfile"))
+}
+
+fn read_dockerfile(path: &Path) -> Result<SourceText, Report> {
     let mut text = vec![];
     let read = if path == Path::new("-") {
         std::io::stdin().read_to_end(&mut text).map(drop)
     } else {
-        std::fs::File::open(&path).and_then(|mut file| file.read_to_end(&mut text)).map(drop)
+        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut text)).map(drop)
     };
     read.map_err(|error| {
         Report::new(format!("cannot read `{}`: {error}", path.display()))
@@ -129,11 +145,16 @@ fn configuration(
     } else {
         NoCache::Stages(args.no_cache_filter.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<_>>())
     };
+    let build_args = contexts::pairs(&args.build_arg, Some(environment));
+    // Arguments that are settings of the builder, under BuildKit's names.
+    let setting = |name: &str| build_args.get(name).cloned().unwrap_or_default();
     Ok(BuildConfig {
-        multi_platform: platforms.len() > 1,
+        multi_platform: platforms.len() > 1 || setting("BUILDKIT_MULTI_PLATFORM").parse() == Ok(true),
         target_platforms: platforms,
         target: args.target.clone(),
-        build_args: contexts::pairs(&args.build_arg, Some(environment)),
+        hostname: setting("BUILDKIT_SANDBOX_HOSTNAME"),
+        cache_namespace: setting("BUILDKIT_CACHE_MOUNT_NS"),
+        build_args,
         labels: contexts::pairs(&args.label, None),
         contexts: contexts.named.clone(),
         dockerignore: dockerignore(args)?,
@@ -154,8 +175,7 @@ fn platform_report(error: platform_db::ParsePlatformError) -> Report {
 
 /// `NAME.dockerignore` beside the Dockerfile, or else `.dockerignore` in the context.
 fn dockerignore(args: &Build) -> Result<Option<String>, Report> {
-    let dockerfile = args.file.clone().unwrap_or_else(|| args.context.join("Dockerfile"));
-    let mut own = dockerfile.into_os_string();
+    let mut own = dockerfile_path(args).into_os_string();
     own.push(".dockerignore");
     for path in [PathBuf::from(own), args.context.join(".dockerignore")] {
         match std::fs::read_to_string(&path) {

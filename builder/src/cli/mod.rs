@@ -2,6 +2,7 @@
 
 mod args;
 mod build;
+mod call;
 mod contexts;
 mod environment;
 mod output;
@@ -11,7 +12,7 @@ use std::io::Write;
 
 use clap::{CommandFactory, Parser};
 
-use args::{Cli, Command};
+use args::{Cli, Command, Debug};
 pub use environment::Environment;
 
 use crate::report::Report;
@@ -28,6 +29,7 @@ pub fn run(environment: &Environment) -> u8 {
     };
     let result = match cli.command {
         Command::Build(build) => build::run(environment, *build),
+        Command::Debug { what: Debug::Ast { file } } => build::print_ast(environment, &file),
         Command::Completions { shell } => {
             let mut text = vec![];
             clap_complete::generate(shell, &mut Cli::command(), "xx-build", &mut text);
