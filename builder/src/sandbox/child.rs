@@ -15,7 +15,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, fchdir, pivot_root, setrlim
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::masks::{self, Cover};
-use super::mountapi::{attach, attach_at, change_attributes, last_error, new_fs};
+use super::mountapi::{attach, attach_at, change_attributes, last_error, new_fs, open_resolved};
 use super::seccomp::Instruction;
 
 /// Everything the child uses, made before it exists.
@@ -180,9 +180,9 @@ fn enter_root(plan: &Plan<'_>) -> Done {
     pivot_root(c".", c".").map_err(at(Stage::Pivot))?;
     uncover(plan).map_err(at(Stage::Pivot))?;
     // Not by name: `/proc/self/fd/N` would name a directory of the builder.
-    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
-    let cwd = openat2(plan.root, plan.cwd, flags, Mode::empty(), resolve).map_err(at(Stage::Cwd))?;
+    let cwd = open_resolved(plan.root, plan.cwd, OFlags::PATH | OFlags::DIRECTORY, resolve)
+        .map_err(at(Stage::Cwd))?;
     fchdir(&cwd).map_err(at(Stage::Cwd))
 }
 

@@ -10,10 +10,11 @@ use std::path::Path;
 
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, Uid, chownat,
-    futimens, mkdirat, mknodat, openat2, readlinkat, statat, unlinkat,
+    futimens, mkdirat, mknodat, readlinkat, statat, unlinkat,
 };
 use rustix::io::{Errno, Result};
 
+use super::mountapi::open_resolved;
 use super::supervisor;
 
 /// Links followed before a path is taken for a loop; the kernel's own bound.
@@ -50,13 +51,7 @@ impl Inside<'_> {
     /// Opens what is at `path`.
     pub(super) fn open(self, path: &str, flags: OFlags) -> Result<OwnedFd> {
         let path = if path.is_empty() { "." } else { path };
-        openat2(
-            self.0,
-            path,
-            flags | OFlags::CLOEXEC,
-            Mode::empty(),
-            ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS,
-        )
+        open_resolved(self.0, path, flags, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
     }
 
     /// Opens what is at `path` without its content, after making it and the directories above it where they are
@@ -116,7 +111,7 @@ impl Inside<'_> {
     fn open_plain(self, names: &[String], flags: OFlags) -> Result<OwnedFd> {
         let path = if names.is_empty() { ".".to_owned() } else { names.join("/") };
         let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
-        openat2(self.0, path, flags | OFlags::CLOEXEC, Mode::empty(), resolve)
+        open_resolved(self.0, path.as_str(), flags, resolve)
     }
 
     /// Removes what was made for mounts, as long as nobody has put anything there, and gives the directory the

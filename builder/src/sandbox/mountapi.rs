@@ -6,6 +6,7 @@
 use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use rustix::fs::{Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, Result};
 use rustix::mount::{
     FsMountFlags, FsOpenFlags, MountAttrFlags, MoveMountFlags, OpenTreeFlags, fsconfig_create,
@@ -63,6 +64,21 @@ pub(super) fn change_attributes(
     if answer == 0 { Ok(()) } else { Err(last_error()) }
 }
 
+/// How often a path is walked again before the kernel's "try again" counts as an error.
+const TRIES: usize = 1000;
+
+/// Opens a path with `openat2`. The kernel answers "try again" when a mount or a rename anywhere on the machine came
+/// between the steps of a walk with `..` in it: that is no fault of the path, so it is walked again.
+pub(super) fn open_resolved<P: rustix::path::Arg + Copy>(
+    directory: impl AsFd,
+    path: P,
+    flags: OFlags,
+    resolve: ResolveFlags,
+) -> Result<OwnedFd> {
+    let open = || openat2(directory.as_fd(), path, flags | OFlags::CLOEXEC, Mode::empty(), resolve);
+    (1..TRIES).map(|_| open()).find(|answer| !matches!(answer, Err(Errno::AGAIN))).unwrap_or_else(open)
+}
+
 /// Attaches a detached mount on top of `target`.
 pub(super) fn attach(mount: impl AsFd, target: BorrowedFd<'_>) -> Result<()> {
     move_mount(
@@ -82,4 +98,37 @@ pub(super) fn attach_at(mount: impl AsFd, directory: BorrowedFd<'_>, name: &CStr
 /// The error of the libc call that just failed.
 pub(super) fn last_error() -> Errno {
     Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn a_path_is_walked_again_when_names_move_meanwhile() {
+        let folder = std::env::temp_dir().join(format!("open-resolved-{}", std::process::id()));
+        for name in ["one/deep", "two"] {
+            fs::create_dir_all(folder.join(name)).unwrap();
+        }
+        let root = File::open(&folder).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    fs::rename(folder.join("two"), folder.join("one/moved")).unwrap();
+                    fs::rename(folder.join("one/moved"), folder.join("two")).unwrap();
+                }
+            });
+            let path = "one/../one/deep/../../one/deep/..";
+            let flags = OFlags::PATH | OFlags::DIRECTORY;
+            let failed =
+                (0..20_000).find_map(|_| open_resolved(&root, path, flags, ResolveFlags::IN_ROOT).err());
+            done.store(true, Ordering::Relaxed);
+            assert_eq!(failed, None);
+        });
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }
