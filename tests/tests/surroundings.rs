@@ -51,6 +51,8 @@ fn an_ordinary_user_builds_with_subordinate_ids() {
     let text = format!(
         "mkdir home && chown 1000:1000 home && printf '1000:200000:65536\\n' > subid\n\
          mount --bind subid /etc/subuid && mount --bind subid /etc/subgid\n\
+         {{ cat /etc/passwd; echo 'builder:x:1000:1000::/:/bin/sh'; }} > passwd\n\
+         getent passwd 1000 > /dev/null || mount --bind passwd /etc/passwd\n\
          exec {AS_USER} {BUILD} --output home/out"
     );
     let before = mounts();
@@ -61,6 +63,18 @@ fn an_ordinary_user_builds_with_subordinate_ids() {
     }
     assert!(place.path("home/out/usr/bin/hello").exists());
     assert_eq!(mounts(), before);
+}
+
+#[test]
+fn without_subordinate_ids_the_line_to_add_is_named() {
+    let Some(place) = scene("without_subordinate_ids_the_line_to_add_is_named") else { return };
+    place.write("Dockerfile", "FROM debian\nRUN true\n");
+    let text = format!(
+        "mkdir home && chown 1000:1000 home && : > none\n\
+         mount --bind none /etc/subuid && mount --bind none /etc/subgid\n\
+         exec {AS_USER} {BUILD}"
+    );
+    script(&place, &text).assert_error(&["subordinate ids", "hint: ", "1000:100000:65536", "/etc/subuid"]);
 }
 
 #[test]

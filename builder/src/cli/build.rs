@@ -47,14 +47,7 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     }
 
     // From here on files of many owners are handled; no thread has been started yet.
-    userns::enter(&environment.path).map_err(|error| {
-        let hint = error.hint().map(str::to_owned);
-        let report = Report::new(&error);
-        match hint {
-            Some(hint) => report.hint(hint),
-            None => report,
-        }
-    })?;
+    enter_namespaces(environment)?;
     let store = open_store(environment, &args)?;
     let detail = if args.quiet || args.progress == Progress::Quiet { Detail::Quiet } else { Detail::Plain };
     let progress = Plain::new(std::io::stderr(), detail);
@@ -89,6 +82,23 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     }
     progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
     Ok(())
+}
+
+/// Becomes root of the build's own namespaces. Layers hold files of many owners, so one id is not enough.
+fn enter_namespaces(environment: &Environment) -> Result<(), Report> {
+    let mode = userns::enter(&environment.path).map_err(|error| {
+        let report = Report::new(&error);
+        match error.hint() {
+            Some(hint) => report.hint(hint),
+            None => report,
+        }
+    })?;
+    match mode {
+        userns::Mode::Root | userns::Mode::SubIds { .. } => Ok(()),
+        userns::Mode::SingleUid { why } => {
+            Err(Report::new(format!("an ordinary user needs subordinate ids: {why}")).hint(why.hint()))
+        }
+    }
 }
 
 /// Runs `xx-build debug ast`.
