@@ -5,6 +5,7 @@ use crate::oci::image::Image;
 use crate::oci::index::Index;
 use crate::oci::manifest::{Descriptor, DescriptorPlatform, Manifest};
 use crate::oci::media_type;
+use crate::oci::time::rfc3339;
 use crate::store::{Layer, LayerBlob, Store};
 
 use super::{ExportError, layer};
@@ -105,39 +106,4 @@ fn configuration(image: &Image, chain: &[Layer], diff_ids: Vec<Digest>, epoch: O
     "layers".clone_into(&mut image.rootfs.kind);
     image.rootfs.diff_ids = diff_ids;
     image
-}
-
-/// Seconds since 1970 as `2006-01-02T15:04:05Z`.
-fn rfc3339(seconds: i64) -> String {
-    let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    // Civil date from days since 1970-01-01, on years that begin in March.
-    let shifted = days + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::rfc3339;
-
-    #[test]
-    fn times_as_text() {
-        let cases = [
-            (0, "1970-01-01T00:00:00Z"),
-            (951_782_399, "2000-02-28T23:59:59Z"),
-            (951_782_400, "2000-02-29T00:00:00Z"),
-            (1_234_567_890, "2009-02-13T23:31:30Z"),
-            (4_107_542_400, "2100-03-01T00:00:00Z"),
-        ];
-        for (seconds, text) in cases {
-            assert_eq!(rfc3339(seconds), text);
-        }
-    }
 }

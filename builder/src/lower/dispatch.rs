@@ -11,7 +11,6 @@ use super::named::{json_list, named};
 use super::platforms::{StagePlatform, cross_suffix, of_image, to_op};
 use super::resolve::DEFAULT_PATH;
 use super::stages::{StageState, Step, Target};
-use super::time::rfc3339;
 use super::{LowerError, LoweredTarget, paths};
 use crate::dockerfile::ast::Command;
 use crate::dockerfile::expand::{Rules, expand};
@@ -19,6 +18,7 @@ use crate::dockerfile::{Diagnostic, ignore};
 use crate::llb::graph::{Node, NodeId, NodeOp, SourceFile};
 use crate::llb::pb;
 use crate::oci::image::{History, Image};
+use crate::oci::time::rfc3339;
 
 /// Key of a node's description that holds the instruction.
 pub(super) const DOCKERFILE_COMMAND: &str = "com.docker.dockerfile.v1.command";

@@ -23,7 +23,6 @@ mod resolve;
 mod run;
 mod stages;
 mod state;
-mod time;
 
 pub use config::{BuildConfig, MainContext, NamedContext, NetworkMode, NoCache, ResolveMode, Ulimit};
 pub use images::{ImageKey, ImageRequest, ImageSource, ResolvedImage, ResolvedImages};

@@ -11,5 +11,6 @@ pub mod index;
 mod json;
 pub mod manifest;
 pub mod media_type;
+pub mod time;
 
 pub(crate) use json::to_go_json as go_json;

@@ -1,7 +1,8 @@
-//! Times as RFC 3339 writes them.
+//! Times as image configurations hold them: RFC 3339.
 
 /// Seconds since 1970 as `2006-01-02T15:04:05Z`.
-pub(super) fn rfc3339(seconds: i64) -> String {
+#[must_use]
+pub fn rfc3339(seconds: i64) -> String {
     let (days, second) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     // Civil date from a day number, with years that begin in March (Hinnant, "chrono-compatible date algorithms").
     let shifted = days + 719_468;
@@ -22,8 +23,11 @@ mod tests {
     fn dates() {
         let cases = [
             (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
             (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_234_567_890, "2009-02-13T23:31:30Z"),
             (1_700_000_000, "2023-11-14T22:13:20Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
             (-1, "1969-12-31T23:59:59Z"),
         ];
         for (seconds, text) in cases {
