@@ -22,6 +22,7 @@ use crate::lower::{
 };
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
+use crate::rootfs::Owners;
 use crate::sandbox::{Cancel, userns};
 use crate::source_text::SourceText;
 use crate::store::{Store, is_disk_full};
@@ -47,10 +48,13 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     }
 
     // From here on files of many owners are handled; no thread has been started yet.
-    enter_namespaces(environment)?;
-    let store = open_store(environment, &args)?;
+    let mode = enter_namespaces(environment)?;
+    let store = open_store(environment, &args, &mode)?;
     let detail = if args.quiet || args.progress == Progress::Quiet { Detail::Quiet } else { Detail::Plain };
     let progress = Plain::new(std::io::stderr(), detail);
+    if let userns::Mode::SingleUid { why } = &mode {
+        progress.note(&format!("users other than root are pretended: {why}"));
+    }
     let context = std::path::absolute(&args.context).map_err(Report::new)?;
     let mut locals = contexts.locals;
     locals.insert("context".to_owned(), context);
@@ -84,21 +88,15 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     Ok(())
 }
 
-/// Becomes root of the build's own namespaces. Layers hold files of many owners, so one id is not enough.
-fn enter_namespaces(environment: &Environment) -> Result<(), Report> {
-    let mode = userns::enter(&environment.path).map_err(|error| {
+/// Becomes root of the build's own namespaces.
+fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
+    userns::enter(&environment.path).map_err(|error| {
         let report = Report::new(&error);
         match error.hint() {
             Some(hint) => report.hint(hint),
             None => report,
         }
-    })?;
-    match mode {
-        userns::Mode::Root | userns::Mode::SubIds { .. } => Ok(()),
-        userns::Mode::SingleUid { why } => {
-            Err(Report::new(format!("an ordinary user needs subordinate ids: {why}")).hint(why.hint()))
-        }
-    }
+    })
 }
 
 /// Runs `xx-build debug ast`.
@@ -243,9 +241,13 @@ fn find(request: &ImageRequest, contexts: &Contexts) -> Result<ResolvedImage, (S
     }
 }
 
-fn open_store(environment: &Environment, args: &Build) -> Result<Store, Report> {
+fn open_store(environment: &Environment, args: &Build, mode: &userns::Mode) -> Result<Store, Report> {
+    let owners = match mode {
+        userns::Mode::Root | userns::Mode::SubIds { .. } => Owners::Real,
+        userns::Mode::SingleUid { .. } => Owners::Pretended,
+    };
     let path = args.store.clone().unwrap_or_else(|| environment.store());
-    Store::open(&path, environment.now.div_euclid(1_000_000_000)).map_err(|error| {
+    Store::open(&path, environment.now.div_euclid(1_000_000_000), owners).map_err(|error| {
         let hint = if is_disk_full(&error) {
             "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
         } else {
