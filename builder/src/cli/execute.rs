@@ -15,6 +15,7 @@ use crate::llb::pb;
 use crate::oci::image::Image;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
+use crate::rootfs::Owners;
 use crate::sandbox::{Cancel, userns};
 use crate::source_text::SourceText;
 use crate::store::{Store, is_disk_full};
@@ -47,10 +48,13 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let secrets = contexts::secrets(&options.secret, environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
-    enter_namespaces(environment)?;
-    let store = open_store(environment, options)?;
+    let mode = enter_namespaces(environment)?;
+    let store = open_store(environment, options, &mode)?;
     let quiet = options.quiet || options.progress == Progress::Quiet;
     let progress = Plain::new(std::io::stderr(), if quiet { Detail::Quiet } else { Detail::Plain });
+    if let userns::Mode::SingleUid { why } = &mode {
+        progress.note(&format!("users other than root are pretended: {why}"));
+    }
     let (definitions, images): (Vec<_>, Vec<_>) =
         graph.targets.into_iter().map(|target| (target.definition, (target.platform, target.image))).unzip();
     let request = Request {
@@ -79,26 +83,24 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     Ok(())
 }
 
-/// Becomes root of the build's own namespaces. Layers hold files of many owners, so one id is not enough.
-fn enter_namespaces(environment: &Environment) -> Result<(), Report> {
-    let mode = userns::enter(&environment.path).map_err(|error| {
+/// Becomes root of the build's own namespaces.
+fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
+    userns::enter(&environment.path).map_err(|error| {
         let report = Report::new(&error);
         match error.hint() {
             Some(hint) => report.hint(hint),
             None => report,
         }
-    })?;
-    match mode {
-        userns::Mode::Root | userns::Mode::SubIds { .. } => Ok(()),
-        userns::Mode::SingleUid { why } => {
-            Err(Report::new(format!("an ordinary user needs subordinate ids: {why}")).hint(why.hint()))
-        }
-    }
+    })
 }
 
-fn open_store(environment: &Environment, options: &Run) -> Result<Store, Report> {
+fn open_store(environment: &Environment, options: &Run, mode: &userns::Mode) -> Result<Store, Report> {
+    let owners = match mode {
+        userns::Mode::Root | userns::Mode::SubIds { .. } => Owners::Real,
+        userns::Mode::SingleUid { .. } => Owners::Pretended,
+    };
     let path = options.store.clone().unwrap_or_else(|| environment.store());
-    Store::open(&path, environment.now.div_euclid(1_000_000_000)).map_err(|error| {
+    Store::open(&path, environment.now.div_euclid(1_000_000_000), owners).map_err(|error| {
         let hint = if is_disk_full(&error) {
             "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
         } else {
