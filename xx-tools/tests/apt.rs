@@ -142,6 +142,8 @@ fn packages_unpacked_into_a_folder() {
     ] {
         assert!(plan.contains(part), "{part} is missing in\n{plan}");
     }
+    let essentials = run(&["--target-root=/out", "install", "xx-c-essentials"], &arm64);
+    assert!(essentials.contains("--download-only libc6-dev libgcc-14-dev\n"), "{essentials}");
     assert!(!plan.contains(" update"), "the system's lists of arm64 are there\n{plan}");
     let s390x = [("TARGETPLATFORM", "linux/s390x"), ("XX_SETUP_DIR", "/mine")];
     let plan = run(&["--target-root", "/out", "install", "zlib1g"], &s390x);

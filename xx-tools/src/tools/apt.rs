@@ -64,8 +64,10 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         let mut steps = if apart { Vec::new() } else { add_architecture(&target, host) };
         steps.push(Step::Next(Box::new(move |host: &dyn Host| {
             let arch = target.package_arch();
+            let lists = Lists::read(host);
             if let Some(dir) = root {
-                let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
+                let packages = packages.into_iter().flat_map(|package| expand(package, &lists, arch));
+                let names: Vec<String> = packages.map(|package| package.to_string()).collect();
                 let state = root::State {
                     dir: Layout::of(&env, host, "").state.join(format!("root-{arch}")),
                     arch: arch.to_owned(),
@@ -73,7 +75,6 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
                 };
                 return Ok(Plan::new(root::install(&state, &dir, options, &names)));
             }
-            let lists = Lists::read(host);
             if target.os == "linux" && !lists.has(arch) && !dry_run {
                 return Err(Failure::new(format!("no package lists for {arch} after `apt-get update`"))
                     .hint("its messages above tell why; a distribution may have dropped the architecture")
