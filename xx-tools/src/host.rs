@@ -2,6 +2,7 @@
 //!
 //! `machine.rs` answers for real; tests answer from a table.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Answers about the build machine.
@@ -30,6 +31,9 @@ pub trait Host {
     fn ask(&self, program: &Path, args: &[&str]) -> Option<String>;
     /// Returns the path of the program that is running.
     fn own_program(&self) -> Option<PathBuf>;
+
+    /// Hears why a choice was made. Told to the user with `XX_DEBUG`, otherwise not even put into words.
+    fn why(&self, reason: fmt::Arguments<'_>);
 
     /// Returns the first program of this name on `PATH`.
     fn program(&self, name: &str) -> Option<PathBuf> {
