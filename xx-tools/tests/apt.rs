@@ -199,6 +199,8 @@ fn packages_unpacked_into_a_folder() {
         let host = debian()
             .file("/var/lib/xx/root-arm64/archives/zlib1g_1.2_arm64.deb", "")
             .file("/out/usr/lib/libz.so.1", "")
+            .link("/out/usr/lib/libz.so", "/usr/lib/libz.so.1")
+            .link("/out/usr/lib/libm.so", "libm.so.6")
             .programs_in("/usr/bin", &["dpkg-deb"]);
         dry_run(apt::plan(Env::new("xx-apt-get", args, vars), &host), &host)
     };
@@ -210,10 +212,12 @@ fn packages_unpacked_into_a_folder() {
         "run /usr/bin/dpkg-deb -x /var/lib/xx/root-arm64/archives/zlib1g_1.2_arm64.deb /out\n",
         "write 644 /out/var/lib/dpkg/status.d/zlib1g",
         "link /out/lib -> usr/lib\n",
+        "link /out/usr/lib/libz.so -> ../../usr/lib/libz.so.1\n",
         "remove -r /var/lib/xx/root-arm64\n",
     ] {
         assert!(plan.contains(part), "{part} is missing in\n{plan}");
     }
+    assert!(!plan.contains("libm.so"), "a relative link stays\n{plan}");
     let essentials = run(&["--target-root=/out", "install", "xx-c-essentials"], &arm64);
     assert!(essentials.contains("--download-only libc6-dev libgcc-14-dev\n"), "{essentials}");
     assert!(!plan.contains(" update"), "the system's lists of arm64 are there\n{plan}");
