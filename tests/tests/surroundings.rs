@@ -65,16 +65,60 @@ fn an_ordinary_user_builds_with_subordinate_ids() {
     assert_eq!(mounts(), before);
 }
 
+/// A script that leaves uid 1000 without further ids.
+const NO_RANGE: &str = "mkdir -p home && chown 1000:1000 home && : > none\n\
+     mount --bind none /etc/subuid && mount --bind none /etc/subgid\n";
+
 #[test]
-fn without_subordinate_ids_the_line_to_add_is_named() {
-    let Some(place) = scene("without_subordinate_ids_the_line_to_add_is_named") else { return };
-    place.write("Dockerfile", "FROM debian\nRUN true\n");
-    let text = format!(
-        "mkdir home && chown 1000:1000 home && : > none\n\
-         mount --bind none /etc/subuid && mount --bind none /etc/subgid\n\
-         exec {AS_USER} {BUILD}"
+fn one_uid_without_a_range_is_enough() {
+    let Some(place) = scene("one_uid_without_a_range_is_enough") else { return };
+    place.write(
+        "Dockerfile",
+        "FROM debian\n\
+         RUN touch /f && chown www-data:staff /f && stat -c %U:%G /f\n\
+         RUN stat -c %U:%G /f /etc/shadow && mknod /null c 1 3\n\
+         COPY --chown=games:60 Dockerfile /d/\n\
+         RUN stat -c %U:%G /d/Dockerfile\n",
     );
-    script(&place, &text).assert_error(&["subordinate ids", "hint: ", "1000:100000:65536", "/etc/subuid"]);
+    let list = "for layer in home/out/blobs/sha256/*; do tar --numeric-owner -tvzf $layer 2>&1 || true; done";
+    let text = format!("{NO_RANGE}{AS_USER} {BUILD} --output type=oci,dest=home/out,tar=false\n{list}");
+    let before = mounts();
+    let built = script(&place, &text);
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    for (line, times) in [("www-data:staff", 2), ("root:shadow", 1), ("games:games", 1)] {
+        assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
+    }
+    let owners: Vec<(&str, &str)> = built
+        .stdout
+        .lines()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Some((*words.last()?, *words.get(1)?))
+        })
+        .collect();
+    for entry in [("f", "33/50"), ("d/", "5/60"), ("d/Dockerfile", "5/60"), ("etc/shadow", "0/42")] {
+        assert!(owners.contains(&entry), "{entry:?} is missing in: {}", built.stdout);
+    }
+    let device = built.stdout.lines().find(|line| line.ends_with(" null"));
+    assert!(device.is_some_and(|line| line.starts_with("crw") && line.contains("1,3")), "{device:?}");
+    assert_eq!(mounts(), before);
+}
+
+/// The packages that bring users, groups, setuid programs and daemons along.
+#[test]
+fn one_uid_installs_packages() {
+    let Some(place) = scene("one_uid_installs_packages") else { return };
+    place.write(
+        "Dockerfile",
+        "FROM debian\n\
+         RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends openssh-server sudo man-db\n\
+         RUN stat -c '%U:%G %a' /usr/bin/sudo /usr/lib/openssh/ssh-keysign /var/cache/man; sudo -u nobody id -un\n",
+    );
+    let built = script(&place, &format!("{NO_RANGE}exec {AS_USER} {BUILD}"));
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    for line in ["root:root 4755", "man:man 755", "nobody"] {
+        assert!(built.printed(line) > 0, "{line}: {}", built.stderr);
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! `xx-build build`: reads the Dockerfile, lowers it, solves it, checks the result, writes it.
+//! `xx-build build`: reads the Dockerfile and lowers it; [`execute`] does the rest.
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
@@ -7,30 +7,24 @@ use std::path::{Path, PathBuf};
 use platform_db::Platform;
 
 use super::Environment;
-use super::args::{Build, Print, Progress};
+use super::args::Build;
 use super::call::Call;
 use super::contexts::{self, Contexts};
-use super::output::Output;
-use super::print;
-use crate::dockerfile::ignore::Matcher;
+use super::execute::{Graph, Target, execute};
+use super::print::Print;
 use crate::dockerfile::{self, Diagnostic, Dockerfile};
-use crate::engine::{self, PlatformResult, Request};
 use crate::fetch::{FetchError, Layout};
 use crate::lower::{
     BuildConfig, ImageRequest, ImageSource, LowerError, Lowered, NoCache, ResolvedImage, ResolvedImages,
     lower,
 };
-use crate::progress::{Detail, Plain};
 use crate::report::Report;
-use crate::sandbox::{Cancel, userns};
 use crate::source_text::SourceText;
-use crate::store::{Store, is_disk_full};
-use crate::verify::verify;
 
 /// Runs the command.
 pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> {
     let colour = environment.colour();
-    let outputs = args.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let print = args.print.as_deref().map(Print::parse).transpose()?;
     let call = Call::parse(&args.call)?;
     let contexts = Contexts::parse(&args.build_context)?;
     let source = read_dockerfile(&dockerfile_path(&args))?;
@@ -41,64 +35,21 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
         return call.answer(&file, &config, environment);
     }
     let lowered = resolve(&file, &config, &contexts, colour)?;
-    if let Some(Print::Llb) = args.print {
-        let text = print::llb(&lowered)?;
-        return writeln!(std::io::stdout(), "{text}").map_err(Report::new);
+    if let Some(print) = print {
+        return print.write(&lowered, &config.build_platform, &mut std::io::stdout().lock());
     }
-
-    // From here on files of many owners are handled; no thread has been started yet.
-    enter_namespaces(environment)?;
-    let store = open_store(environment, &args)?;
-    let detail = if args.quiet || args.progress == Progress::Quiet { Detail::Quiet } else { Detail::Plain };
-    let progress = Plain::new(std::io::stderr(), detail);
     let context = std::path::absolute(&args.context).map_err(Report::new)?;
     let mut locals = contexts.locals;
     locals.insert("context".to_owned(), context);
-    let request = Request {
-        definitions: lowered.targets.iter().map(|target| target.definition.clone()).collect(),
-        locals,
-        layouts: contexts.layouts,
-        secrets: contexts::secrets(&args.secret, environment)?,
-        now: environment.now,
-        parallelism: (environment.processors * 4).max(32),
-    };
-    let cancel = Cancel::new().map_err(Report::new)?;
-    let solved = engine::solve(&store, &request, &progress, &cancel)
-        .map_err(|failure| Report::failure(&failure, &source, colour))?;
-    let results: Vec<PlatformResult> = lowered
-        .targets
-        .iter()
-        .zip(&solved.results)
-        .map(|(target, layer)| PlatformResult {
-            platform: target.platform.clone(),
-            layer: *layer,
-            image: target.image.clone(),
-        })
-        .collect();
-    check(&store, &results, &solved, &args.allow_foreign)?;
     let epoch = lowered.targets.first().and_then(|target| target.epoch);
-    for output in &outputs {
-        progress.note(&output.write(&store, &results, &args.tag, epoch)?);
-    }
-    progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
-    Ok(())
-}
-
-/// Becomes root of the build's own namespaces. Layers hold files of many owners, so one id is not enough.
-fn enter_namespaces(environment: &Environment) -> Result<(), Report> {
-    let mode = userns::enter(&environment.path).map_err(|error| {
-        let report = Report::new(&error);
-        match error.hint() {
-            Some(hint) => report.hint(hint),
-            None => report,
-        }
-    })?;
-    match mode {
-        userns::Mode::Root | userns::Mode::SubIds { .. } => Ok(()),
-        userns::Mode::SingleUid { why } => {
-            Err(Report::new(format!("an ordinary user needs subordinate ids: {why}")).hint(why.hint()))
-        }
-    }
+    let targets = lowered.targets.into_iter().map(|target| Target {
+        platform: target.platform,
+        definition: target.definition,
+        image: target.image,
+    });
+    let graph =
+        Graph { targets: targets.collect(), locals, layouts: contexts.layouts, source: Some(source), epoch };
+    execute(environment, &args.run, graph)
 }
 
 /// Runs `xx-build debug ast`.
@@ -241,34 +192,4 @@ fn find(request: &ImageRequest, contexts: &Contexts) -> Result<ResolvedImage, (S
             Ok(ResolvedImage { digest: found.digest, config: found.config })
         }
     }
-}
-
-fn open_store(environment: &Environment, args: &Build) -> Result<Store, Report> {
-    let path = args.store.clone().unwrap_or_else(|| environment.store());
-    Store::open(&path, environment.now.div_euclid(1_000_000_000)).map_err(|error| {
-        let hint = if is_disk_full(&error) {
-            "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
-        } else {
-            "another place can be chosen with `--store DIR`"
-        };
-        Report::new(&error).hint(hint)
-    })
-}
-
-/// Holds the executables of the results against their platforms.
-fn check(
-    store: &Store,
-    results: &[PlatformResult],
-    solved: &engine::Solved,
-    allowed: &[String],
-) -> Result<(), Report> {
-    let allowed = allowed.iter().map(|glob| glob.trim_start_matches('/').to_owned()).collect::<Vec<_>>();
-    let allowed = Matcher::new(&allowed).map_err(|bad| Report::new(format!("`--allow-foreign`: {bad}")))?;
-    let mut misfits = verify(store, results, &solved.origins).map_err(Report::new)?;
-    misfits.retain(|misfit| {
-        use std::os::unix::ffi::OsStrExt as _;
-        let path = misfit.path.as_os_str().as_bytes();
-        !allowed.matches(path.strip_prefix(b"/").unwrap_or(path))
-    });
-    if misfits.is_empty() { Ok(()) } else { Err(Report::misfits(&misfits)) }
 }

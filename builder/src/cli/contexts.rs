@@ -70,7 +70,7 @@ fn layout_reference(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn existing(name: &str, path: &Path, file: &str) -> Result<PathBuf, Report> {
+pub(super) fn existing(name: &str, path: &Path, file: &str) -> Result<PathBuf, Report> {
     let found = if file.is_empty() { path.is_dir() } else { path.join(file).is_file() };
     if !found {
         let what = if file.is_empty() { "directory" } else { "OCI layout" };

@@ -50,7 +50,7 @@ impl Context<'_> {
     /// The files of an input, to read.
     pub(super) fn tree(&self, input: &Input) -> Result<Tree, EngineError> {
         match input {
-            Input::Layer(layer) => Ok(Tree::result(self.view(*layer)?)),
+            Input::Layer(layer) => Ok(Tree::result(self.view(*layer)?, self.store.owners())),
             Input::Local(local) => {
                 let filter = PatternFilter::new(&local.include, &local.exclude)?;
                 let filter = (!filter.is_empty()).then(|| Arc::new(filter) as Arc<dyn Filter>);

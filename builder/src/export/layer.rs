@@ -19,7 +19,7 @@ use tar::{EntryType, Header};
 use super::ExportError;
 use crate::oci::digest::Digest;
 use crate::oci::media_type;
-use crate::rootfs::{Entry, RootError, Visibility, link_target, walk};
+use crate::rootfs::{Entry, Owners, RootError, Visibility, link_target, walk};
 use crate::store::{Layer, LayerBlob, Store};
 
 /// The blob of a layer; made now if it does not exist.
@@ -34,7 +34,7 @@ pub(super) fn blob(store: &Store, layer: &Layer) -> Result<LayerBlob, ExportErro
     let diff_id = {
         let compressor = GzBuilder::new().write(&mut writer, Compression::default());
         let mut hashed = HashWriter { to: compressor, hasher: Sha256::new() };
-        write_tar(&layer.path, &mut hashed)?;
+        write_tar(&layer.path, store.owners(), &mut hashed)?;
         let HashWriter { to, hasher } = hashed;
         to.finish().map_err(failed)?;
         Digest::from_raw(hasher.finalize().into())
@@ -64,22 +64,28 @@ impl<W: Write> Write for HashWriter<W> {
 }
 
 /// Writes the layer directory `path` as a tar stream.
-fn write_tar(path: &Path, to: &mut dyn Write) -> Result<(), ExportError> {
+fn write_tar(path: &Path, owners: Owners, to: &mut dyn Write) -> Result<(), ExportError> {
     let root = File::open(path).map_err(ExportError::write("read", path))?;
     let mut tar = tar::Builder::new(to);
     let mut links: HashMap<(u64, u64), PathBuf> = HashMap::new();
     let everything = |_: &Path, _: bool| Visibility::Show;
-    walk(root.as_fd(), OsStr::new("."), &everything, &mut |entry: &Entry<'_>| -> Result<(), ExportError> {
-        if entry.path.as_os_str().is_empty() {
-            return Ok(());
-        }
-        let fail = |error: io::Error| RootError::new("cannot archive", entry.path, error);
-        write_entry(&mut tar, entry, &mut links).map_err(|error| match error {
-            Failed::Read(error) => error,
-            Failed::Write(error) => fail(error),
-        })?;
-        Ok(())
-    })?;
+    walk(
+        owners,
+        root.as_fd(),
+        OsStr::new("."),
+        &everything,
+        &mut |entry: &Entry<'_>| -> Result<(), ExportError> {
+            if entry.path.as_os_str().is_empty() {
+                return Ok(());
+            }
+            let fail = |error: io::Error| RootError::new("cannot archive", entry.path, error);
+            write_entry(&mut tar, entry, &mut links).map_err(|error| match error {
+                Failed::Read(error) => error,
+                Failed::Write(error) => fail(error),
+            })?;
+            Ok(())
+        },
+    )?;
     tar.finish().map_err(ExportError::write("archive", path))
 }
 

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use platform_db::Platform;
 
 pub use control::{Control, InvalidControl};
+pub(crate) use platform::runs_natively;
+
 use facts::Facts;
 
 use crate::dockerfile::ast::Instruction;

@@ -17,6 +17,7 @@ mod instructions;
 mod named;
 pub mod outline;
 pub(crate) mod paths;
+pub mod plan;
 mod platforms;
 pub mod reference;
 mod resolve;
@@ -26,6 +27,7 @@ mod state;
 
 pub use config::{BuildConfig, MainContext, NamedContext, NetworkMode, NoCache, ResolveMode, Ulimit};
 pub use images::{ImageKey, ImageRequest, ImageSource, ResolvedImage, ResolvedImages};
+pub use resolve::empty_image;
 
 use platform_db::Platform;
 

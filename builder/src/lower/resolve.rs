@@ -264,8 +264,9 @@ fn relocate(instruction: &mut Instruction, span: Span, lines: (usize, usize)) {
     }
 }
 
-/// The image of a stage that begins with nothing.
-pub(super) fn empty_image(platform: &Platform) -> Image {
+/// The configuration of an image that begins with nothing, or of which only the platform is known.
+#[must_use]
+pub fn empty_image(platform: &Platform) -> Image {
     let mut image = Image {
         architecture: platform.arch().to_owned(),
         os: platform.os().to_owned(),

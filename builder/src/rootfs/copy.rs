@@ -16,9 +16,9 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::tree::{Match, Tree};
-use super::walk::{Entry, EntryKind, Visibility, Xattrs, descriptor_path};
+use super::walk::{Entry, EntryKind, Visibility};
 use super::{
-    Located, NewDirectories, Root, RootError, change_owner, link_target, mtime, open_directory, set_time,
+    Located, Metadata, NewDirectories, Owners, Root, RootError, link_target, mtime, open_directory, set_time,
 };
 
 /// How files are copied.
@@ -61,6 +61,7 @@ pub fn copy(
     let target = prepare(source, root, destination, options)?;
     let mut copier = Copier {
         tree,
+        owners: root.owners(),
         options,
         top_existed: target.stat()?.is_some(),
         target,
@@ -97,7 +98,7 @@ fn prepare(
         let directory = open_directory(target.directory.as_fd(), &target.name)
             .map_err(|errno| RootError::new("cannot open directory", &target.path, errno))?;
         let path = target.path.join(&source.name);
-        return Ok(Located { directory, name: source.name.clone(), path });
+        return Ok(Located { directory, name: source.name.clone(), path, owners: root.owners() });
     }
     if source_is_directory && options.contents_only && existing.is_none() {
         drop(root.create_directories(&target.path, options.directories())?);
@@ -107,6 +108,8 @@ fn prepare(
 
 struct Copier<'a> {
     tree: &'a Tree,
+    /// How owners are kept where the copy goes.
+    owners: Owners,
     options: &'a CopyOptions,
     target: Located,
     /// Whether the topmost directory was there before, and keeps its metadata.
@@ -124,13 +127,6 @@ struct OpenDirectory {
     fd: OwnedFd,
     metadata: Metadata,
     keep: bool,
-}
-
-struct Metadata {
-    owner: (u32, u32),
-    mode: u32,
-    time: i64,
-    xattrs: Xattrs,
 }
 
 impl Copier<'_> {
@@ -158,20 +154,27 @@ impl Copier<'_> {
             EntryKind::Special => {
                 let kind = FileType::from_raw_mode(entry.stat.st_mode);
                 let mode = Mode::from_raw_mode(entry.stat.st_mode);
+                let mut made = false;
                 self.make(directory.as_fd(), &name, &shown, &mut || {
-                    rustix::fs::mknodat(&directory, &name, kind, mode, entry.stat.st_rdev)
+                    let what = (kind, mode, entry.stat.st_rdev);
+                    made = self.owners.make_special(directory.as_fd(), &name, what)?;
+                    Ok(())
                 })?;
+                if !made {
+                    return Ok(());
+                }
             }
         }
         let metadata = self.metadata(entry)?;
-        apply(directory.as_fd(), &name, &metadata, entry.kind()).map_err(fail)
+        metadata.apply(self.owners, directory.as_fd(), &name).map_err(fail)
     }
 
     fn metadata(&self, entry: &Entry<'_>) -> Result<Metadata, RootError> {
         Ok(Metadata {
             owner: self.options.owner.unwrap_or_else(|| self.tree.owner(entry)),
-            mode: self.options.mode.unwrap_or(entry.stat.st_mode) & 0o7777,
-            time: self.options.time.unwrap_or_else(|| mtime(&entry.stat)),
+            mode: (entry.kind() != EntryKind::Symlink)
+                .then_some(self.options.mode.unwrap_or(entry.stat.st_mode)),
+            time: Some(self.options.time.unwrap_or_else(|| mtime(&entry.stat))),
             xattrs: entry.xattrs()?,
         })
     }
@@ -184,11 +187,10 @@ impl Copier<'_> {
             }
             let Some(done) = self.open.pop() else { return Ok(()) };
             let fail = |errno| RootError::new("cannot write", &done.path, errno);
-            if done.keep {
-                set_time(done.fd.as_fd(), OsStr::new("."), done.metadata.time).map_err(fail)?;
-            } else {
-                apply(done.fd.as_fd(), OsStr::new("."), &done.metadata, EntryKind::Directory)
-                    .map_err(fail)?;
+            let (fd, itself) = (done.fd.as_fd(), OsStr::new("."));
+            match done.metadata.time {
+                Some(time) if done.keep => set_time(fd, itself, time).map_err(fail)?,
+                _ => done.metadata.apply(self.owners, fd, itself).map_err(fail)?,
             }
         }
         Ok(())
@@ -308,26 +310,4 @@ impl Copier<'_> {
         }
         create().map_err(fail)
     }
-}
-
-/// Writes owner, mode, extended attributes and time of a name, in the order in which none undoes another.
-fn apply(
-    directory: BorrowedFd<'_>,
-    name: &OsStr,
-    metadata: &Metadata,
-    kind: EntryKind,
-) -> rustix::io::Result<()> {
-    change_owner(directory, name, metadata.owner)?;
-    if kind != EntryKind::Symlink {
-        rustix::fs::chmodat(directory, name, Mode::from_raw_mode(metadata.mode), AtFlags::empty())?;
-    }
-    for (key, value) in &metadata.xattrs {
-        let path = descriptor_path(directory, name);
-        match rustix::fs::lsetxattr(&path, OsStr::from_bytes(key), value, rustix::fs::XattrFlags::empty()) {
-            // Attributes that this file system or this user cannot write are left out, as BuildKit does.
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    set_time(directory, name, metadata.time)
 }

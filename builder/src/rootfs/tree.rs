@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::walk::{Entry, Filter, Visibility, walk};
-use super::{Located, Root, RootError};
+use super::{Located, Owners, Root, RootError};
 
 /// Files to read, with what is hidden of them.
 #[derive(Debug, Clone)]
@@ -15,6 +15,7 @@ pub struct Tree {
     directory: Arc<OwnedFd>,
     filter: Option<Arc<dyn Filter>>,
     root_owned: bool,
+    owners: Owners,
 }
 
 /// One path of a tree that a pattern stands for.
@@ -40,23 +41,23 @@ impl Match {
 }
 
 impl Tree {
-    /// The result of a step: everything shows as it is.
+    /// The result of a step: everything shows as it is, with owners kept as `owners` says.
     #[must_use]
-    pub fn result(directory: OwnedFd) -> Self {
-        Self { directory: Arc::new(directory), filter: None, root_owned: false }
+    pub fn result(directory: OwnedFd, owners: Owners) -> Self {
+        Self { directory: Arc::new(directory), filter: None, root_owned: false, owners }
     }
 
     /// A directory of the user: `filter` hides entries, and everything counts as owned by root, since the
     /// ids of this machine mean nothing in an image.
     #[must_use]
     pub fn context(directory: OwnedFd, filter: Option<Arc<dyn Filter>>) -> Self {
-        Self { directory: Arc::new(directory), filter, root_owned: true }
+        Self { directory: Arc::new(directory), filter, root_owned: true, owners: Owners::Real }
     }
 
     /// The root directory.
     #[must_use]
     pub fn root(&self) -> Root<'_> {
-        Root::new(&*self.directory)
+        Root::new(&*self.directory, self.owners)
     }
 
     /// What hides entries, if anything does.
@@ -128,16 +129,23 @@ impl Tree {
         };
         let mut found = vec![];
         let Located { directory, name, .. } = start.located();
-        walk(directory.as_fd(), name, &look, &mut |entry: &Entry<'_>| -> Result<(), RootError> {
-            if entry.path.iter().count() == pattern.len() {
-                let duplicate = rustix::io::fcntl_dupfd_cloexec(entry.directory, 0)
-                    .map_err(|errno| RootError::new("cannot open", entry.path, errno))?;
-                let path = start.path().join(entry.path);
-                let located = Located { directory: duplicate, name: entry.name.to_owned(), path };
-                found.push(Match { located, name: entry.name.to_owned() });
-            }
-            Ok(())
-        })?;
+        walk(
+            self.owners,
+            directory.as_fd(),
+            name,
+            &look,
+            &mut |entry: &Entry<'_>| -> Result<(), RootError> {
+                if entry.path.iter().count() == pattern.len() {
+                    let duplicate = rustix::io::fcntl_dupfd_cloexec(entry.directory, 0)
+                        .map_err(|errno| RootError::new("cannot open", entry.path, errno))?;
+                    let path = start.path().join(entry.path);
+                    let (name, owners) = (entry.name.to_owned(), self.owners);
+                    let located = Located { directory: duplicate, name, path, owners };
+                    found.push(Match { located, name: entry.name.to_owned() });
+                }
+                Ok(())
+            },
+        )?;
         Ok(found)
     }
 
@@ -155,7 +163,7 @@ impl Tree {
         let look = |path: &Path, is_directory| {
             self.look(start.path(), path, is_directory).and(select(path, is_directory))
         };
-        walk(start.located.directory.as_fd(), &start.located.name, &look, visit)
+        walk(self.owners, start.located.directory.as_fd(), &start.located.name, &look, visit)
     }
 
     fn look(&self, start: &Path, path: &Path, is_directory: bool) -> Visibility {

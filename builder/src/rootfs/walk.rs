@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Stat};
+use rustix::fs::{FileType, Stat};
 
-use super::{RootError, open_directory};
+use super::{OWNER_ATTRIBUTE, Owners, RootError, open_directory};
 
 /// What kind of file an entry is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +34,7 @@ pub struct Entry<'a> {
     pub name: &'a OsStr,
     /// Its path from where the walk began; empty for the start itself.
     pub path: &'a Path,
-    /// Its metadata, links not followed.
+    /// Its metadata, links not followed, with the owner and kind that it is said to have.
     pub stat: Stat,
 }
 
@@ -54,7 +54,7 @@ impl Entry<'_> {
         }
     }
 
-    /// Extended attributes as sorted pairs, without those that overlayfs keeps for itself.
+    /// Extended attributes as sorted pairs, without those that overlayfs and [`Owners`] keep for themselves.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -95,8 +95,12 @@ pub(crate) fn xattrs(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Res
     Ok(out)
 }
 
-fn is_kept(key: &[u8]) -> bool {
-    !key.starts_with(b"user.overlay.") && !key.starts_with(b"trusted.") && key != b"security.selinux"
+/// Whether an attribute belongs to the file rather than to the machinery that keeps it.
+pub(super) fn is_kept(key: &[u8]) -> bool {
+    !key.starts_with(b"user.overlay.")
+        && !key.starts_with(b"trusted.")
+        && key != b"security.selinux"
+        && key != OWNER_ATTRIBUTE.as_bytes()
 }
 
 /// The path of a name in an open directory, for system calls that take no descriptor.
@@ -147,11 +151,12 @@ struct Level {
 }
 
 /// Visits `name` in `directory` and everything below it that `look` shows; names sorted by byte,
-/// directories before what is in them.
+/// directories before what is in them. `owners` says how their owners are kept.
 ///
 /// # Errors
 /// When a directory cannot be read, or `visit` fails.
 pub fn walk<E: From<RootError>>(
+    owners: Owners,
     directory: BorrowedFd<'_>,
     name: &OsStr,
     look: &dyn Fn(&Path, bool) -> Visibility,
@@ -172,7 +177,7 @@ pub fn walk<E: From<RootError>>(
             continue;
         };
         let parent = levels.last().map_or(directory, |level| level.directory.as_fd());
-        let stat = match rustix::fs::statat(parent, &name, AtFlags::SYMLINK_NOFOLLOW) {
+        let stat = match owners.stat(parent, &name) {
             Ok(stat) => stat,
             Err(errno) => return Err(RootError::new("cannot look at", &path, errno).into()),
         };

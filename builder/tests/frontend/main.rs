@@ -12,5 +12,8 @@ mod contexts;
 mod describe;
 mod errors;
 mod graphs;
+mod plan;
 mod platforms;
+mod program;
 mod random;
+mod solve;

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use builder::sandbox::{BindSource, Cancel, Exit, Mount, MountKind, OWNER_ATTRIBUTE, Owner, run};
+use builder::rootfs::{OWNER_ATTRIBUTE, Owner};
+use builder::sandbox::{BindSource, Cancel, Exit, Mount, MountKind, run};
 
 use crate::harness::{Case, Inside, Needs};
 use crate::run::{outcome, output, root, sh};

@@ -19,6 +19,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::layout::Layout;
 
 use args::{Call, Package};
 use lists::Lists;
@@ -58,18 +59,25 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let options = call.options;
     steps.push(Step::Next(Box::new(move |host: &dyn Host| {
-        let mut steps = add_architecture(&target, host);
+        // Ubuntu has its other architectures on other mirrors, which adding one takes care of.
+        let apart = root.is_some() && target.distro.id != "ubuntu";
+        let mut steps = if apart { Vec::new() } else { add_architecture(&target, host) };
         steps.push(Step::Next(Box::new(move |host: &dyn Host| {
-            let lists = Lists::read(host);
             let arch = target.package_arch();
+            if let Some(dir) = root {
+                let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
+                let state = root::State {
+                    dir: Layout::of(&env, host, "").state.join(format!("root-{arch}")),
+                    arch: arch.to_owned(),
+                    has_lists: lists::are_there(host, Some(arch)),
+                };
+                return Ok(Plan::new(root::install(&state, &dir, options, &names)));
+            }
+            let lists = Lists::read(host);
             if target.os == "linux" && !lists.has(arch) && !dry_run {
                 return Err(Failure::new(format!("no package lists for {arch} after `apt-get update`"))
                     .hint("its messages above tell why; a distribution may have dropped the architecture")
                     .code(100));
-            }
-            if let Some(dir) = root {
-                let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
-                return Ok(Plan::new(root::install(&dir, arch, options, &names)));
             }
             Ok(Plan::new(resolve(&env, host, &target, &lists, program, options, packages)))
         })));

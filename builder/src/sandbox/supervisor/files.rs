@@ -9,9 +9,9 @@ use rustix::io::{Errno, Result};
 
 use super::calls::Call;
 use super::creds::{CHOWN, Creds};
-use super::owner::{Device, OWNER_ATTRIBUTE, Owner};
 use super::process::{Place, Process};
 use super::{Reply, word};
+use crate::rootfs::{Device, OWNER_ATTRIBUTE, Owner};
 use crate::sandbox::mountapi::last_error;
 
 /// "Leave it as it is".

@@ -1,7 +1,7 @@
 //! Root without root: answers system calls about ids and owners for a step that has one real uid.
 //!
 //! The step's processes all run as the builder's user. What they believe to be is kept per process, what their
-//! files are said to belong to is kept on the files ([`owner`]), and the kernel asks here whenever a process
+//! files are said to belong to is kept on the files ([`Owner`]), and the kernel asks here whenever a process
 //! wants to know or change either (seccomp user notification). A process bears the number of its ids as a note
 //! that the kernel itself hands on at fork and exec, so no table of processes can get out of step with them.
 //!
@@ -13,7 +13,6 @@ mod calls;
 mod creds;
 mod files;
 mod link;
-mod owner;
 mod process;
 
 use std::collections::HashMap;
@@ -25,13 +24,13 @@ use rustix::io::{Errno, Result};
 
 pub(super) use self::calls::numbers;
 pub(super) use self::link::{Ask, link};
-pub use self::owner::{Device, OWNER_ATTRIBUTE, Owner};
 
 use self::calls::{CALLS, Call};
 use self::creds::{Creds, Ids, SETGID, SETUID};
 use self::process::Process;
 use super::mountapi::last_error;
 use super::passwd::User;
+use crate::rootfs::{OWNER_ATTRIBUTE, Owner};
 
 /// Notes the owner of an open file or directory; nothing where its file system keeps no notes.
 pub(super) fn note_owner(file: &OwnedFd, uid: u32, gid: u32) -> Result<()> {
