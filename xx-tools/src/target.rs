@@ -28,6 +28,9 @@ pub struct Target {
     pub vendor: String,
     /// C library word of the triple: `gnu`, `musl`, `mingw32`.
     pub libc: String,
+    /// Folder with the target's headers and libraries that the user named (`XX_SYSROOT`), absolute; empty for the
+    /// running system.
+    pub sysroot: String,
     /// The platform, when the three words name a known one.
     pub platform: Option<Platform>,
     /// Names, when the drop-in commands answer for the target.
@@ -96,6 +99,7 @@ impl Target {
             distro,
             vendor,
             libc,
+            sysroot: given_sysroot(env),
             platform,
             names: None,
         };
@@ -170,6 +174,17 @@ impl Target {
         }
     }
 
+    /// Returns where dynamic linkers of the target are: what QEMU's `-L` takes.
+    #[must_use]
+    pub fn ld_prefix(&self, host: &dyn Host) -> Option<String> {
+        let triple = self.names.as_ref().map(|names| names.triple.as_str()).unwrap_or_default();
+        let roots = match self.sysroot.as_str() {
+            "" => vec![format!("/{triple}"), format!("/usr/{triple}")],
+            root => vec![format!("{root}/usr/{triple}"), root.to_owned()],
+        };
+        roots.into_iter().find(|root| host.is_dir(&Path::new(root).join("lib")))
+    }
+
     /// Returns the C library as the platform table knows it.
     #[must_use]
     pub fn libc_id(&self) -> Libc {
@@ -179,6 +194,15 @@ impl Target {
             _ => Libc::System,
         }
     }
+}
+
+/// A root unpacked by `xx-apt-get --target-root` instead of packages installed beside the build machine's.
+fn given_sysroot(env: &Env) -> String {
+    if !env.is_set("XX_SYSROOT") {
+        return String::new();
+    }
+    let path = env.cwd.join(env.var("XX_SYSROOT")).to_string_lossy().into_owned();
+    path.trim_end_matches('/').to_owned()
 }
 
 /// The three words of a target.

@@ -22,6 +22,7 @@ fn debian(programs: &[&str]) -> FakeHost {
         .programs_in("/usr/lib/llvm-14/bin", &["clang"])
         .link("/usr/bin/clang", "/usr/lib/llvm-14/bin/clang")
         .link("/usr/bin/clang++", "/usr/lib/llvm-14/bin/clang")
+        .programs_in("/usr/bin", &["xx-clang"])
         .programs_in("/usr/bin", programs)
         .answer(
             "ld -V",
@@ -321,4 +322,50 @@ fn without_rights() {
         "{}",
         call("linux/386")
     );
+}
+
+/// `XX_SYSROOT` is for the target of the environment; `XX_SETUP_DIR` takes all files of set-up.
+#[test]
+fn a_sysroot_and_a_folder_of_the_users() {
+    let vars: &[(&str, &str)] =
+        &[("TARGETPLATFORM", "linux/arm64"), ("XX_SYSROOT", "root/"), ("XX_SETUP_DIR", "/made")];
+    let bare = debian(&["lld", "llvm-ar"]);
+    let setup = plan(&bare, "xx-clang", &["--setup-target-triple"], vars);
+    for line in setup.lines().filter(|line| line.starts_with("write ") || line.starts_with("link ")) {
+        assert!(line.contains(" /made/"), "set-up leaves its folder: {line}");
+    }
+    let host = || {
+        debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-gcc"])
+            .file("/made/bin/aarch64-linux-gnu.cfg", "--target=aarch64-linux-gnu -fuse-ld=lld\n")
+            .file("/made/bin/aarch64-linux-gnu-ar", "")
+            .file("/w/root/lib/ld-linux-aarch64.so.1", "")
+    };
+    let in_w = |name: &str, args: &[&str], vars: &[(&str, &str)]| {
+        let env = Env { cwd: "/w".into(), ..Env::new(name, args, vars) };
+        dry_run(cc::plan(env, &host()), &host())
+    };
+    let gcc: Vec<_> = vars.iter().copied().chain([("XX_CC_PREFER_COMPILER", "gcc")]).collect();
+    let cfg = "--config /made/bin/aarch64-linux-gnu.cfg";
+    let cases: &[(&str, &[&str], &[(&str, &str)], String)] = &[
+        ("xx-clang", &["x.c"], vars, format!("exec /usr/bin/clang {cfg} --sysroot=/w/root x.c\n")),
+        ("xx-clang", &["--print-sysroot"], vars, "print /w/root\n".to_owned()),
+        ("xx-cc", &["x.c"], &gcc, "exec aarch64-linux-gnu-gcc --sysroot=/w/root x.c\n".to_owned()),
+        ("clang", &["x.c"], vars, "exec /usr/bin/clang x.c\n".to_owned()),
+    ];
+    for (name, args, vars, expected) in cases {
+        assert_eq!(in_w(name, args, vars), *expected, "{name} {args:?}");
+    }
+    let cmake = in_w("xx-clang", &["--print-cmake-toolchain"], vars);
+    for line in [
+        "set(CMAKE_C_COMPILER \"/made/bin/aarch64-linux-gnu-clang\")",
+        "set(CMAKE_AR \"/made/bin/aarch64-linux-gnu-ar\")",
+        "set(CMAKE_SYSROOT \"/w/root\")",
+        "set(CMAKE_LIBRARY_ARCHITECTURE \"aarch64-linux-gnu\")",
+        "set(CMAKE_CROSSCOMPILING_EMULATOR \"/usr/bin/qemu-aarch64-static;-L;/w/root\")",
+    ] {
+        assert!(cmake.contains(line), "{line} is missing in {cmake}");
+    }
+    let meson = in_w("xx-clang", &["--print-meson-cross"], vars);
+    let meson = meson.replace("'\\''", "'");
+    assert!(meson.contains("exe_wrapper = ['/usr/bin/qemu-aarch64-static', '-L', '/w/root']"), "{meson}");
 }

@@ -47,6 +47,22 @@ fn apk_in_the_targets_root() {
             &[],
             "lock /var/lock/xx-apk\nprint '+ apk  --root / list --installed'\nexec apk --root / list --installed\n",
         ),
+        (
+            ready(),
+            "-X mirror --root add add -t fix fix --no-cache",
+            arm64,
+            "lock /var/lock/xx-apk\n\
+             print '+ apk  --root /aarch64-alpine-linux-musl -X mirror --root add add --no-scripts -t fix fix --no-cache'\n\
+             exec apk --root /aarch64-alpine-linux-musl -X mirror --root add add --no-scripts -t fix fix --no-cache\n",
+        ),
+        (
+            ready(),
+            "add --no-scripts xx-cxx-essentials",
+            arm64,
+            "lock /var/lock/xx-apk\nprint '+ apk  --root /aarch64-alpine-linux-musl add --no-scripts g++'\n\
+             exec apk --root /aarch64-alpine-linux-musl add --no-scripts g++\n",
+        ),
+        (ready(), "", arm64, "lock /var/lock/xx-apk\nexec apk\n"),
         (alpine(), "clean", arm64, "lock /var/lock/xx-apk\nremove -r /aarch64-alpine-linux-musl\n"),
         (alpine(), "clean", &[], "lock /var/lock/xx-apk\n"),
         (
@@ -374,4 +390,48 @@ fn the_list_of_linkers_is_empty() {
     for name in ["LD_MIRRORS", "LD_SHAS", "LD64_SHAS"] {
         assert!(text.contains(&format!("export {name}=\"\"\n")), "{name}");
     }
+}
+
+/// A root of the target that the user unpacked: every tool looks there, and hands it on.
+#[test]
+fn a_sysroot_of_the_users() {
+    let host = FakeHost::new("ID=debian\nVERSION_ID=12\n")
+        .programs_in("/usr/bin", &["cargo", "rustc", "cc", "clang", "clang++", "lld", "pkg-config"])
+        .programs_in("/usr/bin", &["go", "qemu-aarch64-static"])
+        .answer("rustc --print sysroot", "/usr\n")
+        .file("/usr/bin/aarch64-linux-gnu.cfg", "mine")
+        .file("/usr/bin/aarch64-linux-gnu-clang", "")
+        .file("/r/usr/lib/rustlib/aarch64-unknown-linux-gnu/lib/libstd.rlib", "")
+        .file("/r/lib/ld-linux-aarch64.so.1", "");
+    let vars: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64"), ("XX_SYSROOT", "/r/")];
+    let cases: &[(&str, &str, &[&str])] = &[
+        ("xx-info", "sysroot", &["print /r/"]),
+        ("xx-info", "qemu", &["QEMU=/usr/bin/qemu-aarch64-static", "QEMU_LD_PREFIX=/r"]),
+        (
+            "xx-pkg-config",
+            "--libs x",
+            &["PKG_CONFIG_SYSROOT_DIR=/r", "PKG_CONFIG_LIBDIR=/r/usr/local/lib/aarch64-linux-gnu/pkgconfig:"],
+        ),
+        ("xx-go", "build", &["XX_SYSROOT=/r", "GOARCH=arm64", "CC=aarch64-linux-gnu-clang"]),
+        (
+            "xx-cargo",
+            "build",
+            &[
+                "XX_SYSROOT=/r",
+                "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=--sysroot=/r/usr",
+                "BINDGEN_EXTRA_CLANG_ARGS_aarch64_unknown_linux_gnu='--target=aarch64-linux-gnu --sysroot=/r'",
+                "PKG_CONFIG_SYSROOT_DIR_aarch64_unknown_linux_gnu=/r",
+                "QEMU_LD_PREFIX=/r",
+            ],
+        ),
+    ];
+    for (name, args, parts) in cases {
+        let plan = run(&host, name, args, vars);
+        for part in *parts {
+            assert!(plan.contains(part), "{name}: {part} is missing in {plan}");
+        }
+        assert!(!plan.contains("xx-apt-get"), "nothing is installed beside the build machine's own: {plan}");
+    }
+    let native = run(&host, "xx-pkg-config", "--libs x", &[]);
+    assert_eq!(native, "exec /usr/bin/pkg-config --libs x\n");
 }

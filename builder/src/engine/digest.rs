@@ -141,7 +141,7 @@ fn header(tree: &Tree, entry: &Entry<'_>) -> Result<Vec<u8>, RootError> {
         EntryKind::Symlink => field(&crate::rootfs::link_target(entry)?),
         EntryKind::Special => field(&entry.stat.st_rdev.to_le_bytes()),
     }
-    for (name, value) in entry.xattrs()? {
+    for (name, value) in tree.xattrs(entry)? {
         field(&name);
         field(&value);
     }

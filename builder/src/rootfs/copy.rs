@@ -175,7 +175,7 @@ impl Copier<'_> {
             mode: (entry.kind() != EntryKind::Symlink)
                 .then_some(self.options.mode.unwrap_or(entry.stat.st_mode)),
             time: Some(self.options.time.unwrap_or_else(|| mtime(&entry.stat))),
-            xattrs: entry.xattrs()?,
+            xattrs: self.tree.xattrs(entry)?,
         })
     }
 

@@ -226,7 +226,8 @@ impl Setup {
     /// Plain `clang` becomes this program, so that `--target` and the wrapped mode work for it.
     fn take_over(&self, host: &dyn Host) -> Vec<Step> {
         let Some(dir) = &self.layout.override_bin else { return Vec::new() };
-        if host.is_there(&dir.join("clang")) {
+        // Where this program is not installed, the links would lead nowhere.
+        if host.is_there(&dir.join("clang")) || !host.is_there(Path::new("/usr/bin/xx-clang")) {
             return Vec::new();
         }
         let link = |name: &str| Step::Link { to: format!("/usr/bin/xx-{name}").into(), path: dir.join(name) };
@@ -252,6 +253,7 @@ impl Setup {
         text.push('\n');
         let cfg = self.layout.cfg(triple);
         let real = clang::find(host, self.compiler).ok().and_then(|clang| host.canonical(&clang));
+        let real = real.filter(|_| self.layout == Layout::system());
         let beside = real.as_deref().and_then(Path::parent).map(|dir| dir.join(format!("{triple}.cfg")));
         Ok(
             match beside.filter(|path| *path != cfg && path.parent().is_some_and(|dir| host.is_writable(dir)))

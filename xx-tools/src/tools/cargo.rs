@@ -59,6 +59,9 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     steps.push(Step::Next(Box::new(move |host: &dyn Host| {
         let mut command = CommandPlan::new("cargo").args(arguments(&env.args, &rust));
+        if !target.sysroot.is_empty() {
+            command = command.set("XX_SYSROOT", &target.sysroot);
+        }
         for (name, value) in variables(&env, host, &target, &c_triple, &rust) {
             command = command.set(&name, value);
         }
@@ -91,7 +94,8 @@ fn rust_triple(env: &Env, host: &dyn Host, target: &Target) -> Result<String, Fa
 fn standard_library(host: &dyn Host, target: &Target, rust: &str) -> Result<Vec<Step>, Failure> {
     let rustc = host.program("rustc").ok_or_else(|| Failure::new("rustc: not found").code(127))?;
     let sysroot = host.ask(&rustc, &["--print", "sysroot"]).unwrap_or_default();
-    if host.is_dir(&Path::new(sysroot.trim()).join("lib/rustlib").join(rust).join("lib")) {
+    let own = Path::new(sysroot.trim()).join("lib/rustlib").join(rust).join("lib");
+    if host.is_dir(&own) || library_in_sysroot(host, target, rust).is_some() {
         return Ok(Vec::new());
     }
     if let Some(rustup) = host.program("rustup") {
@@ -107,6 +111,15 @@ fn standard_library(host: &dyn Host, target: &Target, rust: &str) -> Result<Vec<
         }
     };
     Ok(vec![Step::RunQuietly(install)])
+}
+
+/// Rust's own sysroot in the user's: Debian's `libstd-rust-dev` of the target, unpacked there. It is of the same
+/// version as the compiler when both are from the same release.
+fn library_in_sysroot(host: &dyn Host, target: &Target, rust: &str) -> Option<String> {
+    let root = format!("{}/usr", target.sysroot);
+    let is_there = !target.sysroot.is_empty()
+        && host.is_dir(&Path::new(&root).join("lib/rustlib").join(rust).join("lib"));
+    is_there.then_some(root)
 }
 
 /// Subcommands that do not take `--target`. Source: `cargo help COMMAND`.
@@ -178,16 +191,16 @@ fn variables(
     let mut flags: Vec<&str> = env.var("XX_RUSTFLAGS").split_ascii_whitespace().collect();
     let cpu = target.platform.as_ref().and_then(Platform::rust_cpu).map(|cpu| format!("-Ctarget-cpu={cpu}"));
     flags.extend(cpu.as_deref());
+    let library = library_in_sysroot(host, target, rust).map(|root| format!("--sysroot={root}"));
+    flags.extend(library.as_deref());
     if !flags.is_empty() {
         vars.push((format!("CARGO_TARGET_{upper}_RUSTFLAGS"), flags.join(" ")));
     }
     vars.push((format!("CC_{lower}"), layout.command(c_triple, "clang")));
     vars.push((format!("CXX_{lower}"), layout.command(c_triple, "clang++")));
     for (name, tool) in [("AR", "ar"), ("RANLIB", "ranlib")] {
-        let program = format!("{c_triple}-{tool}");
-        if host.program(&program).is_some() {
-            vars.push((format!("{name}_{lower}"), program));
-        }
+        let program = layout.found_command(host, c_triple, tool);
+        vars.extend(program.map(|program| (format!("{name}_{lower}"), program)));
     }
     if target.is_cross(host) {
         vars.extend(cross_variables(env, host, target, c_triple, &lower, &upper));
@@ -204,22 +217,22 @@ fn cross_variables(
     upper: &str,
 ) -> Vec<(String, String)> {
     let alpine = host.is_file(Path::new("/etc/alpine-release"));
-    let sysroot = if alpine { format!(" --sysroot=/{c_triple}/") } else { String::new() };
+    let sysroot = match target.sysroot.as_str() {
+        "" if alpine => format!(" --sysroot=/{c_triple}/"),
+        "" => String::new(),
+        root => format!(" --sysroot={root}"),
+    };
     let mut vars =
         vec![(format!("BINDGEN_EXTRA_CLANG_ARGS_{lower}"), format!("--target={c_triple}{sysroot}"))];
     if target.os == "linux" {
         let search = pkg_config::search(env, host, c_triple);
         vars.extend(search.into_iter().map(|(name, value)| (format!("{name}_{lower}"), value)));
         vars.push(("PKG_CONFIG_ALLOW_CROSS".to_owned(), "1".to_owned()));
-        let program = format!("{c_triple}-pkg-config");
-        if host.program(&program).is_some() {
-            vars.push((format!("PKG_CONFIG_{lower}"), program));
-        }
+        let program = Layout::of(env, host, c_triple).found_command(host, c_triple, "pkg-config");
+        vars.extend(program.map(|program| (format!("PKG_CONFIG_{lower}"), program)));
         if let Some(runner) = runner(host, target) {
             vars.push((format!("CARGO_TARGET_{upper}_RUNNER"), runner));
-            let roots = [format!("/{c_triple}"), format!("/usr/{c_triple}")];
-            let root = roots.into_iter().find(|root| host.is_dir(&Path::new(root).join("lib")));
-            vars.extend(root.map(|root| ("QEMU_LD_PREFIX".to_owned(), root)));
+            vars.extend(target.ld_prefix(host).map(|root| ("QEMU_LD_PREFIX".to_owned(), root)));
         }
     }
     vars

@@ -44,7 +44,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let compiler = compiler(&env.name);
     let request = Request::read(&env.args);
     if request.own_config {
-        return exec(&env, host, compiler, None);
+        return exec(&env, host, compiler, None, Vec::new());
     }
     if let Some(wrap) = request.wrap.filter(|_| env.name.starts_with("xx-")) {
         let path = PathBuf::from(WRAPPED);
@@ -61,7 +61,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let other = if wrapped { other::commands(&env, host, &target)? } else { None };
     if let Some(commands) = &other {
         if request.cmake_toolchain || request.meson_cross {
-            return build_file(&request, &target, host, commands);
+            return build_file(&env, &request, &target, host, commands);
         }
         return other::plan(&env, &request, &target, commands);
     }
@@ -82,18 +82,21 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     } else if request.print_cmake {
         steps.push(Step::Next(Box::new(move |host| Ok(Plan::line(cmake_defines(&setup, host))))));
     } else if wants_file {
-        let command = |name: &str| vec![format!("{triple}-{name}")];
+        let command = |name: &str| vec![setup.layout.command(&triple, name)];
         let commands = other::Commands { c: command("clang"), cxx: command("clang++") };
-        steps.push(Step::Next(Box::new(move |host| build_file(&request, &target, host, &commands))));
+        steps.push(Step::Next(Box::new(move |host| build_file(&env, &request, &target, host, &commands))));
     } else if request.print_sysroot {
         steps.push(Step::Print(format!("{}\n", sysroot(&target, host, &triple))));
     } else if !request.setup {
         let cfg =
             if triple.is_empty() { setup.layout.default_cfg.clone() } else { setup.layout.cfg(&triple) };
-        let flags = if request.target.is_none() && wrapped { variant_flags(&target) } else { Vec::new() };
+        let mut flags = sysroot_flag(&target, &triple);
+        if request.target.is_none() && wrapped {
+            flags.extend(variant_flag(&target));
+        }
         let stage = move |host: &dyn Host| {
             let cfg = host.is_file(&cfg).then_some(cfg);
-            exec_with(&env, host, compiler, cfg.as_deref(), flags)
+            exec(&env, host, compiler, cfg.as_deref(), flags)
         };
         if steps.is_empty() {
             return stage(host);
@@ -114,7 +117,8 @@ pub fn plan_prefixed(
     compiler: &'static str,
 ) -> Result<Plan, Failure> {
     let cfg = Some(Layout::of(env, host, triple).cfg(triple)).filter(|cfg| host.is_file(cfg));
-    exec(env, host, compiler, cfg.as_deref())
+    let flags = sysroot_flag(&Target::read(env, host), triple);
+    exec(env, host, compiler, cfg.as_deref(), flags)
 }
 
 fn compiler(name: &str) -> &'static str {
@@ -150,11 +154,7 @@ impl Request {
     }
 }
 
-fn exec(env: &Env, host: &dyn Host, compiler: &str, cfg: Option<&Path>) -> Result<Plan, Failure> {
-    exec_with(env, host, compiler, cfg, Vec::new())
-}
-
-fn exec_with(
+fn exec(
     env: &Env,
     host: &dyn Host,
     compiler: &str,
@@ -169,22 +169,37 @@ fn exec_with(
 }
 
 /// A level above the architecture's base is a flag; the user's own `-march` comes later and wins.
-fn variant_flags(target: &Target) -> Vec<String> {
-    target.platform.as_ref().and_then(|platform| platform.march_flag()).into_iter().collect()
+fn variant_flag(target: &Target) -> Option<String> {
+    target.platform.as_ref().and_then(|platform| platform.march_flag())
+}
+
+/// The user's folder is that of the target that the environment names, not of the build machine's own programs.
+fn sysroot_flag(target: &Target, triple: &str) -> Vec<String> {
+    let is_for = target.names.as_ref().is_some_and(|names| names.triple == triple);
+    if target.sysroot.is_empty() || !is_for {
+        return Vec::new();
+    }
+    vec![format!("--sysroot={}", target.sysroot)]
 }
 
 fn build_file(
+    env: &Env,
     request: &Request,
     target: &Target,
     host: &dyn Host,
     commands: &other::Commands,
 ) -> Result<Plan, Failure> {
-    let sysroot = sysroot(target, host, &target.supported()?.triple);
+    let triple = &target.supported()?.triple;
+    let sysroot = sysroot(target, host, triple);
+    let layout = Layout::of(env, host, triple);
     let write = if request.cmake_toolchain { files::cmake } else { files::meson };
-    Ok(Plan::new(vec![Step::Print(write(target, host, commands, &sysroot)?)]))
+    Ok(Plan::new(vec![Step::Print(write(target, host, &layout, commands, &sysroot)?)]))
 }
 
 fn sysroot(target: &Target, host: &dyn Host, triple: &str) -> String {
+    if !target.sysroot.is_empty() {
+        return target.sysroot.clone();
+    }
     if !target.is_cross(host) {
         return "/".to_owned();
     }

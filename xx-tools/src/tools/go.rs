@@ -11,6 +11,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::layout::Layout;
 use crate::toolchain::setup::Setup;
 
 /// Plans a go call, or wrapping go so that plain `go` builds for the target.
@@ -43,7 +44,11 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         if let Some(triple) = triple.filter(|_| clang && env.var("CGO_ENABLED") != "0") {
             vars.extend(prefixed_tools(&env, host, &triple));
         }
-        let step = if wrap { wrapping(host, &go, &vars) } else { vec![Step::Exec(command(&env, go, &vars))] };
+        let step = if wrap {
+            wrapping(host, &go, &vars)
+        } else {
+            vec![Step::Exec(command(&env, go, &vars, &target.sysroot))]
+        };
         Ok(Plan::new(step))
     })));
     Ok(Plan::new(steps))
@@ -104,13 +109,19 @@ fn c_compiler(
 }
 
 fn prefixed_tools(env: &Env, host: &dyn Host, triple: &str) -> Vars {
+    let layout = Layout::of(env, host, triple);
     let tools = [("AR", "ar"), ("PKG_CONFIG", "pkg-config")];
-    let found = tools.into_iter().map(|(name, tool)| (name, format!("{triple}-{tool}")));
-    found.filter(|(name, program)| !env.is_set(name) && host.program(program).is_some()).collect()
+    let found =
+        tools.into_iter().filter_map(|(name, tool)| Some((name, layout.found_command(host, triple, tool)?)));
+    found.filter(|(name, _)| !env.is_set(name)).collect()
 }
 
-fn command(env: &Env, go: PathBuf, vars: &Vars) -> CommandPlan {
+/// The compilers read the user's sysroot from the environment, in folders of their own choice: its path is absolute.
+fn command(env: &Env, go: PathBuf, vars: &Vars, sysroot: &str) -> CommandPlan {
     let mut command = CommandPlan::new(go).args(env.args.clone());
+    if !sysroot.is_empty() {
+        command = command.set("XX_SYSROOT", sysroot);
+    }
     for (name, value) in vars {
         command = command.set(name, value);
     }

@@ -118,6 +118,9 @@ fn variables(target: &Target, names: &Names) -> String {
 /// Where the target's headers and libraries are, with a trailing slash.
 #[must_use]
 pub fn sysroot(target: &Target, names: &Names, host: &dyn Host) -> String {
+    if !target.sysroot.is_empty() {
+        return format!("{}/", target.sysroot);
+    }
     if target.os == "darwin" {
         return format!("{}/", macos_sdk(host));
     }

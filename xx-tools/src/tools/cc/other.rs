@@ -90,6 +90,10 @@ pub(super) fn plan(
     let flag = target.platform.as_ref().and_then(|platform| platform.march_flag());
     // zig takes processor names, not levels, and spells them its own way.
     let flag = flag.filter(|_| program != "zig");
-    let command = CommandPlan::new(program).args(rest.to_vec()).args(flag).args(env.args.clone());
+    // zig brings the C library of each target itself.
+    let sysroot = Some(&target.sysroot).filter(|root| !root.is_empty() && program != "zig");
+    let sysroot = sysroot.map(|root| format!("--sysroot={root}"));
+    let words = rest.iter().cloned().chain(sysroot).chain(flag);
+    let command = CommandPlan::new(program).args(words).args(env.args.clone());
     Ok(Plan::new(vec![Step::Exec(command)]))
 }

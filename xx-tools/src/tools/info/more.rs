@@ -1,7 +1,5 @@
 //! What xx-info answers beyond the original: `--json`, `list`, `qemu`, `translate`.
 
-use std::path::Path;
-
 use platform_db::{Libc, Platform};
 
 use crate::host::Host;
@@ -108,13 +106,8 @@ pub(super) fn qemu(target: &Target, host: &dyn Host) -> Result<Plan, Failure> {
     let found = names.iter().find_map(|name| host.program(name));
     let program =
         found.map_or_else(|| names.first().cloned().unwrap_or_default(), |path| path.display().to_string());
-    let triple = target.names.as_ref().map(|names| names.triple.as_str()).unwrap_or_default();
-    let roots = [format!("/{triple}"), format!("/usr/{triple}")];
-    let prefix = roots.into_iter().find(|root| host.is_dir(&Path::new(root).join("lib")));
-    Ok(Plan::line(format_args!(
-        "QEMU={program}\nQEMU_LD_PREFIX={}",
-        prefix.unwrap_or_else(|| "/".to_owned())
-    )))
+    let prefix = target.ld_prefix(host).unwrap_or_else(|| "/".to_owned());
+    Ok(Plan::line(format_args!("QEMU={program}\nQEMU_LD_PREFIX={prefix}")))
 }
 
 /// Answers `--json`: every value, those that the target does not have as null.
