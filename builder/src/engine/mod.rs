@@ -148,6 +148,8 @@ pub enum EngineError {
         reason: String,
         /// The exit code, or 128 and the number of the signal.
         code: i32,
+        /// What the user can do about it, where more is known than the step said.
+        hint: Option<String>,
     },
     /// A step could not be run.
     #[error(transparent)]
@@ -221,8 +223,8 @@ impl EngineError {
                 Some(format!("pass it with `--secret id={name},src=FILE`"))
             }
             Self::Sandbox(error) => error.hint().map(str::to_owned),
+            Self::Exit { hint, .. } => hint.clone(),
             Self::Graph(_)
-            | Self::Exit { .. }
             | Self::Files(_)
             | Self::Pattern { .. }
             | Self::Mode(_)
