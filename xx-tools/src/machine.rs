@@ -1,24 +1,33 @@
 //! The build machine, asked for real.
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use crate::env::Env;
 use crate::host::Host;
-use crate::run;
+use crate::{report, run};
 
 /// Answers from the machine this process runs on.
 pub struct Machine {
     path: std::ffi::OsString,
     cwd: PathBuf,
+    /// The reasons told so far, when the user wants to hear them.
+    told: Option<RefCell<BTreeSet<String>>>,
 }
+
+/// Variables that ask for reasons: ours, and those by which the original traces one of its scripts.
+const DEBUG: &[&str] = &["XX_DEBUG", "XX_DEBUG_APK", "XX_DEBUG_APT", "XX_DEBUG_CARGO", "XX_DEBUG_VERIFY"];
 
 impl Machine {
     /// Takes `PATH` and the working directory from the process's snapshot.
     #[must_use]
     pub fn new(env: &Env) -> Self {
         let path = env.var_os("PATH").filter(|path| !path.is_empty()).unwrap_or("/usr/bin:/bin".as_ref());
-        Self { path: path.to_owned(), cwd: env.cwd.clone() }
+        let told = DEBUG.iter().any(|name| env.is_set(name)).then(RefCell::default);
+        Self { path: path.to_owned(), cwd: env.cwd.clone(), told }
     }
 }
 
@@ -59,6 +68,10 @@ impl Host for Machine {
         path.canonicalize().ok()
     }
 
+    fn link(&self, path: &Path) -> Option<PathBuf> {
+        path.read_link().ok()
+    }
+
     fn changed(&self, path: &Path) -> Option<i128> {
         let time = path.metadata().ok()?.modified().ok()?;
         let since = time.duration_since(UNIX_EPOCH).ok()?;
@@ -81,6 +94,14 @@ impl Host for Machine {
 
     fn ask(&self, program: &Path, args: &[&str]) -> Option<String> {
         run::ask(program, args)
+    }
+
+    fn why(&self, reason: fmt::Arguments<'_>) {
+        let Some(told) = &self.told else { return };
+        let reason = reason.to_string();
+        if told.borrow_mut().insert(reason.clone()) {
+            report::err(&format!("debug: {reason}\n"));
+        }
     }
 
     fn own_program(&self) -> Option<PathBuf> {

@@ -47,6 +47,22 @@ fn apk_in_the_targets_root() {
             &[],
             "lock /var/lock/xx-apk\nprint '+ apk  --root / list --installed'\nexec apk --root / list --installed\n",
         ),
+        (
+            ready(),
+            "-X mirror --root add add -t fix fix --no-cache",
+            arm64,
+            "lock /var/lock/xx-apk\n\
+             print '+ apk  --root /aarch64-alpine-linux-musl -X mirror --root add add --no-scripts -t fix fix --no-cache'\n\
+             exec apk --root /aarch64-alpine-linux-musl -X mirror --root add add --no-scripts -t fix fix --no-cache\n",
+        ),
+        (
+            ready(),
+            "add --no-scripts xx-cxx-essentials",
+            arm64,
+            "lock /var/lock/xx-apk\nprint '+ apk  --root /aarch64-alpine-linux-musl add --no-scripts g++'\n\
+             exec apk --root /aarch64-alpine-linux-musl add --no-scripts g++\n",
+        ),
+        (ready(), "", arm64, "lock /var/lock/xx-apk\nexec apk\n"),
         (alpine(), "clean", arm64, "lock /var/lock/xx-apk\nremove -r /aarch64-alpine-linux-musl\n"),
         (alpine(), "clean", &[], "lock /var/lock/xx-apk\n"),
         (

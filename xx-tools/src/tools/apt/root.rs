@@ -88,9 +88,13 @@ pub(super) fn install(state: &State, dir: &Path, options: Vec<String>, packages:
         Step::Note(format!("+ {apt}")),
         Step::Run(apt),
         Step::Next(Box::new(move |host: &dyn Host| {
-            let linked = dir.clone();
-            let merge = Step::Next(Box::new(move |host: &dyn Host| Ok(Plan::new(merged(host, &linked)))));
-            Ok(Plan::new(unpack(host, &archives, &dir)).then(merge).then(Step::RemoveDir(kept)))
+            let root = dir.clone();
+            let finish = Step::Next(Box::new(move |host: &dyn Host| {
+                let mut steps = merged(host, &root);
+                relink(host, &root, &root, &mut steps);
+                Ok(Plan::new(steps))
+            }));
+            Ok(Plan::new(unpack(host, &archives, &dir)).then(finish).then(Step::RemoveDir(kept)))
         })),
     ]);
     steps
@@ -101,6 +105,25 @@ fn merged(host: &dyn Host, dir: &Path) -> Vec<Step> {
     let alone = |name: &&str| host.is_dir(&dir.join("usr").join(name)) && !host.is_there(&dir.join(name));
     let link = |name| Step::Link { to: Path::new("usr").join(name), path: dir.join(name) };
     ["lib", "lib64"].into_iter().filter(alone).map(link).collect()
+}
+
+/// A link such as `libz.so -> /lib/aarch64-linux-gnu/libz.so.1` stays in the folder when it is relative: compilers that
+/// take the folder as their sysroot, and QEMU, would follow it to the build machine's files.
+fn relink(host: &dyn Host, root: &Path, dir: &Path, steps: &mut Vec<Step>) {
+    let depth = dir.strip_prefix(root).unwrap_or(dir).iter().count();
+    for name in host.list(dir) {
+        let path = dir.join(name);
+        match host.link(&path) {
+            Some(to) => {
+                if let Ok(inside) = to.strip_prefix("/") {
+                    let up: PathBuf = std::iter::repeat_n("..", depth).collect();
+                    steps.push(Step::Link { to: up.join(inside), path });
+                }
+            }
+            None if host.is_dir(&path) => relink(host, root, &path, steps),
+            None => {}
+        }
+    }
 }
 
 fn unpack(host: &dyn Host, archives: &Path, dir: &Path) -> Vec<Step> {
