@@ -59,7 +59,8 @@ fn document() -> String {
     text.push_str("\n## Variants\n\n| platform | C compiler | Rust `target-cpu` | Go |\n|---|---|---|---|\n");
     for platform in Platform::all().filter(|platform| platform.os() == "linux") {
         let go = platform.go_level().map(|(name, value)| format!("`{name}={value}`"));
-        let flag = platform.march_flag().map(|flag| format!("`{flag}`"));
+        let flags = platform.c_flags().join(" ");
+        let flag = (!flags.is_empty()).then(|| format!("`{flags}`"));
         if go.is_some() || flag.is_some() {
             writeln!(
                 text,
