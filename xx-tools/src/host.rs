@@ -21,6 +21,8 @@ pub trait Host {
     fn programs(&self, name: &str) -> Vec<PathBuf>;
     /// Returns the path with all links resolved.
     fn canonical(&self, path: &Path) -> Option<PathBuf>;
+    /// Returns what a symbolic link says; `None` for anything else.
+    fn link(&self, path: &Path) -> Option<PathBuf>;
     /// Returns when a path was last changed, in nanoseconds since 1970.
     fn changed(&self, path: &Path) -> Option<i128>;
     /// Returns whether this process may create files in a directory.

@@ -68,6 +68,10 @@ impl Host for Machine {
         path.canonicalize().ok()
     }
 
+    fn link(&self, path: &Path) -> Option<PathBuf> {
+        path.read_link().ok()
+    }
+
     fn changed(&self, path: &Path) -> Option<i128> {
         let time = path.metadata().ok()?.modified().ok()?;
         let since = time.duration_since(UNIX_EPOCH).ok()?;

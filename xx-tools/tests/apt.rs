@@ -195,24 +195,39 @@ fn ubuntu_gets_a_source_of_its_own() {
 
 #[test]
 fn packages_unpacked_into_a_folder() {
-    let run = |args: &[&str]| {
+    let run = |args: &[&str], vars: &[(&str, &str)]| {
         let host = debian()
             .file("/var/lib/xx/root-arm64/archives/zlib1g_1.2_arm64.deb", "")
+            .file("/out/usr/lib/libz.so.1", "")
+            .link("/out/usr/lib/libz.so", "/usr/lib/libz.so.1")
+            .link("/out/usr/lib/libm.so", "libm.so.6")
             .programs_in("/usr/bin", &["dpkg-deb"]);
-        dry_run(apt::plan(Env::new("xx-apt-get", args, &[("TARGETPLATFORM", "linux/arm64")]), &host), &host)
+        dry_run(apt::plan(Env::new("xx-apt-get", args, vars), &host), &host)
     };
-    let plan = run(&["--target-root", "/out", "install", "-y", "zlib1g"]);
+    let arm64 = [("TARGETPLATFORM", "linux/arm64")];
+    let plan = run(&["--target-root", "/out", "install", "-y", "zlib1g"], &arm64);
     for part in [
         "run apt-get -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::status=/var/lib/xx/root-arm64/status",
         "install -y -y --download-only zlib1g\n",
         "run /usr/bin/dpkg-deb -x /var/lib/xx/root-arm64/archives/zlib1g_1.2_arm64.deb /out\n",
         "write 644 /out/var/lib/dpkg/status.d/zlib1g",
+        "link /out/lib -> usr/lib\n",
+        "link /out/usr/lib/libz.so -> ../../usr/lib/libz.so.1\n",
         "remove -r /var/lib/xx/root-arm64\n",
     ] {
         assert!(plan.contains(part), "{part} is missing in\n{plan}");
     }
-    assert!(run(&["install", "--target-root=/", "x"]).starts_with("error 1: --target-root needs a folder"));
-    assert!(run(&["show", "--target-root=/out", "x"]).starts_with("error 1: --target-root: `show`"));
-    let essentials = run(&["--target-root", "/out", "install", "xx-c-essentials"]);
+    assert!(!plan.contains("libm.so"), "a relative link stays\n{plan}");
+    let essentials = run(&["--target-root=/out", "install", "xx-c-essentials"], &arm64);
     assert!(essentials.contains("--download-only libc6-dev libgcc-14-dev\n"), "{essentials}");
+    assert!(!plan.contains(" update"), "the system's lists of arm64 are there\n{plan}");
+    let s390x = [("TARGETPLATFORM", "linux/s390x"), ("XX_SETUP_DIR", "/mine")];
+    let plan = run(&["--target-root", "/out", "install", "zlib1g"], &s390x);
+    assert!(plan.contains("-o Dir::State::lists=/mine/state/root-s390x/lists/ -q update\n"), "{plan}");
+    assert!(!plan.contains("add-architecture"), "the machine's dpkg learns nothing of it\n{plan}");
+    assert!(
+        run(&["install", "--target-root=/", "x"], &arm64)
+            .starts_with("error 1: --target-root needs a folder")
+    );
+    assert!(run(&["show", "--target-root=/out", "x"], &arm64).starts_with("error 1: --target-root: `show`"));
 }

@@ -347,6 +347,7 @@ fn variants_are_flags() {
         ("linux/arm/v7", "x.c", "-march=armv7-a -mfpu=vfpv3-d16 x.c"),
         ("linux/arm/v7", "-mcpu=cortex-a7", "-mcpu=cortex-a7"),
         ("linux/mips/softfloat", "x.c", "-msoft-float x.c"),
+        ("linux/arm64/v8.2", "x.c", "-march=armv8.2-a x.c"),
         ("linux/arm64", "x.c", "x.c"),
     ];
     for (platform, arg, expected) in cases {

@@ -35,19 +35,19 @@ fn go_for_the_target() {
             "exec GOOS=linux GOARCH=mips GOMIPS=softfloat /usr/local/bin/go build\n",
         ),
         (
-            &[("TARGETPLATFORM", "linux/arm64/v9"), ("TARGETVARIANT", "v9")],
+            &[("TARGETPLATFORM", "linux/arm64/v9")],
             "exec GOOS=linux GOARCH=arm64 GOARM64=v9.0 /usr/local/bin/go build\n",
         ),
         (
-            &[("TARGETPLATFORM", "linux/ppc64le/power9"), ("TARGETVARIANT", "power9")],
+            &[("TARGETPLATFORM", "linux/ppc64le/power9")],
             "exec GOOS=linux GOARCH=ppc64le GOPPC64=power9 /usr/local/bin/go build\n",
         ),
         (
-            &[("TARGETPLATFORM", "linux/riscv64/rva22u64"), ("TARGETVARIANT", "rva22u64")],
+            &[("TARGETPLATFORM", "linux/riscv64/rva22u64")],
             "exec GOOS=linux GOARCH=riscv64 GORISCV64=rva22u64 /usr/local/bin/go build\n",
         ),
         (
-            &[("TARGETPLATFORM", "linux/386/softfloat"), ("TARGETVARIANT", "softfloat")],
+            &[("TARGETPLATFORM", "linux/386/softfloat")],
             "exec GOOS=linux GOARCH=386 GO386=softfloat /usr/local/bin/go build\n",
         ),
         (

@@ -3,10 +3,15 @@
 mod args;
 mod build;
 mod call;
+mod checks;
 mod contexts;
 mod environment;
+mod execute;
+mod input;
 mod output;
 mod print;
+mod settings;
+mod solve;
 
 use std::io::Write;
 
@@ -29,6 +34,7 @@ pub fn run(environment: &Environment) -> u8 {
     };
     let result = match cli.command {
         Command::Build(build) => build::run(environment, *build),
+        Command::Solve(solve) => solve::run(environment, &solve),
         Command::Debug { what: Debug::Ast { file } } => build::print_ast(environment, &file),
         Command::Completions { shell } => {
             let mut text = vec![];

@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Mode};
 use super::job::{Input, Job};
 use super::{Context, EngineError};
 use crate::llb::pb;
-use crate::rootfs::{CopyOptions, Root, RootError, Visibility, change_owner, copy};
+use crate::rootfs::{CopyOptions, Root, RootError, Visibility, copy};
 use crate::solve::KeyHasher;
 use crate::store::FileLock;
 
@@ -68,13 +68,16 @@ fn fill(
     let tree = context.tree(base)?;
     let target = std::fs::File::open(directory)
         .map_err(|error| RootError::new("cannot open directory", directory, error))?;
-    let options = CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false };
+    let root = Root::new(&target, context.store.owners());
+    let threads = context.request.threads;
+    let options =
+        CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false, threads };
     for source in tree.matches(&mount.selector, false, true)? {
-        copy(&tree, &source, &|_, _| Visibility::Show, Root::new(&target), "/", &options)?;
+        copy(&tree, &source, &|_, _| Visibility::Show, root, "/", &options)?;
         if let Some(stat) = source.located().stat()? {
             let fail = |errno| RootError::new("cannot write", directory, errno);
             let here = std::ffi::OsStr::new(".");
-            change_owner(target.as_fd(), here, (stat.st_uid, stat.st_gid)).map_err(fail)?;
+            root.owners().change(target.as_fd(), here, (stat.st_uid, stat.st_gid)).map_err(fail)?;
             let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
             rustix::fs::chmodat(&target, here, mode, AtFlags::empty()).map_err(fail)?;
         }

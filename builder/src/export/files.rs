@@ -12,7 +12,9 @@ use rustix::fs::{AtFlags, RenameFlags};
 
 use super::ExportError;
 use crate::engine::PlatformResult;
-use crate::rootfs::{CopyOptions, Root, RootError, Tree, Visibility, copy, open_directory, remove_all};
+use crate::rootfs::{
+    CopyOptions, Owners, Root, RootError, Tree, Visibility, copy, open_directory, remove_all,
+};
 use crate::sandbox::overlay;
 use crate::store::Store;
 
@@ -60,11 +62,18 @@ fn fill(store: &Store, results: &[PlatformResult], path: &Path, split: bool) -> 
             _ => overlay::mount_detached(&lower, None)?,
         };
         let to = File::open(&place).map_err(ExportError::write("open", &place))?;
-        let options =
-            CopyOptions { owner: Some((0, 0)), mode: None, time: None, contents_only: true, replace: true };
-        let tree = Tree::result(view);
+        let options = CopyOptions {
+            owner: Some((0, 0)),
+            mode: None,
+            time: None,
+            contents_only: true,
+            replace: true,
+            threads: 1,
+        };
+        let root = Root::new(&to, Owners::Real);
+        let tree = Tree::result(view, store.owners());
         for everything in tree.matches("/", false, true)? {
-            copy(&tree, &everything, &|_, _| Visibility::Show, Root::new(&to), "/", &options)?;
+            copy(&tree, &everything, &|_, _| Visibility::Show, root, "/", &options)?;
         }
     }
     Ok(())

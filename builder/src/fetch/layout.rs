@@ -245,7 +245,7 @@ impl Layout {
             let stream = decompressed(copy).map_err(read)?;
             let mut hashed = HashReader { from: stream, hasher: Sha256::new() };
             let options = UnpackOptions { whiteouts: true, owner: None };
-            unpack(&mut hashed, Root::new(&directory), &options).map_err(broken)?;
+            unpack(&mut hashed, Root::new(&directory, store.owners()), &options).map_err(broken)?;
             // What follows the end of the archive belongs to the layer's digest all the same.
             io::copy(&mut hashed, &mut io::sink()).map_err(read)?;
             let found = Digest::from_raw(hashed.hasher.finalize().into());

@@ -17,6 +17,8 @@ use std::collections::BTreeMap;
 use platform_db::Platform;
 
 pub use control::{Control, InvalidControl};
+pub(crate) use platform::runs_natively;
+
 use facts::Facts;
 
 use crate::dockerfile::ast::Instruction;
@@ -41,7 +43,7 @@ pub struct Context {
 }
 
 /// What is known of a base image.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Base {
     /// `KEY=value`.
     pub env: Vec<String>,

@@ -93,11 +93,14 @@ fn knows_target(instruction: &Instruction, run: &Run) -> bool {
     })
 }
 
+/// Whether a machine of platform `build` runs programs for `platform` without emulation.
+pub(crate) fn runs_natively(build: &Platform, platform: &Platform) -> bool {
+    platform.os() == build.os()
+        && (platform.arch() == build.arch() || (build.arch(), platform.arch()) == ("amd64", "386"))
+}
+
 pub(super) fn emulated_run<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     let build = &facts.context.build_platform;
-    let runs_here = |p: &Platform| {
-        p.os() == build.os() && (p.arch() == build.arch() || (build.arch(), p.arch()) == ("amd64", "386"))
-    };
     for (index, stage) in facts.stages() {
         let foreign: Vec<String> = match facts.platform(index) {
             Some((text, _)) if text.contains("BUILD") => continue,
@@ -105,7 +108,7 @@ pub(super) fn emulated_run<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
             _ => facts.context.target_platforms.clone(),
         }
         .iter()
-        .filter(|p| !runs_here(p))
+        .filter(|p| !runs_natively(build, p))
         .map(Platform::to_string)
         .collect();
         let run = stage.instructions.iter().find(|i| matches!(i.command, Command::Run(_)));

@@ -14,10 +14,15 @@
 //! that makes it known. Whatever a kill interrupts stays in `work/` and is removed by the next build; no
 //! key ever leads to half a layer.
 //!
+//! A user with one uid keeps owners on the files instead of in them ([`Owners::Pretended`]). Such layers mean
+//! nothing to a build with real ids and the other way round, so they lie in a store of their own,
+//! `STORE/one-uid/`.
+//!
 //! Not here yet: garbage collection, and durability across a power cut (a kill loses nothing).
 
 mod blobs;
 mod database;
+mod files;
 mod layers;
 mod lock;
 mod work;
@@ -28,8 +33,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 use thiserror::Error;
 
+use crate::rootfs::Owners;
+
 pub use blobs::BlobWriter;
-pub use database::{FileDigestKey, Layer, LayerBlob, LayerId, OutputLayer};
+pub use database::{Layer, LayerBlob, LayerId, OutputLayer};
+pub use files::{DirectoryKey, FileDigest, FileStamp};
 pub use lock::FileLock;
 pub use work::ActiveLayer;
 
@@ -94,15 +102,21 @@ pub struct Store {
     database: Mutex<Connection>,
     work: work::WorkDir,
     now: i64,
+    owners: Owners,
 }
 
 impl Store {
     /// Opens the store at `root`, making it when it is not there, and sweeps what killed builds left.
-    /// `now`, in seconds since 1970, becomes the creation time of the layers that are made.
+    /// `now`, in seconds since 1970, becomes the creation time of the layers that are made; `owners` says how
+    /// their owners are kept.
     ///
     /// # Errors
     /// When the directory cannot be made or written, or was written by another version.
-    pub fn open(root: &Path, now: i64) -> Result<Self, StoreError> {
+    pub fn open(root: &Path, now: i64, owners: Owners) -> Result<Self, StoreError> {
+        let root = &match owners {
+            Owners::Real => root.to_owned(),
+            Owners::Pretended => root.join("one-uid"),
+        };
         for name in ["blobs/sha256", "layers", "cache", "locks", "work"] {
             let path = root.join(name);
             std::fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;
@@ -110,13 +124,19 @@ impl Store {
         let root = root.canonicalize().map_err(StoreError::io("open", root))?;
         let database = database::open(&root)?;
         let work = work::WorkDir::create(&root.join("work"))?;
-        Ok(Self { root, database: Mutex::new(database), work, now })
+        Ok(Self { root, database: Mutex::new(database), work, now, owners })
     }
 
     /// Where the store lies.
     #[must_use]
     pub fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// How the owners of its files are kept.
+    #[must_use]
+    pub fn owners(&self) -> Owners {
+        self.owners
     }
 
     fn database(&self) -> MutexGuard<'_, Connection> {

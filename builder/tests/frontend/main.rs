@@ -7,10 +7,14 @@
 )]
 
 mod checks;
+mod command;
 mod configs;
 mod contexts;
 mod describe;
 mod errors;
 mod graphs;
+mod plan;
 mod platforms;
+mod program;
 mod random;
+mod solve;

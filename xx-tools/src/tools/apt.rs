@@ -17,6 +17,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::layout::Layout;
 
 use args::{Call, Package};
 use lists::{Known, Lists};
@@ -58,11 +59,14 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         steps.push(Step::Lock("/var/lock/xx-apt"));
     }
     steps.push(Step::Next(Box::new(move |host: &dyn Host| {
-        let mut steps = add_architecture(&target, host);
+        // Ubuntu has its other architectures on other mirrors, which adding one takes care of.
+        let apart = root.is_some() && target.distro.id != "ubuntu";
+        let mut steps = if apart { Vec::new() } else { add_architecture(&target, host) };
         steps.push(Step::Next(Box::new(move |host: &dyn Host| {
-            let lists = Lists::read(host);
             let arch = target.package_arch();
-            let asks_lists = target.os == "linux" && packages.iter().any(Package::takes_arch);
+            let lists = Lists::read(host);
+            let asks_lists =
+                root.is_none() && target.os == "linux" && packages.iter().any(Package::takes_arch);
             if asks_lists && !lists.has(arch) && !dry_run {
                 return Err(Failure::new(format!("no package lists for {arch} after `apt-get update`"))
                     .hint("its messages above tell why; a distribution may have dropped the architecture")
@@ -72,7 +76,12 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
                 packages.into_iter().flat_map(|package| expand(host, package, &lists, arch)).collect();
             if let Some(dir) = root {
                 let names: Vec<String> = wanted.iter().map(ToString::to_string).collect();
-                return Ok(Plan::new(root::install(&dir, arch, options, &names)));
+                let state = root::State {
+                    dir: Layout::of(&env, host, "").state.join(format!("root-{arch}")),
+                    arch: arch.to_owned(),
+                    has_lists: lists::are_there(host, Some(arch)),
+                };
+                return Ok(Plan::new(root::install(&state, &dir, options, &names)));
             }
             let wanted = match command {
                 // What `search` is given are expressions, not packages.

@@ -106,6 +106,10 @@ impl Host for FakeHost {
         None
     }
 
+    fn link(&self, path: &Path) -> Option<PathBuf> {
+        self.links.get(path).cloned()
+    }
+
     fn changed(&self, path: &Path) -> Option<i128> {
         let count =
             self.files.keys().chain(self.links.keys()).filter(|file| file.parent() == Some(path)).count();

@@ -82,6 +82,8 @@ impl Variables<'_> {
             self.env.var("XX_RUSTFLAGS").split_ascii_whitespace().map(str::to_owned).collect();
         let cpu = self.target.platform.as_ref().and_then(|platform| platform.rust_cpu());
         flags.extend(cpu.map(|cpu| format!("-Ctarget-cpu={cpu}")));
+        let features = self.target.platform.as_ref().and_then(|platform| platform.rust_features());
+        flags.extend(features.map(|features| format!("-Ctarget-feature={features}")));
         let library = library::in_sysroot(self.host, self.target, self.rust);
         flags.extend(library.map(|root| format!("--sysroot={root}")));
         if self.compiler == Compiler::Zig && self.target.libc == "musl" {

@@ -1,0 +1,130 @@
+//! From graphs to results: solves them, checks what came out, writes it. What `build` and `solve` have in common.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use platform_db::Platform;
+
+use super::Environment;
+use super::args::Run;
+use super::contexts;
+use super::output::Output;
+use crate::dockerfile::ignore::Matcher;
+use crate::engine::{self, PlatformResult, Request};
+use crate::llb::pb;
+use crate::oci::image::Image;
+use crate::progress::{Detail, Plain};
+use crate::report::Report;
+use crate::rootfs::Owners;
+use crate::sandbox::{Cancel, userns};
+use crate::source_text::SourceText;
+use crate::store::{Store, is_disk_full};
+use crate::verify::verify;
+
+/// What is to be solved, and what it refers to.
+pub(super) struct Graph {
+    /// One per platform of the result.
+    pub(super) targets: Vec<Target>,
+    /// Directories by the name of their source operation.
+    pub(super) locals: BTreeMap<String, PathBuf>,
+    /// OCI layouts by the name of their store.
+    pub(super) layouts: BTreeMap<String, PathBuf>,
+    /// The text that places in the graph refer to.
+    pub(super) source: Option<SourceText>,
+    /// `SOURCE_DATE_EPOCH` in seconds.
+    pub(super) epoch: Option<i64>,
+}
+
+/// The graph of one platform.
+pub(super) struct Target {
+    pub(super) platform: Platform,
+    pub(super) definition: pb::Definition,
+    pub(super) image: Image,
+}
+
+/// Solves the graph and writes the outputs.
+pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) -> Result<(), Report> {
+    let colour = environment.colour();
+    let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let secrets = contexts::secrets(&options.secret, environment)?;
+    // From here on files of many owners are handled; no thread has been started yet.
+    let mode = enter_namespaces(environment)?;
+    let store = open_store(environment, options, &mode)?;
+    let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
+    let progress = Plain::new(std::io::stderr(), detail);
+    if let userns::Mode::SingleUid { why } = &mode {
+        progress.note(&format!("users other than root are pretended: {why}"));
+    }
+    let (definitions, images): (Vec<_>, Vec<_>) =
+        graph.targets.into_iter().map(|target| (target.definition, (target.platform, target.image))).unzip();
+    let request = Request {
+        definitions,
+        locals: graph.locals,
+        layouts: graph.layouts,
+        secrets,
+        now: environment.now,
+        parallelism: (environment.processors * 4).max(32),
+        threads: environment.processors,
+    };
+    let cancel = Cancel::new().map_err(Report::new)?;
+    let solved = engine::solve(&store, &request, &progress, &cancel).map_err(|failure| {
+        let nothing = SourceText::new("", "");
+        Report::failure(&failure, graph.source.as_ref().unwrap_or(&nothing), colour)
+    })?;
+    let results: Vec<PlatformResult> = images
+        .into_iter()
+        .zip(&solved.results)
+        .map(|((platform, image), layer)| PlatformResult { platform, layer: *layer, image })
+        .collect();
+    check(&store, &results, &solved, &options.allow_foreign)?;
+    for output in &outputs {
+        progress.note(&output.write(&store, &results, &options.tag, graph.epoch)?);
+    }
+    progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
+    Ok(())
+}
+
+/// Becomes root of the build's own namespaces.
+fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
+    userns::enter(&environment.path).map_err(|error| {
+        let report = Report::new(&error);
+        match error.hint() {
+            Some(hint) => report.hint(hint),
+            None => report,
+        }
+    })
+}
+
+fn open_store(environment: &Environment, options: &Run, mode: &userns::Mode) -> Result<Store, Report> {
+    let owners = match mode {
+        userns::Mode::Root | userns::Mode::SubIds { .. } => Owners::Real,
+        userns::Mode::SingleUid { .. } => Owners::Pretended,
+    };
+    let path = options.store.clone().unwrap_or_else(|| environment.store());
+    Store::open(&path, environment.now.div_euclid(1_000_000_000), owners).map_err(|error| {
+        let hint = if is_disk_full(&error) {
+            "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
+        } else {
+            "another place can be chosen with `--store DIR`"
+        };
+        Report::new(&error).hint(hint)
+    })
+}
+
+/// Holds the executables of the results against their platforms.
+fn check(
+    store: &Store,
+    results: &[PlatformResult],
+    solved: &engine::Solved,
+    allowed: &[String],
+) -> Result<(), Report> {
+    let allowed = allowed.iter().map(|glob| glob.trim_start_matches('/').to_owned()).collect::<Vec<_>>();
+    let allowed = Matcher::new(&allowed).map_err(|bad| Report::new(format!("`--allow-foreign`: {bad}")))?;
+    let mut misfits = verify(store, results, &solved.origins).map_err(Report::new)?;
+    misfits.retain(|misfit| {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = misfit.path.as_os_str().as_bytes();
+        !allowed.matches(path.strip_prefix(b"/").unwrap_or(path))
+    });
+    if misfits.is_empty() { Ok(()) } else { Err(Report::misfits(&misfits)) }
+}
