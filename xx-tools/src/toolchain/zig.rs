@@ -2,6 +2,8 @@
 //!
 //! Rust's linker must be one program, so for `xx-cargo` a link named `TRIPLE-zig-cc` leads back to this program.
 
+use std::ffi::OsString;
+
 use platform_db::Libc;
 
 use crate::env::Env;
@@ -58,9 +60,45 @@ pub fn commands(env: &Env, host: &dyn Host, target: &Target) -> Result<Commands,
     Ok(Commands { c: command("cc"), cxx: command("c++") })
 }
 
+/// Returns a compiler's arguments without what zig does not take: triples and ISA names in other spellings, which build
+/// scripts pass. The command already says both.
+///
+/// Source: what zig 0.17 answers to the command lines of the crate `cc`.
+#[must_use]
+pub fn arguments(args: &[OsString]) -> Vec<OsString> {
+    let mut kept = Vec::new();
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        let text = arg.to_string_lossy();
+        if matches!(text.as_ref(), "-target" | "--target") {
+            args.next();
+        } else if let Some(level) = text.strip_prefix("-march=x86-64") {
+            kept.push(format!("-march=x86_64{}", level.replace('-', "_")).into());
+        } else if !["--target=", "-march=arm", "-march=rv"].iter().any(|start| text.starts_with(start)) {
+            kept.push(arg.clone());
+        }
+    }
+    kept
+}
+
 #[cfg(test)]
 mod tests {
-    use super::is_version;
+    use super::{OsString, arguments, is_version};
+
+    #[test]
+    fn arguments_of_build_scripts() {
+        let cases = [
+            ("-O3 --target=x86_64-unknown-linux-gnu -m64 -c x.c", "-O3 -m64 -c x.c"),
+            ("-target aarch64-linux-gnu -c x.c", "-c x.c"),
+            ("-march=armv7-a -mfpu=vfpv3-d16 x.c", "-mfpu=vfpv3-d16 x.c"),
+            ("-march=rv64gc -mabi=lp64d x.c", "-mabi=lp64d x.c"),
+            ("-march=x86-64-v3 -march=native x.c", "-march=x86_64_v3 -march=native x.c"),
+        ];
+        let split = |text: &str| -> Vec<OsString> { text.split(' ').map(Into::into).collect() };
+        for (given, expected) in cases {
+            assert_eq!(arguments(&split(given)), split(expected), "{given}");
+        }
+    }
 
     #[test]
     fn versions_of_glibc() {
