@@ -242,20 +242,103 @@ fn binutils_of_the_target() {
     }
 }
 
+/// os-release, programs and files of the machine, arguments, and the end of the command.
 #[test]
 fn dnf_in_the_targets_root() {
-    let host = FakeHost::new("ID=fedora\nVERSION_ID=40\n")
-        .programs_in("/usr/bin", &["dnf"])
-        .file("/etc/yum.repos.d/a.repo", "");
-    let cross = run(&host, "xx-dnf", "install -y xx-c-essentials", &[("TARGETPLATFORM", "linux/arm64")]);
-    let expected = "exec /usr/bin/dnf --forcearch aarch64 --installroot /aarch64-linux-gnu --releasever=40 \
-                    --setopt=tsflags=noscripts --setopt=install_weak_deps=False --setopt=reposdir=/etc/yum.repos.d \
-                    install -y glibc-devel gcc";
-    assert_eq!(cross.lines().last(), Some(expected));
-    let native = run(&host, "xx-yum", "install x", &[]);
-    assert_eq!(native.lines().last(), Some("exec /usr/bin/dnf install x"));
+    let noscripts = "--setopt=tsflags=noscripts --setopt=install_weak_deps=False";
+    let fedora = "ID=fedora\nVERSION_ID=40\n";
+    let rocky = "ID=rocky\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=9.4\n";
+    let cases: &[(&str, &[&str], &str, &str, String)] = &[
+        (
+            fedora,
+            &["/usr/bin/dnf", "/etc/yum.repos.d/a.repo"],
+            "xx-dnf",
+            "install -y xx-c-essentials",
+            format!(
+                "exec /usr/bin/dnf --forcearch aarch64 --installroot /aarch64-linux-gnu --releasever=40 {noscripts} \
+                     --setopt=reposdir=/etc/yum.repos.d install -y glibc-devel gcc"
+            ),
+        ),
+        (
+            rocky,
+            &[
+                "/usr/bin/dnf",
+                "/usr/bin/yum",
+                "/etc/yum.repos.d/a.repo",
+                "/etc/dnf/vars/x",
+                "/etc/yum/vars/y",
+            ],
+            "xx-yum",
+            "install xx-cxx-essentials",
+            format!(
+                "exec /usr/bin/yum --forcearch aarch64 --installroot /aarch64-linux-gnu --releasever=9 {noscripts} \
+                     --setopt=reposdir=/etc/yum.repos.d --setopt=varsdir=/etc/dnf/vars,/etc/yum/vars install \
+                     libstdc++-devel gcc-c++"
+            ),
+        ),
+        (
+            "ID=amzn\nID_LIKE=fedora\nVERSION_ID=2023\n",
+            &["/usr/bin/dnf", "/etc/dnf/vars/releasever"],
+            "xx-dnf",
+            "install x",
+            format!(
+                "exec /usr/bin/dnf --forcearch aarch64 --installroot /aarch64-linux-gnu {noscripts} \
+                     --setopt=varsdir=/etc/dnf/vars install x"
+            ),
+        ),
+        (
+            fedora,
+            &["/usr/bin/dnf5"],
+            "xx-dnf",
+            "install x",
+            format!(
+                "exec /usr/bin/dnf5 --forcearch aarch64 --installroot /aarch64-linux-gnu --releasever=40 {noscripts} \
+                     --use-host-config install x"
+            ),
+        ),
+        (
+            "ID=debian\nVERSION_ID=12\n",
+            &["/usr/bin/dnf"],
+            "xx-dnf",
+            "install x",
+            format!(
+                "exec /usr/bin/dnf --forcearch aarch64 --installroot /aarch64-linux-gnu {noscripts} install x"
+            ),
+        ),
+    ];
+    for (os, files, name, args, expected) in cases {
+        let host = files.iter().fold(FakeHost::new(os), |host, file| host.file(file, ""));
+        let cross = run(&host, name, args, &[("TARGETPLATFORM", "linux/arm64")]);
+        assert!(cross.starts_with("lock /var/lock/xx-dnf\nmkdir /aarch64-linux-gnu\n"), "{cross}");
+        assert_eq!(cross.lines().last(), Some(expected.as_str()), "{os}");
+    }
+    let host = FakeHost::new(fedora).programs_in("/usr/bin", &["microdnf"]);
+    assert_eq!(
+        run(&host, "xx-yum", "install x", &[]).lines().last(),
+        Some("exec /usr/bin/microdnf install x")
+    );
     let skipped = run(&host, "xx-dnf", "install x", &[("TARGETPLATFORM", "darwin/arm64")]);
     assert_eq!(skipped, "note 'skipping packages installation on darwin'\n");
+    assert_eq!(run(&FakeHost::new(fedora), "xx-dnf", "install x", &[]), "error 127: dnf: not found\n");
+}
+
+/// What xx-dnf installs is where the compiler, pkg-config and `xx-info sysroot` look.
+#[test]
+fn the_root_of_rpm_packages() {
+    let host = FakeHost::new("ID=fedora\nVERSION_ID=40\n")
+        .programs_in("/usr/bin", &["clang", "clang++", "lld", "pkg-config"]);
+    let vars = [("TARGETPLATFORM", "linux/arm64")];
+    let setup = run(&host, "xx-clang", "--setup-target-triple", &vars);
+    assert!(
+        setup.contains("'--target=aarch64-linux-gnu -fuse-ld=lld --sysroot=/aarch64-linux-gnu/'"),
+        "{setup}"
+    );
+    assert_eq!(run(&host, "xx-info", "sysroot", &vars), "print /aarch64-linux-gnu/\n");
+    let pkg_config = run(&host, "xx-pkg-config", "--libs x", &vars);
+    assert!(
+        pkg_config.contains("PKG_CONFIG_LIBDIR=/aarch64-linux-gnu/usr/lib64/pkgconfig/:"),
+        "{pkg_config}"
+    );
 }
 
 #[test]

@@ -7,6 +7,9 @@ pub mod linker;
 pub mod setup;
 pub mod zig;
 
+use std::path::Path;
+
+use crate::distro::{Distro, Family};
 use crate::env::Env;
 use crate::host::Host;
 use crate::report::Failure;
@@ -78,6 +81,16 @@ pub fn commands(
         Compiler::Gcc => gcc::commands(host, target).map(Some),
         Compiler::Zig => zig::commands(env, host, target).map(Some),
     }
+}
+
+/// Returns the folder where packages of a foreign target go, on distributions without multiarch folders: `/TRIPLE`.
+#[must_use]
+pub fn package_root(host: &dyn Host, triple: &str) -> Option<String> {
+    let is_rhel = || {
+        let os_release = host.read(Path::new("/etc/os-release"));
+        Distro::parse(os_release.as_deref()).family == Family::Rhel
+    };
+    (host.is_file(Path::new("/etc/alpine-release")) || is_rhel()).then(|| format!("/{triple}"))
 }
 
 /// Returns the flags that a C compiler is given for the target's variant, none when the user says what processor.

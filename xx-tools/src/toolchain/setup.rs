@@ -10,11 +10,11 @@ use platform_db::{Os, Platform};
 
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{Plan, Step};
+use crate::plan::{Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
-use crate::toolchain::{clang, linker};
+use crate::toolchain::{clang, linker, package_root};
 use crate::tools::info::macos_sdk;
 
 /// Everything that set-up depends on.
@@ -210,15 +210,14 @@ impl Setup {
             State::Missing => {}
         }
         clang::find(host, self.compiler)?;
-        if self.env.is_set("XX_CC_NOLOCK") {
-            return self.steps(host);
-        }
+        let lock = Lock { name: "xx-cc", kept: false }.step(&self.env);
+        let Some(lock) = lock else { return self.steps(host) };
         // Another call may be setting up the same target: look again once the lock is held.
         let stage = move |host: &dyn Host| {
             let done = !matches!(self.state(host), State::Missing);
             Ok(Plan::new(if done { Vec::new() } else { self.steps(host)? }))
         };
-        Ok(vec![Step::Lock("/var/lock/xx-cc"), Step::Next(Box::new(stage))])
+        Ok(vec![lock, Step::Next(Box::new(stage))])
     }
 
     fn steps(&self, host: &dyn Host) -> Result<Vec<Step>, Failure> {
@@ -263,13 +262,16 @@ impl Setup {
             match self.os() {
                 Some(Os::Darwin) => text.push_str(&format!(" -isysroot {} -stdlib=libc++", macos_sdk(host))),
                 Some(Os::Windows) => text.push_str(&format!(" -I/usr/{triple}/include -L/usr/{triple}/lib")),
-                _ if Self::is_alpine(host) => {
-                    text.push_str(&format!(" --sysroot=/{triple}/"));
-                    if linker.is_bfd {
-                        text.push_str(&format!(" -Wl,-rpath-link,/{triple}/usr/lib"));
+                _ => match package_root(host, triple) {
+                    Some(root) => {
+                        text.push_str(&format!(" --sysroot={root}/"));
+                        if linker.is_bfd {
+                            let dir = if Self::is_alpine(host) { "usr/lib" } else { "usr/lib64" };
+                            text.push_str(&format!(" -Wl,-rpath-link,{root}/{dir}"));
+                        }
                     }
-                }
-                _ => text.push_str(&self.multiarch_path(linker)),
+                    None => text.push_str(&self.multiarch_path(linker)),
+                },
             }
         }
         text.push('\n');

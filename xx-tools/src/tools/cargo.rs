@@ -15,7 +15,7 @@ use platform_db::Libc;
 use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{CommandPlan, Plan, Step};
+use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
@@ -78,12 +78,11 @@ impl Build {
     /// Set-up that is needed, under the lock; planned again once it is held, as another call may have done it.
     fn locked_set_up(&self, host: &dyn Host) -> Result<Vec<Step>, Failure> {
         let steps = self.set_up(host)?;
-        if steps.is_empty() || self.env.is_set("XX_CARGO_NOLOCK") {
-            return Ok(steps);
-        }
+        let lock = Lock { name: "xx-cargo", kept: false }.step(&self.env);
+        let Some(lock) = lock.filter(|_| !steps.is_empty()) else { return Ok(steps) };
         let build = self.clone();
         let stage = move |host: &dyn Host| Ok(Plan::new(build.set_up(host)?));
-        Ok(vec![Step::Lock("/var/lock/xx-cargo"), Step::Next(Box::new(stage))])
+        Ok(vec![lock, Step::Next(Box::new(stage))])
     }
 
     fn set_up(&self, host: &dyn Host) -> Result<Vec<Step>, Failure> {

@@ -222,7 +222,7 @@ fn sysroot(target: &Target, host: &dyn Host, triple: &str) -> String {
     if target.os == "darwin" {
         return macos_sdk(host);
     }
-    if host.is_file(Path::new("/etc/alpine-release")) { format!("/{triple}/") } else { "/".to_owned() }
+    toolchain::package_root(host, triple).map_or_else(|| "/".to_owned(), |root| root + "/")
 }
 
 fn cmake_defines(setup: &Setup, host: &dyn Host) -> String {

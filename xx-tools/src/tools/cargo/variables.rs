@@ -6,7 +6,7 @@ use crate::env::Env;
 use crate::host::Host;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
-use crate::toolchain::{Commands, Compiler};
+use crate::toolchain::{Commands, Compiler, package_root};
 use crate::tools::cargo::library;
 use crate::tools::pkg_config;
 
@@ -135,11 +135,10 @@ impl Variables<'_> {
     /// libclang is asked for the target's types and headers, whichever compiler builds.
     fn bindgen(&self) -> String {
         let triple = self.c_triple;
-        let is_alpine = self.host.is_file(Path::new("/etc/alpine-release"));
-        match self.target.sysroot.as_str() {
-            "" if is_alpine => format!("--target={triple} --sysroot=/{triple}/"),
-            "" => format!("--target={triple}"),
-            root => format!("--target={triple} --sysroot={root}"),
+        let users = Some(self.target.sysroot.clone()).filter(|root| !root.is_empty());
+        match users.or_else(|| package_root(self.host, triple).map(|root| root + "/")) {
+            Some(root) => format!("--target={triple} --sysroot={root}"),
+            None => format!("--target={triple}"),
         }
     }
 }
