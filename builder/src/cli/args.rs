@@ -71,6 +71,18 @@ pub(super) struct Build {
     /// Label of the image
     #[arg(long, value_name = "NAME=VALUE")]
     pub(super) label: Vec<String>,
+    /// Name and address for /etc/hosts of every RUN
+    #[arg(long, value_name = "NAME:ADDRESS")]
+    pub(super) add_host: Vec<String>,
+    /// Resource limit of every RUN, such as `nofile=1024:4096`
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    pub(super) ulimit: Vec<String>,
+    /// Size of /dev/shm in every RUN, such as `64m`
+    #[arg(long, value_name = "SIZE")]
+    pub(super) shm_size: Option<String>,
+    /// Network of every RUN that names none: `default`, `host`, `none`
+    #[arg(long, default_value = "default", value_name = "MODE")]
+    pub(super) network: String,
     /// Run every step, whatever the cache holds
     #[arg(long)]
     pub(super) no_cache: bool,
@@ -80,6 +92,9 @@ pub(super) struct Build {
     /// Say something about the Dockerfile instead of building it: `check`, `outline`, `targets`, with `,format=json`
     #[arg(long, default_value = "build", value_name = "METHOD")]
     pub(super) call: String,
+    /// Short for `--call=check`
+    #[arg(long)]
+    pub(super) check: bool,
     /// Print a stage of the build instead of building: `llb` (the graph, `,format=json` or `,format=pb`), `plan` (what
     /// runs where, `,format=text` or `,format=json`)
     #[arg(long, value_name = "WHAT")]
@@ -112,6 +127,13 @@ pub(super) struct Run {
     /// Where results and caches are kept [default: $XX_BUILD_STORE or the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub(super) store: Option<PathBuf>,
+}
+
+impl Run {
+    /// Whether only errors are shown.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet || self.progress == Progress::Quiet
+    }
 }
 
 #[derive(Debug, Args)]

@@ -1,17 +1,20 @@
 //! `xx-build build`: reads the Dockerfile and lowers it; [`execute`] does the rest.
 
 use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Write;
+use std::path::Path;
 
 use platform_db::Platform;
 
 use super::Environment;
 use super::args::Build;
 use super::call::Call;
+use super::checks;
 use super::contexts::{self, Contexts};
 use super::execute::{Graph, Target, execute};
+use super::input::{self, Input};
 use super::print::Print;
+use super::settings;
 use crate::dockerfile::{self, Diagnostic, Dockerfile};
 use crate::fetch::{FetchError, Layout};
 use crate::lower::{
@@ -19,79 +22,63 @@ use crate::lower::{
     lower,
 };
 use crate::report::Report;
-use crate::source_text::SourceText;
 
 /// Runs the command.
 pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> {
     let colour = environment.colour();
     let print = args.print.as_deref().map(Print::parse).transpose()?;
-    let call = Call::parse(&args.call)?;
-    let contexts = Contexts::parse(&args.build_context)?;
-    let source = read_dockerfile(&dockerfile_path(&args))?;
-    let file =
-        dockerfile::parse(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
-    let config = configuration(environment, &args, &contexts)?;
+    let call = Call::parse(if args.check { "check" } else { &args.call })?;
+    let contexts = Contexts::parse(&args.build_context, colour)?;
+    let input = Input::read(&args, environment, std::io::stdin().lock(), colour)?;
+    let source = &input.dockerfile;
+    let file = dockerfile::parse(source).map_err(|problems| call.refuse(&problems, source, colour))?;
+    let config = configuration(environment, &args, &contexts, &input)?;
     if !call.is_build() {
         return call.answer(&file, &config, environment);
     }
+    let config = contexts.with_targets(config, |config| resolve(&file, config, &contexts, colour))?;
     let lowered = resolve(&file, &config, &contexts, colour)?;
+    let bases = lowered.targets.first().map(|target| target.bases.clone()).unwrap_or_default();
+    let warnings = checks::before_build(&file, &config, bases, colour)?;
     if let Some(print) = print {
         return print.write(&lowered, &config.build_platform, &mut std::io::stdout().lock());
     }
-    let context = std::path::absolute(&args.context).map_err(Report::new)?;
     let mut locals = contexts.locals;
-    locals.insert("context".to_owned(), context);
+    locals.insert("context".to_owned(), input.context.clone());
     let epoch = lowered.targets.first().and_then(|target| target.epoch);
     let targets = lowered.targets.into_iter().map(|target| Target {
         platform: target.platform,
         definition: target.definition,
         image: target.image,
     });
-    let graph =
-        Graph { targets: targets.collect(), locals, layouts: contexts.layouts, source: Some(source), epoch };
-    execute(environment, &args.run, graph)
+    let graph = Graph {
+        targets: targets.collect(),
+        locals,
+        layouts: contexts.layouts,
+        source: Some(source.clone()),
+        epoch,
+    };
+    let built = execute(environment, &args.run, graph);
+    if !args.run.is_quiet() {
+        checks::summary(&warnings, source, &mut std::io::stderr().lock()).map_err(Report::new)?;
+    }
+    built
 }
 
 /// Runs `xx-build debug ast`.
 pub(super) fn print_ast(environment: &Environment, path: &Path) -> Result<(), Report> {
-    let source = read_dockerfile(path)?;
-    let file = dockerfile::parse(&source)
-        .map_err(|problems| Report::diagnostics(&problems, &source, environment.colour()))?;
+    let colour = environment.colour();
+    let source = input::file(path, colour)?;
+    let file =
+        dockerfile::parse(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
     write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&file)).map_err(Report::new)
-}
-
-fn dockerfile_path(args: &Build) -> PathBuf {
-    args.file.clone().unwrap_or_else(|| args.context.join("Dockerfile"))
-}
-
-fn read_dockerfile(path: &Path) -> Result<SourceText, Report> {
-    let mut text = vec![];
-    let read = if path == Path::new("-") {
-        std::io::stdin().read_to_end(&mut text).map(drop)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut text)).map(drop)
-    };
-    read.map_err(|error| {
-        Report::new(format!("cannot read `{}`: {error}", path.display()))
-            .hint("name the Dockerfile with `--file`, or the folder that holds it")
-    })?;
-    let name = path.file_name().map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned());
-    let text = String::from_utf8(text).map_err(|error| {
-        let line = 1 + error
-            .as_bytes()
-            .iter()
-            .take(error.utf8_error().valid_up_to())
-            .filter(|b| **b == b'\n')
-            .count();
-        Report::new(format!("`{name}`, line {line}: the text is not UTF-8"))
-    })?;
-    Ok(SourceText::new(name, text))
 }
 
 fn configuration(
     environment: &Environment,
     args: &Build,
     contexts: &Contexts,
+    input: &Input,
 ) -> Result<BuildConfig, Report> {
     let build_platform = Platform::from_uname(&environment.machine).map_err(Report::new)?;
     let platforms = args
@@ -118,8 +105,12 @@ fn configuration(
         build_args,
         labels: contexts::pairs(&args.label, None),
         contexts: contexts.named.clone(),
-        dockerignore: dockerignore(args)?,
+        dockerignore: input.dockerignore.clone(),
         no_cache,
+        add_hosts: args.add_host.iter().map(|text| settings::host(text)).collect::<Result<_, _>>()?,
+        ulimits: args.ulimit.iter().map(|text| settings::ulimit(text)).collect::<Result<_, _>>()?,
+        shm_size: args.shm_size.as_deref().map_or(Ok(0), settings::shm_size)?,
+        network: settings::network(&args.network)?,
         source_date_epoch: environment.variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()),
         ..BuildConfig::new(build_platform)
     })
@@ -132,20 +123,6 @@ fn platform_report(error: platform_db::ParsePlatformError) -> Report {
         Some(hint) => report.hint(hint),
         None => report,
     }
-}
-
-/// `NAME.dockerignore` beside the Dockerfile, or else `.dockerignore` in the context.
-fn dockerignore(args: &Build) -> Result<Option<String>, Report> {
-    let mut own = dockerfile_path(args).into_os_string();
-    own.push(".dockerignore");
-    for path in [PathBuf::from(own), args.context.join(".dockerignore")] {
-        match std::fs::read_to_string(&path) {
-            Ok(text) => return Ok(Some(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Report::new(format!("cannot read `{}`: {error}", path.display()))),
-        }
-    }
-    Ok(None)
 }
 
 /// Lowers, answering the questions for image configurations, until nothing is missing.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use platform_db::Platform;
 
 use super::Environment;
-use super::args::{Progress, Run};
+use super::args::Run;
 use super::contexts;
 use super::output::Output;
 use crate::dockerfile::ignore::Matcher;
@@ -50,8 +50,8 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     // From here on files of many owners are handled; no thread has been started yet.
     let mode = enter_namespaces(environment)?;
     let store = open_store(environment, options, &mode)?;
-    let quiet = options.quiet || options.progress == Progress::Quiet;
-    let progress = Plain::new(std::io::stderr(), if quiet { Detail::Quiet } else { Detail::Plain });
+    let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
+    let progress = Plain::new(std::io::stderr(), detail);
     if let userns::Mode::SingleUid { why } = &mode {
         progress.note(&format!("users other than root are pretended: {why}"));
     }
@@ -64,6 +64,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         secrets,
         now: environment.now,
         parallelism: (environment.processors * 4).max(32),
+        threads: environment.processors,
     };
     let cancel = Cancel::new().map_err(Report::new)?;
     let solved = engine::solve(&store, &request, &progress, &cancel).map_err(|failure| {

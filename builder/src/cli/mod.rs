@@ -3,11 +3,14 @@
 mod args;
 mod build;
 mod call;
+mod checks;
 mod contexts;
 mod environment;
 mod execute;
+mod input;
 mod output;
 mod print;
+mod settings;
 mod solve;
 
 use std::io::Write;

@@ -3,7 +3,7 @@
 use super::ast::{Command, Dockerfile, Instruction, Stage};
 use super::diagnostic::Diagnostic;
 use super::directive;
-use super::flags::{Flags, Takes};
+use super::flags::Flags;
 use super::instruction;
 use super::logical::Lines;
 use super::node::{self, Node, Word};
@@ -134,8 +134,7 @@ fn stage(node: Node) -> Result<Stage, Diagnostic> {
                 .hint("write `FROM image` or `FROM image AS name`"));
         }
     };
-    let platform =
-        Flags::read(&node, &[("platform", Takes::Value)])?.value("platform").filter(|p| !p.text.is_empty());
+    let platform = Flags::read(&node)?.value("platform").filter(|p| !p.text.is_empty());
     let from = Instruction { command: Command::From, node };
     Ok(Stage { from, base, name, platform, instructions: Vec::with_capacity(16) })
 }

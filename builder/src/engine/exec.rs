@@ -7,7 +7,8 @@ use super::{Context, EngineError, Event, Stream, cache_mount};
 use crate::llb::pb;
 use crate::sandbox::overlay::{self, Writable};
 use crate::sandbox::{
-    BindSource, Cancel, Exit, Mount, MountKind, Network, Security, Step, Stream as StepStream, Ulimit,
+    BindSource, Cancel, Exit, Finished, Mount, MountKind, Network, Security, Step, Stream as StepStream,
+    Ulimit, Unreal,
 };
 use crate::store::{ActiveLayer, FileLock, LayerId, OutputLayer};
 
@@ -51,7 +52,7 @@ pub(super) fn run(
         ..Step::new(root, meta.args.clone())
     };
     let step = if meta.hostname.is_empty() { step } else { Step { hostname: meta.hostname.clone(), ..step } };
-    let exit = crate::sandbox::run(&step, cancel, &mut |stream, bytes| {
+    let finished = crate::sandbox::run(&step, cancel, &mut |stream, bytes| {
         let stream = match stream {
             StepStream::Stdout => Stream::Out,
             StepStream::Stderr => Stream::Err,
@@ -60,19 +61,25 @@ pub(super) fn run(
     })?;
     drop(step);
     let allowed: &[i32] = if meta.valid_exit_codes.is_empty() { &[0] } else { &meta.valid_exit_codes };
-    if !matches!(exit, Exit::Code(code) if allowed.contains(&code)) {
-        return Err(failed(&meta, exit));
+    if !matches!(finished.exit, Exit::Code(code) if allowed.contains(&code)) {
+        return Err(failed(&meta, finished));
     }
     Ok(mounts.outputs())
 }
 
-fn failed(meta: &pb::Meta, exit: Exit) -> EngineError {
+fn failed(meta: &pb::Meta, finished: Finished) -> EngineError {
+    let exit = finished.exit;
     let reason = match exit {
         Exit::Code(code) => format!("exited with code {code}"),
         Exit::Signal(signal) => format!("was ended by signal {signal}"),
         Exit::Cancelled => "was cancelled".to_owned(),
     };
-    EngineError::Exit { command: meta.args.join(" "), reason, code: exit.code() }
+    EngineError::Exit {
+        command: meta.args.join(" "),
+        reason,
+        code: exit.code(),
+        hint: finished.unreal.map(Unreal::hint),
+    }
 }
 
 fn ulimit(limit: &pb::Ulimit) -> Ulimit {

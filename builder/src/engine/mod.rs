@@ -25,7 +25,7 @@ use thiserror::Error;
 use crate::fetch::FetchError;
 use crate::llb::pb;
 use crate::oci::image::Image;
-use crate::rootfs::RootError;
+use crate::rootfs::{BadMode, RootError};
 use crate::sandbox::SandboxError;
 use crate::solve::{GraphError, Place};
 use crate::store::{LayerId, Store, StoreError};
@@ -47,6 +47,8 @@ pub struct Request {
     pub now: i64,
     /// How many steps may run at once.
     pub parallelism: usize,
+    /// How many threads read and copy the files of one step: the processors there are.
+    pub threads: usize,
 }
 
 /// The result of a build for one platform, as exporters take it.
@@ -146,6 +148,8 @@ pub enum EngineError {
         reason: String,
         /// The exit code, or 128 and the number of the signal.
         code: i32,
+        /// What the user can do about it, where more is known than the step said.
+        hint: Option<String>,
     },
     /// A step could not be run.
     #[error(transparent)]
@@ -171,6 +175,9 @@ pub enum EngineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A `--chmod` that cannot be understood.
+    #[error(transparent)]
+    Mode(#[from] BadMode),
     /// A user or group has no entry in the account files.
     #[error("there is no {kind} named `{name}` in {file}")]
     NoAccount {
@@ -216,10 +223,11 @@ impl EngineError {
                 Some(format!("pass it with `--secret id={name},src=FILE`"))
             }
             Self::Sandbox(error) => error.hint().map(str::to_owned),
+            Self::Exit { hint, .. } => hint.clone(),
             Self::Graph(_)
-            | Self::Exit { .. }
             | Self::Files(_)
             | Self::Pattern { .. }
+            | Self::Mode(_)
             | Self::NoAccount { .. }
             | Self::Unsupported(_)
             | Self::Missing { .. }

@@ -43,7 +43,7 @@ pub struct Context {
 }
 
 /// What is known of a base image.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Base {
     /// `KEY=value`.
     pub env: Vec<String>,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use platform_db::Platform;
 
@@ -220,7 +221,7 @@ impl<'a> Target<'a> {
         let Some(base) = foreign.or_else(|| self.stages.get(base)) else { return };
         let (state, platform, paths) = (base.state.clone(), base.platform.clone(), base.paths);
         let (mut image, base_image) = (base.image.clone(), base.base_image.clone());
-        let build_args = base.build_args.clone();
+        let (build_args, last_commit) = (base.build_args.clone(), base.last_commit);
         image.config.on_build.clear();
         if let Some(stage) = self.stages.get_mut(index) {
             stage.state = state;
@@ -229,13 +230,14 @@ impl<'a> Target<'a> {
             stage.image = image;
             stage.base_image = base_image;
             stage.build_args = build_args;
+            stage.last_commit = last_commit;
         }
     }
 }
 
 impl StageState<'_> {
     fn set_base_image(&mut self, image: Image) {
-        self.base_image = Some(image.clone());
+        self.base_image = Some(Arc::new(image.clone()));
         self.image = Image { created: None, ..image };
     }
 }

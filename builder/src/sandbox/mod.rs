@@ -36,4 +36,5 @@ pub use error::SandboxError;
 pub use etc::DEFAULT_HOSTNAME;
 pub use passwd::UserError;
 pub use run::{Cancel, run};
-pub use step::{BindSource, Exit, Mount, MountKind, Network, Security, Step, Stream, Ulimit};
+pub use step::{BindSource, Exit, Finished, Mount, MountKind, Network, Security, Step, Stream, Ulimit};
+pub use supervisor::Unreal;

@@ -7,6 +7,7 @@
 )]
 
 mod checks;
+mod command;
 mod configs;
 mod contexts;
 mod describe;
