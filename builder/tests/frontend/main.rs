@@ -10,6 +10,7 @@ mod checks;
 mod command;
 mod configs;
 mod contexts;
+mod coverage;
 mod describe;
 mod errors;
 mod graphs;
