@@ -1,6 +1,7 @@
 //! The front end from outside: graphs equal to BuildKit's, errors with places, every form covered.
 #![expect(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
     reason = "tests stop at what they do not expect"
