@@ -41,8 +41,7 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     }
     let config = contexts.with_targets(config, |config| resolve(&file, config, &contexts, colour))?;
     let lowered = resolve(&file, &config, &contexts, colour)?;
-    let bases = lowered.targets.first().map(|target| target.bases.clone()).unwrap_or_default();
-    let warnings = checks::before_build(&file, &config, bases, colour)?;
+    let warnings = checks::before_build(&file, &config, checks::bases(&lowered.targets), colour)?;
     if let Some(print) = print {
         return print.write(&lowered, &config.build_platform, &mut std::io::stdout().lock());
     }

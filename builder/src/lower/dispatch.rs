@@ -268,8 +268,14 @@ impl<'a> Target<'a> {
             .filter(|(_, stage)| stage.base.is_none())
             .filter_map(|(index, stage)| {
                 let image = stage.base_image.as_ref()?;
-                let platform = of_image(&image.os, &image.architecture, &image.variant, &image.os_version);
-                Some((index, Base { env: image.config.env.clone(), platform }))
+                let actual = of_image(&image.os, &image.architecture, &image.variant, &image.os_version);
+                let expected = stage.platform.as_ref().map_or(&self.platform, |p| &p.value).clone();
+                let base = Base {
+                    env: image.config.env.clone(),
+                    shell: !image.config.shell.is_empty(),
+                    platforms: actual.map(|actual| (expected, actual)).into_iter().collect(),
+                };
+                Some((index, base))
             })
             .collect()
     }
