@@ -38,7 +38,7 @@ pub(crate) fn parse(input: &str) -> Result<Platform, ParsePlatformError> {
         None => lowered(variant.unwrap_or_default(), |text| read.arch.variant(text))
             .ok_or_else(|| fail(Part::Variant))?,
     };
-    if !table::runs_on(os, read.arch) {
+    if table::find(os, read.arch, variant).is_none() {
         return Err(fail(Part::Combination));
     }
     Ok(Platform::from_parts(os, read.arch, variant, version))

@@ -361,24 +361,54 @@ fn triple(env: &Env, target: &Target, platform: &Platform) -> Option<String> {
             };
             Some(format!("{}{vendor}-macos{version}", platform.uname().unwrap_or(platform.arch())))
         }
-        Os::Wasi | Os::Wasip1 | Os::Wasip2 => platform.rust(Libc::System).map(str::to_owned),
+        Os::Wasi | Os::Wasip1 | Os::Wasip2 | Os::Wasip3 => platform.rust(Libc::System).map(str::to_owned),
         Os::Dragonfly | Os::Freebsd | Os::Netbsd | Os::Openbsd => bsd_triple(platform),
         Os::Aix
+        | Os::Amdhsa
         | Os::Android
+        | Os::Cuda
+        | Os::Cygwin
         | Os::Emscripten
+        | Os::Espidf
         | Os::Fuchsia
+        | Os::Haiku
+        | Os::Helenos
+        | Os::Hermit
+        | Os::Horizon
         | Os::Hurd
         | Os::Illumos
         | Os::Ios
         | Os::Js
+        | Os::Kfreebsd
+        | Os::L4re
+        | Os::Lynxos178
+        | Os::Managarm
+        | Os::Mint
+        | Os::Motor
+        | Os::Nacl
         | Os::None
+        | Os::Nto
+        | Os::Nuttx
         | Os::Plan9
+        | Os::Psp
+        | Os::Psx
+        | Os::Qurt
         | Os::Redox
+        | Os::Rtems
         | Os::Solaris
+        | Os::Solidasp3
+        | Os::Teeos
+        | Os::Trusty
         | Os::Tvos
         | Os::Uefi
+        | Os::Vexos
         | Os::Visionos
-        | Os::Watchos => None,
+        | Os::Vita
+        | Os::Vxworks
+        | Os::Watchos
+        | Os::Xous
+        | Os::Zkvm
+        | Os::Zos => None,
     }
 }
 

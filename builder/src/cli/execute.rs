@@ -68,6 +68,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         steps,
         now: environment.now,
         parallelism: (environment.processors * 4).max(32),
+        threads: environment.processors,
     };
     let cancel = Cancel::new().map_err(Report::new)?;
     let solved = engine::solve(&store, &request, &progress, &cancel).map_err(|failure| {

@@ -87,7 +87,9 @@ fn fill(
     let target = std::fs::File::open(directory)
         .map_err(|error| RootError::new("cannot open directory", directory, error))?;
     let root = Root::new(&target, context.store.owners());
-    let options = CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false };
+    let threads = context.request.threads;
+    let options =
+        CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false, threads };
     for source in tree.matches(&mount.selector, false, true)? {
         copy(&tree, &source, &|_, _| Visibility::Show, root, "/", &options)?;
         if let Some(stat) = source.located().stat()? {

@@ -15,8 +15,8 @@ use super::select::PatternFilter;
 use super::{Context, EngineError, account};
 use crate::llb::pb::{self, file_action::Action};
 use crate::rootfs::{
-    CopyOptions, Filter, Located, Match, Metadata, NewDirectories, Root, RootError, Tree, UnpackOptions,
-    copy, decompressed, has_wildcard, is_archive, remove_all, unpack,
+    CopyOptions, Filter, Located, Match, Metadata, ModeChange, NewDirectories, Root, RootError, Tree,
+    UnpackOptions, copy, decompressed, has_wildcard, is_archive, remove_all, unpack,
 };
 use crate::store::{ActiveLayer, LayerId, OutputLayer};
 
@@ -65,7 +65,8 @@ fn take(
         State::Fixed(local @ Input::Local(_)) => {
             let local = local.clone();
             let (layer, root) = context.writable(None)?;
-            copy_everything(&context.tree(&local)?, Root::new(&root, context.store.owners()))?;
+            let tree = context.tree(&local)?;
+            copy_everything(&tree, Root::new(&root, context.store.owners()), context.request.threads)?;
             Ok((None, layer, root))
         }
         State::Open { .. } if !needed_later && !is_output => match std::mem::replace(state, State::Taken) {
@@ -140,7 +141,8 @@ fn perform(
     match &action.action {
         Some(Action::Copy(copy)) => {
             let source = tree(action.secondary_input)?;
-            copy_action(copy, &source, root, owner(copy.owner.as_ref())?)
+            let owner = owner(copy.owner.as_ref())?;
+            copy_action(copy, &source, root, owner, context.request.threads)
         }
         Some(Action::Mkdir(mkdir)) => make_directory(mkdir, root, owner(mkdir.owner.as_ref())?),
         Some(Action::Mkfile(mkfile)) => make_file(mkfile, root, owner(mkfile.owner.as_ref())?),
@@ -174,13 +176,16 @@ fn copy_action(
     tree: &Tree,
     root: Root<'_>,
     owner: Option<(u32, u32)>,
+    threads: usize,
 ) -> Result<(), EngineError> {
-    if !action.mode_str.is_empty() {
-        return Err(EngineError::Unsupported(format!("the symbolic mode `{}`", action.mode_str)));
-    }
+    let mode = match action.mode_str.as_str() {
+        "" => u32::try_from(action.mode).ok().map(ModeChange::Bits),
+        symbolic => Some(symbolic.parse::<ModeChange>()?),
+    };
     let options = CopyOptions {
         owner,
-        mode: u32::try_from(action.mode).ok(),
+        mode,
+        threads,
         time: timestamp(action.timestamp),
         contents_only: action.dir_copy_contents,
         replace: action.always_replace_existing_dest_paths,
@@ -239,8 +244,9 @@ fn unpack_archive(
 }
 
 /// Takes over all that a directory of the user shows.
-fn copy_everything(tree: &Tree, root: Root<'_>) -> Result<(), EngineError> {
-    let options = CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false };
+fn copy_everything(tree: &Tree, root: Root<'_>, threads: usize) -> Result<(), EngineError> {
+    let options =
+        CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false, threads };
     for source in tree.matches("/", false, true)? {
         copy(tree, &source, &|_, _| crate::rootfs::Visibility::Show, root, "/", &options)?;
     }

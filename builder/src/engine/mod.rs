@@ -27,7 +27,7 @@ use thiserror::Error;
 use crate::fetch::FetchError;
 use crate::llb::pb;
 use crate::oci::image::Image;
-use crate::rootfs::RootError;
+use crate::rootfs::{BadMode, RootError};
 use crate::sandbox::SandboxError;
 use crate::solve::{GraphError, Place};
 use crate::store::{LayerId, Store, StoreError};
@@ -53,6 +53,8 @@ pub struct Request {
     pub now: i64,
     /// How many steps may run at once.
     pub parallelism: usize,
+    /// How many threads read and copy the files of one step: the processors there are.
+    pub threads: usize,
 }
 
 /// The result of a build for one platform, as exporters take it.
@@ -179,6 +181,9 @@ pub enum EngineError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A `--chmod` that cannot be understood.
+    #[error(transparent)]
+    Mode(#[from] BadMode),
     /// A user or group has no entry in the account files.
     #[error("there is no {kind} named `{name}` in {file}")]
     NoAccount {
@@ -242,6 +247,7 @@ impl EngineError {
             Self::Graph(_)
             | Self::Files(_)
             | Self::Pattern { .. }
+            | Self::Mode(_)
             | Self::NoAccount { .. }
             | Self::Unsupported(_)
             | Self::Missing { .. }

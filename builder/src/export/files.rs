@@ -62,8 +62,14 @@ fn fill(store: &Store, results: &[PlatformResult], path: &Path, split: bool) -> 
             _ => overlay::mount_detached(&lower, None)?,
         };
         let to = File::open(&place).map_err(ExportError::write("open", &place))?;
-        let options =
-            CopyOptions { owner: Some((0, 0)), mode: None, time: None, contents_only: true, replace: true };
+        let options = CopyOptions {
+            owner: Some((0, 0)),
+            mode: None,
+            time: None,
+            contents_only: true,
+            replace: true,
+            threads: 1,
+        };
         let root = Root::new(&to, Owners::Real);
         let tree = Tree::result(view, store.owners());
         for everything in tree.matches("/", false, true)? {

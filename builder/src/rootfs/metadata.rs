@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{AtFlags, Mode, XattrFlags};
+use rustix::fs::{AtFlags, Gid, Mode, Uid, XattrFlags};
 use rustix::io::{Errno, Result};
 
 use super::walk::{Xattrs, descriptor_path};
@@ -44,5 +44,34 @@ impl Metadata {
             }
         }
         self.time.map_or(Ok(()), |time| set_time(directory, name, time))
+    }
+
+    /// As [`Metadata::apply`], to a file that is open and has the given place.
+    ///
+    /// # Errors
+    /// As for [`Metadata::apply`].
+    pub fn apply_to_open(
+        &self,
+        owners: Owners,
+        file: BorrowedFd<'_>,
+        (directory, name): (BorrowedFd<'_>, &OsStr),
+    ) -> Result<()> {
+        match owners {
+            Owners::Real => {
+                let (uid, gid) = (Uid::from_raw(self.owner.0), Gid::from_raw(self.owner.1));
+                rustix::fs::fchown(file, Some(uid), Some(gid))?;
+            }
+            Owners::Pretended => owners.change(directory, name, self.owner)?,
+        }
+        if let Some(mode) = self.mode {
+            rustix::fs::fchmod(file, Mode::from_raw_mode(mode & 0o7777))?;
+        }
+        for (key, value) in &self.xattrs {
+            match rustix::fs::fsetxattr(file, OsStr::from_bytes(key), value, XattrFlags::empty()) {
+                Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+        self.time.map_or(Ok(()), |time| rustix::fs::futimens(file, &super::timestamps(time)))
     }
 }

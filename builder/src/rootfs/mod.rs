@@ -9,7 +9,9 @@
 
 mod copy;
 mod metadata;
+mod mode;
 mod owner;
+mod scan;
 mod tree;
 mod unpack;
 mod walk;
@@ -25,7 +27,9 @@ use thiserror::Error;
 
 pub use copy::{CopyOptions, copy};
 pub use metadata::Metadata;
+pub use mode::{BadMode, Clause, ModeChange};
 pub use owner::{Device, OWNER_ATTRIBUTE, Owner, Owners};
+pub use scan::{Listed, Listing, Select, Visitor};
 pub use tree::{Match, Tree, has_wildcard};
 pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
 pub use walk::{Entry, EntryKind, Filter, Visibility, Xattrs, descriptor_path, list, walk};
@@ -332,12 +336,16 @@ fn make_directory(
 /// # Errors
 /// When the system call fails.
 pub fn set_time(directory: BorrowedFd<'_>, name: &OsStr, nanoseconds: i64) -> rustix::io::Result<()> {
+    rustix::fs::utimensat(directory, name, &timestamps(nanoseconds), AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// A time in nanoseconds since 1970 as access and modification time.
+fn timestamps(nanoseconds: i64) -> Timestamps {
     let time = Timespec {
         tv_sec: nanoseconds.div_euclid(1_000_000_000),
         tv_nsec: nanoseconds.rem_euclid(1_000_000_000),
     };
-    let times = Timestamps { last_access: time, last_modification: time };
-    rustix::fs::utimensat(directory, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+    Timestamps { last_access: time, last_modification: time }
 }
 
 /// Modification time in nanoseconds since 1970.

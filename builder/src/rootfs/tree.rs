@@ -72,23 +72,20 @@ impl Tree {
         self.root_owned
     }
 
-    /// User and group of an entry, as the tree shows them.
+    /// User and group of an entry with this metadata, as the tree shows them.
     #[must_use]
-    pub fn owner(&self, entry: &Entry<'_>) -> (u32, u32) {
-        if self.root_owned { (0, 0) } else { (entry.stat.st_uid, entry.stat.st_gid) }
+    pub fn owner(&self, stat: &rustix::fs::Stat) -> (u32, u32) {
+        if self.root_owned { (0, 0) } else { (stat.st_uid, stat.st_gid) }
     }
 
-    /// Extended attributes of an entry, as the tree shows them: of a user's file only its capabilities, since
-    /// the others are notes of this machine. BuildKit's layers have no others either.
-    ///
-    /// # Errors
-    /// When they cannot be read.
-    pub fn xattrs(&self, entry: &Entry<'_>) -> Result<Xattrs, RootError> {
-        let mut xattrs = entry.xattrs()?;
+    /// Extended attributes as the tree shows them: of a user's file only its capabilities, since the others are
+    /// notes of this machine. BuildKit's layers have no others either.
+    #[must_use]
+    pub fn xattrs(&self, mut xattrs: Xattrs) -> Xattrs {
         if self.root_owned {
             xattrs.retain(|(name, _)| name == b"security.capability");
         }
-        Ok(xattrs)
+        xattrs
     }
 
     /// The paths that `path` stands for, sorted; none when nothing is there.
@@ -130,7 +127,7 @@ impl Tree {
                 ));
             }
         }
-        let hidden = |path: &Path, is_directory| self.look(start.path(), path, is_directory);
+        let hidden = |path: &Path, is_directory| self.visibility(start.path(), path, is_directory);
         let look = |path: &Path, is_directory: bool| {
             let parts: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
             let so_far = parts.iter().zip(&pattern).all(|(part, pattern)| matches_component(pattern, part));
@@ -174,12 +171,18 @@ impl Tree {
         visit: &mut dyn FnMut(&Entry<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let look = |path: &Path, is_directory| {
-            self.look(start.path(), path, is_directory).and(select(path, is_directory))
+            self.visibility(start.path(), path, is_directory).and(select(path, is_directory))
         };
         walk(self.owners, start.located.directory.as_fd(), &start.located.name, &look, visit)
     }
 
-    fn look(&self, start: &Path, path: &Path, is_directory: bool) -> Visibility {
+    /// How the owners of its files are kept.
+    pub(super) fn owners(&self) -> Owners {
+        self.owners
+    }
+
+    /// What the filter says of `path` below `start`.
+    pub(super) fn visibility(&self, start: &Path, path: &Path, is_directory: bool) -> Visibility {
         match &self.filter {
             None => Visibility::Show,
             Some(filter) => filter.look(&start.join(path), is_directory),

@@ -68,21 +68,39 @@ impl Entry<'_> {
 /// host (which label files by themselves).
 pub(crate) fn xattrs(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Xattrs> {
     let path = descriptor_path(directory, name);
-    let mut list = vec![0_u8; 1024];
+    read_xattrs(
+        |list| rustix::fs::llistxattr(&path, list),
+        |key, value| rustix::fs::lgetxattr(&path, key, value),
+    )
+}
+
+/// As [`xattrs`], of a file that is open.
+pub(super) fn open_xattrs(file: BorrowedFd<'_>) -> rustix::io::Result<Xattrs> {
+    read_xattrs(
+        |list| rustix::fs::flistxattr(file, list),
+        |key, value| rustix::fs::fgetxattr(file, key, value),
+    )
+}
+
+fn read_xattrs(
+    list: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
+    get: impl Fn(&OsStr, &mut [u8]) -> rustix::io::Result<usize>,
+) -> rustix::io::Result<Xattrs> {
+    let mut names = vec![0_u8; 1024];
     let length = loop {
-        match rustix::fs::llistxattr(&path, list.as_mut_slice()) {
+        match list(names.as_mut_slice()) {
             Ok(length) => break length,
-            Err(rustix::io::Errno::RANGE) => list.resize(list.len() * 4, 0),
+            Err(rustix::io::Errno::RANGE) => names.resize(names.len() * 4, 0),
             Err(rustix::io::Errno::OPNOTSUPP) => return Ok(vec![]),
             Err(errno) => return Err(errno),
         }
     };
-    list.truncate(length);
+    names.truncate(length);
     let mut out = vec![];
-    for key in list.split(|byte| *byte == 0).filter(|key| !key.is_empty() && is_kept(key)) {
+    for key in names.split(|byte| *byte == 0).filter(|key| !key.is_empty() && is_kept(key)) {
         let mut value = vec![0_u8; 256];
         let length = loop {
-            match rustix::fs::lgetxattr(&path, OsStr::from_bytes(key), value.as_mut_slice()) {
+            match get(OsStr::from_bytes(key), value.as_mut_slice()) {
                 Ok(length) => break length,
                 Err(rustix::io::Errno::RANGE) => value.resize(value.len() * 4, 0),
                 Err(errno) => return Err(errno),

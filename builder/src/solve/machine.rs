@@ -51,6 +51,9 @@ pub enum Outcome {
     Digest(Key),
     /// Of `Execute`: the vertex has run.
     Executed,
+    /// Of `Execute`: it has run, but what it read changed meanwhile. The result is known by this identity to
+    /// this build, and under no key.
+    Unrepeatable(Identity),
     /// Of any: it did not work out.
     Failed,
 }
@@ -181,6 +184,10 @@ impl Machine {
                 self.release(vertex);
                 self.done(vertex, Some(identity));
             }
+            (Work::Execute { vertex, .. }, Outcome::Unrepeatable(identity)) => {
+                self.release(vertex);
+                self.done(vertex, Some(identity));
+            }
             // Another process ran it while this one waited for its turn.
             (Work::Execute { vertex, .. }, Outcome::Found(Some(identity))) => {
                 if let Some(progress) = self.progress_mut(vertex) {
@@ -191,7 +198,11 @@ impl Machine {
             }
             (
                 Work::Lookup { vertex, .. } | Work::Digest { vertex, .. } | Work::Execute { vertex, .. },
-                Outcome::Failed | Outcome::Found(_) | Outcome::Digest(_) | Outcome::Executed,
+                Outcome::Failed
+                | Outcome::Found(_)
+                | Outcome::Digest(_)
+                | Outcome::Executed
+                | Outcome::Unrepeatable(_),
             ) => {
                 self.set(vertex, State::Failed);
                 self.failed.get_or_insert(vertex);

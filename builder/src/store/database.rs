@@ -13,10 +13,10 @@ use super::{Store, StoreError};
 use crate::oci::digest::Digest;
 use crate::solve::{Identity, Key};
 
-/// Raised whenever a table changes its meaning.
-const LAYOUT: i64 = 1;
-
-const TABLES: &str = "
+/// What brings an empty file to layout 1, that to layout 2, and so on. A layout that was released once is
+/// never changed here.
+const LAYOUTS: &[&str] = &[
+    "
 CREATE TABLE IF NOT EXISTS links (key BLOB PRIMARY KEY, identity BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS results (
     identity BLOB NOT NULL, output INTEGER NOT NULL, layer INTEGER,
@@ -33,7 +33,14 @@ CREATE TABLE IF NOT EXISTS files (
     PRIMARY KEY (device, inode)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS checked (
     layer INTEGER NOT NULL, platform TEXT NOT NULL, PRIMARY KEY (layer, platform)) WITHOUT ROWID;
-";
+",
+    "
+DROP TABLE files;
+CREATE TABLE directories (
+    device INTEGER NOT NULL, inode INTEGER NOT NULL, files BLOB NOT NULL, used INTEGER NOT NULL,
+    PRIMARY KEY (device, inode));
+",
+];
 
 /// Names a layer together with everything below it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
@@ -79,21 +86,6 @@ pub struct LayerBlob {
     pub size: u64,
 }
 
-/// The stat values that have to be unchanged for a file's digest to be believed without reading it.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct FileDigestKey {
-    /// `st_dev`.
-    pub device: u64,
-    /// `st_ino`.
-    pub inode: u64,
-    /// `st_size` in bytes.
-    pub size: u64,
-    /// Modification time in nanoseconds since 1970.
-    pub mtime: i64,
-    /// Change time in nanoseconds since 1970.
-    pub ctime: i64,
-}
-
 pub(super) fn open(root: &Path) -> Result<Connection, StoreError> {
     let path = root.join("metadata.sqlite");
     let connection = Connection::open(&path)?;
@@ -105,11 +97,13 @@ pub(super) fn open(root: &Path) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "NORMAL")?;
     let found: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-    if found == 0 {
-        connection.execute_batch(TABLES)?;
-        connection.pragma_update(None, "user_version", LAYOUT)?;
-    } else if found != LAYOUT {
-        return Err(StoreError::Version { path: root.to_owned(), found, expected: LAYOUT });
+    let expected = LAYOUTS.len() as i64;
+    let missing = usize::try_from(found).ok().and_then(|found| LAYOUTS.get(found..));
+    let missing = missing.ok_or_else(|| StoreError::Version { path: root.to_owned(), found, expected })?;
+    if !missing.is_empty() {
+        let batch =
+            format!("BEGIN IMMEDIATE; {} PRAGMA user_version = {expected}; COMMIT;", missing.concat());
+        connection.execute_batch(&batch)?;
     }
     connection.set_prepared_statement_cache_capacity(64);
     Ok(connection)
@@ -282,48 +276,6 @@ impl Store {
         let id = self.place(&transaction, layer, parent)?;
         transaction.commit()?;
         Ok(id)
-    }
-
-    /// The digest of a file that was read before.
-    ///
-    /// # Errors
-    /// When the metadata cannot be read.
-    pub fn file_digest(&self, file: &FileDigestKey) -> Result<Option<[u8; 32]>, StoreError> {
-        let database = self.database();
-        let mut query = database.prepare_cached(
-            "SELECT digest FROM files WHERE device = ?1 AND inode = ?2 AND size = ?3 AND mtime = ?4 AND ctime = ?5",
-        )?;
-        let key = params![file.device as i64, file.inode as i64, file.size as i64, file.mtime, file.ctime];
-        Ok(query.query_row(key, |row| row.get(0)).optional()?)
-    }
-
-    /// Remembers digests of files.
-    ///
-    /// # Errors
-    /// When the metadata cannot be written.
-    pub fn set_file_digests(&self, files: &[(FileDigestKey, [u8; 32])]) -> Result<(), StoreError> {
-        if files.is_empty() {
-            return Ok(());
-        }
-        let mut database = self.database();
-        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        {
-            let mut insert = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO files (device, inode, size, mtime, ctime, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?;
-            for (file, digest) in files {
-                insert.execute(params![
-                    file.device as i64,
-                    file.inode as i64,
-                    file.size as i64,
-                    file.mtime,
-                    file.ctime,
-                    &digest[..]
-                ])?;
-            }
-        }
-        transaction.commit()?;
-        Ok(())
     }
 
     /// Whether every executable of a layer has been held against `platform` before, and passed.

@@ -22,6 +22,7 @@
 
 mod blobs;
 mod database;
+mod files;
 mod layers;
 mod lock;
 mod work;
@@ -35,7 +36,8 @@ use thiserror::Error;
 use crate::rootfs::Owners;
 
 pub use blobs::BlobWriter;
-pub use database::{FileDigestKey, Layer, LayerBlob, LayerId, OutputLayer};
+pub use database::{Layer, LayerBlob, LayerId, OutputLayer};
+pub use files::{DirectoryKey, FileDigest, FileStamp};
 pub use lock::FileLock;
 pub use work::ActiveLayer;
 

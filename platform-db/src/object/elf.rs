@@ -48,7 +48,7 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Facts, Obje
         ET_REL => Kind::Relocatable,
         _ => Kind::Other,
     };
-    let arch = arch(header.e_machine, bits, endian);
+    let arch = arch(header.e_machine, header.e_flags, bits, endian);
     let named = os_abi(&header).or(notes.os);
     Ok(Facts {
         format: Format::Elf,
@@ -158,11 +158,15 @@ pub(super) fn is_note(segment: &ProgramHeader) -> bool {
     segment.p_type == PT_NOTE && segment.p_filesz <= LONGEST_SEGMENT
 }
 
-fn arch(machine: u16, bits: u8, endian: Endian) -> Option<Arch> {
-    Arch::ALL.iter().copied().find(|arch| {
+/// Of architectures that share machine, width and byte order, the one whose flags are all set wins.
+fn arch(machine: u16, flags: u32, bits: u8, endian: Endian) -> Option<Arch> {
+    let fits = |arch: &Arch| {
         let facts = arch.facts();
-        (facts.elf_machine, facts.bits, facts.endian) == (machine, bits, endian) && machine != 0
-    })
+        // Processors with 16-bit pointers have 32-bit files.
+        let same = (facts.elf_machine, facts.bits.max(32), facts.endian) == (machine, bits, endian);
+        same && machine != 0 && flags & facts.elf_flags == facts.elf_flags
+    };
+    Arch::ALL.iter().copied().filter(fits).max_by_key(|arch| arch.facts().elf_flags)
 }
 
 /// The `EI_OSABI` byte. 0 (System V) says nothing; 3 (GNU) is set by glibc programs on Linux and on the Hurd.

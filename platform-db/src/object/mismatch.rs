@@ -89,21 +89,48 @@ fn same_kernel(found: Os, expected: Os) -> bool {
 
 const fn format_of(os: Os) -> Option<Format> {
     match os {
-        Os::Android
+        Os::Amdhsa
+        | Os::Android
+        | Os::Cuda
         | Os::Dragonfly
+        | Os::Espidf
         | Os::Freebsd
         | Os::Fuchsia
+        | Os::Haiku
+        | Os::Helenos
+        | Os::Hermit
+        | Os::Horizon
         | Os::Hurd
         | Os::Illumos
+        | Os::Kfreebsd
+        | Os::L4re
         | Os::Linux
+        | Os::Lynxos178
+        | Os::Managarm
+        | Os::Motor
+        | Os::Nacl
         | Os::Netbsd
         | Os::None
+        | Os::Nto
+        | Os::Nuttx
         | Os::Openbsd
+        | Os::Psp
+        | Os::Psx
+        | Os::Qurt
         | Os::Redox
-        | Os::Solaris => Some(Format::Elf),
+        | Os::Rtems
+        | Os::Solaris
+        | Os::Solidasp3
+        | Os::Teeos
+        | Os::Trusty
+        | Os::Vexos
+        | Os::Vita
+        | Os::Vxworks
+        | Os::Xous
+        | Os::Zkvm => Some(Format::Elf),
         Os::Darwin | Os::Ios | Os::Tvos | Os::Visionos | Os::Watchos => Some(Format::MachO),
-        Os::Emscripten | Os::Js | Os::Wasi | Os::Wasip1 | Os::Wasip2 => Some(Format::Wasm),
-        Os::Uefi | Os::Windows => Some(Format::Pe),
-        Os::Aix | Os::Plan9 => None,
+        Os::Emscripten | Os::Js | Os::Wasi | Os::Wasip1 | Os::Wasip2 | Os::Wasip3 => Some(Format::Wasm),
+        Os::Cygwin | Os::Uefi | Os::Windows => Some(Format::Pe),
+        Os::Aix | Os::Mint | Os::Plan9 | Os::Zos => None,
     }
 }

@@ -134,31 +134,58 @@ fn emulates(host: &dyn Host, ld: &Path, arch: Option<Arch>) -> bool {
 const fn emulation(arch: Arch) -> Option<&'static str> {
     match arch {
         Arch::I386 => Some("elf_i386"),
+        Arch::Alpha => Some("elf64alpha"),
         Arch::Amd64 => Some("elf_x86_64"),
         Arch::Amd64p32 => Some("elf32_x86_64"),
+        Arch::Arc => Some("arclinux"),
         Arch::Arm => Some("armelf_linux_eabi"),
         Arch::Arm64 => Some("aarch64linux"),
+        Arch::Arm64be => Some("aarch64linuxb"),
+        Arch::Arm64p32 => Some("aarch64linux32"),
+        Arch::Arm64p32be => Some("aarch64linux32b"),
+        Arch::Armbe => Some("armelfb_linux_eabi"),
+        Arch::Cris => Some("crislinux"),
+        Arch::Csky => Some("cskyelf_linux"),
+        Arch::Hppa => Some("hppalinux"),
+        Arch::Ia64 => Some("elf64_ia64"),
+        Arch::Loong32 => Some("elf32loongarch"),
         Arch::Loong64 => Some("elf64loongarch"),
+        Arch::M32r => Some("m32relf_linux"),
+        Arch::M68k => Some("m68kelf"),
+        Arch::Microblaze => Some("elf32mb_linux"),
+        Arch::Microblazeel => Some("elf32mbel_linux"),
         Arch::Mips => Some("elf32btsmip"),
         Arch::Mips64 => Some("elf64btsmip"),
         Arch::Mips64le => Some("elf64ltsmip"),
+        Arch::Mips64p32 => Some("elf32btsmipn32"),
+        Arch::Mips64p32le => Some("elf32ltsmipn32"),
         Arch::Mipsle => Some("elf32ltsmip"),
+        Arch::Nios2 => Some("nios2linux"),
+        Arch::Or1k => Some("elf32or1k_linux"),
         Arch::Ppc => Some("elf32ppclinux"),
         Arch::Ppc64 => Some("elf64ppc"),
         Arch::Ppc64le => Some("elf64lppc"),
+        Arch::Ppcle => Some("elf32lppclinux"),
         Arch::Riscv => Some("elf32lriscv"),
         Arch::Riscv64 => Some("elf64lriscv"),
         Arch::S390 => Some("elf_s390"),
         Arch::S390x => Some("elf64_s390"),
         Arch::Sparc => Some("elf32_sparc"),
         Arch::Sparc64 => Some("elf64_sparc"),
-        Arch::Alpha
-        | Arch::Arm64be
-        | Arch::Armbe
-        | Arch::Hppa
-        | Arch::Ia64
-        | Arch::M68k
-        | Arch::Sh4
-        | Arch::Wasm => None,
+        Arch::Tilegx => Some("elf64tilegx"),
+        Arch::Xtensa => Some("elf32xtensa"),
+        Arch::Sh3 | Arch::Sh4 => Some("shlelf_linux"),
+        Arch::Sh3be | Arch::Sh4be => Some("shelf_linux"),
+        Arch::Amdgcn
+        | Arch::Avr
+        | Arch::Avr32
+        | Arch::Bpf
+        | Arch::Bpfbe
+        | Arch::Hexagon
+        | Arch::Msp430
+        | Arch::Nvptx64
+        | Arch::Wasm
+        | Arch::Wasm64
+        | Arch::Xtensabe => None,
     }
 }
