@@ -109,6 +109,33 @@ pub(super) struct Run {
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|env=VARIABLE]`
     #[arg(long)]
     pub(super) secret: Vec<String>,
+    /// Agent for `RUN --mount=type=ssh`: `default`, or `ID=SOCKET`
+    #[arg(long, value_name = "ID[=SOCKET]")]
+    pub(super) ssh: Vec<String>,
+    /// What steps may ask for: `security.insecure`, `network.host`
+    #[arg(long, value_name = "ENTITLEMENT", value_delimiter = ',')]
+    pub(super) allow: Vec<String>,
+    /// Memory of each step, such as `2g`
+    #[arg(short, long, value_name = "SIZE")]
+    pub(super) memory: Option<String>,
+    /// Memory and swap of each step together; -1 is unlimited swap
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub(super) memory_swap: Option<String>,
+    /// Share of the processors against other work; 1024 is usual
+    #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(super) cpu_shares: u64,
+    /// Microseconds of processor time for each step in each period
+    #[arg(long, value_name = "US", default_value_t = 0, hide_default_value = true)]
+    pub(super) cpu_quota: u64,
+    /// That period in microseconds [default: 100000]
+    #[arg(long, value_name = "US", default_value_t = 0, hide_default_value = true)]
+    pub(super) cpu_period: u64,
+    /// Processors that steps run on, such as `0-3`
+    #[arg(long, value_name = "LIST")]
+    pub(super) cpuset_cpus: Option<String>,
+    /// Memory nodes that steps use
+    #[arg(long, value_name = "LIST")]
+    pub(super) cpuset_mems: Option<String>,
     /// Where the result goes: `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE` (`tar=false`: a directory)
     #[arg(short, long)]
     pub(super) output: Vec<String>,

@@ -9,6 +9,7 @@ use super::Environment;
 use super::args::Run;
 use super::contexts;
 use super::output::Output;
+use super::steps;
 use crate::dockerfile::ignore::Matcher;
 use crate::engine::{self, PlatformResult, Request};
 use crate::llb::pb;
@@ -47,6 +48,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     let colour = environment.colour();
     let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let secrets = contexts::secrets(&options.secret, environment)?;
+    let (steps, warnings) = steps::options(options, environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
     let mode = enter_namespaces(environment)?;
     let store = open_store(environment, options, &mode)?;
@@ -55,6 +57,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     if let userns::Mode::SingleUid { why } = &mode {
         progress.note(&format!("users other than root are pretended: {why}"));
     }
+    warnings.iter().for_each(|warning| progress.note(warning));
     let (definitions, images): (Vec<_>, Vec<_>) =
         graph.targets.into_iter().map(|target| (target.definition, (target.platform, target.image))).unzip();
     let request = Request {
@@ -62,6 +65,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         locals: graph.locals,
         layouts: graph.layouts,
         secrets,
+        steps,
         now: environment.now,
         parallelism: (environment.processors * 4).max(32),
         threads: environment.processors,

@@ -12,6 +12,7 @@ mod output;
 mod print;
 mod settings;
 mod solve;
+mod steps;
 
 use std::io::Write;
 

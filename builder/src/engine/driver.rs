@@ -30,6 +30,13 @@ pub fn solve(
         .collect::<Result<Vec<_>, _>>()
         .map_err(EngineError::from)?;
     let wanted: Vec<Edge> = roots.iter().flatten().copied().collect();
+    for (_, vertex) in graph.iter() {
+        exec::allowed(&vertex.op, &request.steps).map_err(|error| Failure {
+            step: vertex.name.clone(),
+            place: vertex.place.clone(),
+            error: Box::new(error),
+        })?;
+    }
     let context = Context { store, request, observer };
     let mut driver = Driver {
         context,
