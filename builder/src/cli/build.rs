@@ -65,6 +65,7 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
         secrets: contexts::secrets(&args.secret, environment)?,
         now: environment.now,
         parallelism: (environment.processors * 4).max(32),
+        machine: Some(config.build_platform.clone()),
         threads: environment.processors,
     };
     let cancel = Cancel::new().map_err(Report::new)?;

@@ -29,6 +29,7 @@ pub fn solve(
         .map(|definition| graph.add(definition))
         .collect::<Result<Vec<_>, _>>()
         .map_err(EngineError::from)?;
+    graph.mark_emulated(|platform| request.is_native(platform));
     let wanted: Vec<Edge> = roots.iter().flatten().copied().collect();
     let context = Context { store, request, observer };
     let mut driver = Driver {
