@@ -12,6 +12,7 @@ use super::call::Call;
 use super::contexts::{self, Contexts};
 use super::output::Output;
 use super::print;
+use super::storage;
 use crate::dockerfile::ignore::Matcher;
 use crate::dockerfile::{self, Diagnostic, Dockerfile};
 use crate::engine::{self, PlatformResult, Request};
@@ -22,10 +23,9 @@ use crate::lower::{
 };
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
-use crate::rootfs::Owners;
 use crate::sandbox::{Cancel, userns};
 use crate::source_text::SourceText;
-use crate::store::{Store, is_disk_full};
+use crate::store::Store;
 use crate::verify::verify;
 
 /// Runs the command.
@@ -47,9 +47,10 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
         return writeln!(std::io::stdout(), "{text}").map_err(Report::new);
     }
 
+    let policies = storage::policies(environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
     let mode = enter_namespaces(environment)?;
-    let store = open_store(environment, &args, &mode)?;
+    let store = storage::open_store(environment, args.store.as_deref(), &mode)?;
     let detail = if args.quiet || args.progress == Progress::Quiet { Detail::Quiet } else { Detail::Plain };
     let progress = Plain::new(std::io::stderr(), detail);
     if let userns::Mode::SingleUid { why } = &mode {
@@ -86,12 +87,17 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     for output in &outputs {
         progress.note(&output.write(&store, &results, &args.tag, epoch)?);
     }
+    if let Some(policies) = policies
+        && let Some(text) = storage::collect(&store, &policies, environment.now.div_euclid(1_000_000_000))?
+    {
+        progress.note(&text);
+    }
     progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
     Ok(())
 }
 
 /// Becomes root of the build's own namespaces.
-fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
+pub(super) fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
     userns::enter(&environment.path).map_err(|error| {
         let report = Report::new(&error);
         match error.hint() {
@@ -241,22 +247,6 @@ fn find(request: &ImageRequest, contexts: &Contexts) -> Result<ResolvedImage, (S
             Ok(ResolvedImage { digest: found.digest, config: found.config })
         }
     }
-}
-
-fn open_store(environment: &Environment, args: &Build, mode: &userns::Mode) -> Result<Store, Report> {
-    let owners = match mode {
-        userns::Mode::Root | userns::Mode::SubIds { .. } => Owners::Real,
-        userns::Mode::SingleUid { .. } => Owners::Pretended,
-    };
-    let path = args.store.clone().unwrap_or_else(|| environment.store());
-    Store::open(&path, environment.now.div_euclid(1_000_000_000), owners).map_err(|error| {
-        let hint = if is_disk_full(&error) {
-            "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
-        } else {
-            "another place can be chosen with `--store DIR`"
-        };
-        Report::new(&error).hint(hint)
-    })
 }
 
 /// Holds the executables of the results against their platforms.

@@ -7,6 +7,7 @@ mod contexts;
 mod environment;
 mod output;
 mod print;
+mod storage;
 
 use std::io::Write;
 
@@ -29,6 +30,8 @@ pub fn run(environment: &Environment) -> u8 {
     };
     let result = match cli.command {
         Command::Build(build) => build::run(environment, *build),
+        Command::Du(args) => storage::du(environment, &args),
+        Command::Prune(args) => storage::prune(environment, &args),
         Command::Debug { what: Debug::Ast { file } } => build::print_ast(environment, &file),
         Command::Completions { shell } => {
             let mut text = vec![];

@@ -33,7 +33,8 @@ pub(super) fn prepare(
         }
         Ok(pb::CacheSharingOpt::Shared) | Err(_) => None,
     };
-    let path = context.store.cache_directory(&name, |directory| fill(context, mount, base, directory))?;
+    let path =
+        context.store.cache_directory(&name, &job.name, |directory| fill(context, mount, base, directory))?;
     Ok((path, lock))
 }
 

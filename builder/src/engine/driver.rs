@@ -43,7 +43,9 @@ pub fn solve(
         solved: Solved { results: vec![], origins: HashMap::new(), executed: 0, cached: 0 },
     };
     driver.run();
-    driver.finish(&roots)
+    let solved = driver.finish(&roots);
+    context.store.note_uses().map_err(EngineError::from)?;
+    solved
 }
 
 struct Driver<'a> {
@@ -386,12 +388,12 @@ fn execute(
     context.observer.event(job.number, Event::Started { name: &job.name });
     let result = outputs(context, cancel, job).and_then(|outputs| {
         if is_settled(context, digests, job)? {
-            context.store.record(&job.identity, &job.keys, outputs)?;
+            context.store.record(&job.identity, &job.keys, outputs, &job.name)?;
             return Ok(Outcome::Executed);
         }
         context.observer.event(job.number, Event::Output { stream: Stream::Err, bytes: CHANGED });
         let identity = Identity::new(job.identity.0, Some(context.store.unique_number()));
-        context.store.record(&identity, &[], outputs)?;
+        context.store.record(&identity, &[], outputs, &job.name)?;
         Ok(Outcome::Unrepeatable(identity))
     });
     drop(locks);
