@@ -12,7 +12,9 @@
 )]
 
 pub mod docker;
+pub mod foreign;
 pub mod image;
+pub mod shared;
 
 use std::fs;
 use std::io::Write as _;
