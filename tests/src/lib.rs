@@ -12,6 +12,7 @@
 )]
 
 pub mod docker;
+pub mod examples;
 pub mod foreign;
 pub mod image;
 pub mod shared;
