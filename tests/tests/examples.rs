@@ -1,27 +1,13 @@
 //! The Dockerfiles of `examples`, built for three platforms: with the helper image of this repository, and, where
 //! `XX_ORIGINAL` names a folder with the original's scripts, with those for comparison.
-#![expect(
-    clippy::expect_used,
-    clippy::disallowed_methods,
-    reason = "what the test itself needs must work; it starts programs and reads its environment"
-)]
+#![expect(clippy::expect_used, reason = "what the test itself needs must work")]
 
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
-
-use integration_tests::examples::{EXAMPLES, Example, differences, facts};
+use integration_tests::Kit;
+use integration_tests::examples::{EXAMPLES, Example, differences, facts, xx_build};
 use integration_tests::foreign::{Program, folder, verify};
-use integration_tests::{Built, Kit, shared, skipped};
+use integration_tests::original::original;
 
 const THREE: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
-
-/// `xx-build` with the bases of the kit.
-fn xx_build(kit: &Kit) -> impl Fn(&Path, &[&str]) -> Built {
-    move |context, options| {
-        Built::of(shared::build(kit).args(options).arg(context).output().expect("xx-build starts"))
-    }
-}
 
 fn example(case: &str, name: &str) {
     let Some(kit) = Kit::find(case) else { return };
@@ -60,35 +46,6 @@ fn go_with_cgo() {
 #[test]
 fn rust_with_a_part_in_c() {
     example("rust_with_a_part_in_c", "rust");
-}
-
-/// A kit whose helper image holds the original's scripts, or a noted skip.
-fn original(case: &str, directory: &Path) -> Option<Kit> {
-    let kit = Kit::find(case)?;
-    let Some(scripts) = std::env::var_os("XX_ORIGINAL").map(PathBuf::from) else {
-        skipped(case, "XX_ORIGINAL names no folder with the original's scripts");
-        return None;
-    };
-    let bin = directory.join("context/root/usr/bin");
-    fs::create_dir_all(&bin).expect("a directory");
-    for entry in fs::read_dir(&scripts).expect("XX_ORIGINAL is a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name");
-        if name.to_string_lossy().starts_with("xx-") {
-            fs::copy(&path, bin.join(name)).expect("a copy");
-        }
-    }
-    for (to, names) in [("xx-cc", &["xx-clang", "xx-clang++", "xx-c++"][..]), ("xx-apt", &["xx-apt-get"])] {
-        for name in names {
-            symlink(to, bin.join(name)).expect("a link");
-        }
-    }
-    fs::write(directory.join("context/Dockerfile"), "FROM scratch\nCOPY root/ /\n").expect("a file");
-    let helpers = directory.join("xx");
-    let output = format!("type=oci,dest={},tar=false", helpers.display());
-    let built = xx_build(&kit)(&directory.join("context"), &["--output", &output]);
-    assert_eq!(built.code, Some(0), "{}", built.stderr);
-    Some(Kit { helpers, ..kit })
 }
 
 /// The same Dockerfiles with either helper image give the same programs: static, and dynamic where they can be.
