@@ -14,6 +14,7 @@ mod file_op;
 mod hide;
 mod job;
 mod select;
+mod stack;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;

@@ -54,8 +54,9 @@ impl Store {
     fn measure_layers(&self) -> Result<(), StoreError> {
         let unknown: Vec<(i64, String)> = {
             let database = self.database();
-            let mut query =
-                database.prepare("SELECT id, name FROM layers WHERE size IS NULL AND dead IS NULL")?;
+            let mut query = database.prepare(
+                "SELECT id, coalesce(directory, name) FROM layers WHERE size IS NULL AND dead IS NULL",
+            )?;
             let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<Result<_, _>>()?
         };
@@ -273,8 +274,11 @@ impl Store {
             let rows = query.query_map([], |row| row.get::<_, String>(0))?;
             Ok(rows.collect::<Result<_, _>>()?)
         };
-        let layers = names("SELECT name FROM layers")?;
-        let known_blobs = names("SELECT replace(digest, 'sha256:', '') FROM layer_blobs")?;
+        let layers = names("SELECT coalesce(directory, name) FROM layers")?;
+        let known_blobs = names(
+            "SELECT replace(digest, 'sha256:', '') FROM layer_blobs
+             UNION SELECT replace(digest, 'sha256:', '') FROM downloads",
+        )?;
         let mut out = vec![];
         for (folder, known) in [("layers", Some(&layers)), ("blobs/sha256", blobs.then_some(&known_blobs))] {
             let Some(known) = known else { continue };
