@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use integration_tests::image::{Image, Tree};
 use integration_tests::{Built, Kit, Place, mounts, run, skipped};
 
 /// The place for a case, or a noted skip.
@@ -284,4 +285,17 @@ fn twenty_sleeping_stages_run_at_once() {
     place.build_well(&[]);
     // One after the other they would take twenty seconds, on any machine.
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn layers_say_only_what_changed() {
+    let Some(place) = place("layers_say_only_what_changed") else { return };
+    place.write("Dockerfile", "FROM debian\nRUN true\nRUN echo changed > /etc/motd\n");
+    let layout = place.path("image");
+    place.build_well(&["--output", &format!("type=oci,tar=false,dest={}", layout.display())]);
+    let image = Image::of(&layout, std::env::consts::ARCH);
+    let said = |first| image.tree(&layout, &Tree::new(), first).into_keys().collect::<Vec<_>>().join(" ");
+    let steps = image.layers.len() - 2;
+    assert_eq!(said(steps + 1), "etc etc/motd");
+    assert_eq!(said(steps), said(steps + 1), "`RUN true` says nothing");
 }

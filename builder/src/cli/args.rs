@@ -16,7 +16,8 @@ const EXAMPLES: &str = "\
 Examples:
   xx-build build --platform linux/amd64,linux/arm64 -o type=oci,dest=image.tar .
   xx-build build --build-context debian=oci-layout://base -o out .
-  xx-build build --print=llb .";
+  xx-build build --print=plan --platform linux/amd64,linux/arm64 .
+  xx-build build --print=llb,format=pb . | xx-build solve --local context=. -o out -";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -26,6 +27,8 @@ pub(super) enum Command {
     Du(DiskUsage),
     /// Make room in the store
     Prune(Prune),
+    /// Solve a build graph (LLB) that another program made
+    Solve(Box<Solve>),
     /// Look into the stages of a build
     Debug {
         #[command(subcommand)]
@@ -72,21 +75,77 @@ pub(super) struct Build {
     /// Label of the image
     #[arg(long, value_name = "NAME=VALUE")]
     pub(super) label: Vec<String>,
-    /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|env=VARIABLE]`
-    #[arg(long)]
-    pub(super) secret: Vec<String>,
-    /// Where the result goes: `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE` (`tar=false`: a directory)
-    #[arg(short, long)]
-    pub(super) output: Vec<String>,
-    /// Name of the image, such as `example/app:1.0`
-    #[arg(short, long)]
-    pub(super) tag: Vec<String>,
+    /// Name and address for /etc/hosts of every RUN
+    #[arg(long, value_name = "NAME:ADDRESS")]
+    pub(super) add_host: Vec<String>,
+    /// Resource limit of every RUN, such as `nofile=1024:4096`
+    #[arg(long, value_name = "NAME=SOFT[:HARD]")]
+    pub(super) ulimit: Vec<String>,
+    /// Size of /dev/shm in every RUN, such as `64m`
+    #[arg(long, value_name = "SIZE")]
+    pub(super) shm_size: Option<String>,
+    /// Network of every RUN that names none: `default`, `host`, `none`
+    #[arg(long, default_value = "default", value_name = "MODE")]
+    pub(super) network: String,
     /// Run every step, whatever the cache holds
     #[arg(long)]
     pub(super) no_cache: bool,
     /// Stages for which the cache is not used
     #[arg(long, value_delimiter = ',', value_name = "STAGE")]
     pub(super) no_cache_filter: Vec<String>,
+    /// Say something about the Dockerfile instead of building it: `check`, `outline`, `targets`, with `,format=json`
+    #[arg(long, default_value = "build", value_name = "METHOD")]
+    pub(super) call: String,
+    /// Short for `--call=check`
+    #[arg(long)]
+    pub(super) check: bool,
+    /// Print a stage of the build instead of building: `llb` (the graph, `,format=json` or `,format=pb`), `plan` (what
+    /// runs where, `,format=text` or `,format=json`)
+    #[arg(long, value_name = "WHAT")]
+    pub(super) print: Option<String>,
+    #[command(flatten)]
+    pub(super) run: Run,
+}
+
+/// What `build` and `solve` have in common: everything behind the graph.
+#[derive(Debug, Args)]
+pub(super) struct Run {
+    /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|env=VARIABLE]`
+    #[arg(long)]
+    pub(super) secret: Vec<String>,
+    /// Agent for `RUN --mount=type=ssh`: `default`, or `ID=SOCKET`
+    #[arg(long, value_name = "ID[=SOCKET]")]
+    pub(super) ssh: Vec<String>,
+    /// What steps may ask for: `security.insecure`, `network.host`
+    #[arg(long, value_name = "ENTITLEMENT", value_delimiter = ',')]
+    pub(super) allow: Vec<String>,
+    /// Memory of each step, such as `2g`
+    #[arg(short, long, value_name = "SIZE")]
+    pub(super) memory: Option<String>,
+    /// Memory and swap of each step together; -1 is unlimited swap
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub(super) memory_swap: Option<String>,
+    /// Share of the processors against other work; 1024 is usual
+    #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(super) cpu_shares: u64,
+    /// Microseconds of processor time for each step in each period
+    #[arg(long, value_name = "US", default_value_t = 0, hide_default_value = true)]
+    pub(super) cpu_quota: u64,
+    /// That period in microseconds [default: 100000]
+    #[arg(long, value_name = "US", default_value_t = 0, hide_default_value = true)]
+    pub(super) cpu_period: u64,
+    /// Processors that steps run on, such as `0-3`
+    #[arg(long, value_name = "LIST")]
+    pub(super) cpuset_cpus: Option<String>,
+    /// Memory nodes that steps use
+    #[arg(long, value_name = "LIST")]
+    pub(super) cpuset_mems: Option<String>,
+    /// Where the result goes: `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE` (`tar=false`: a directory)
+    #[arg(short, long)]
+    pub(super) output: Vec<String>,
+    /// Name of the image, such as `example/app:1.0`
+    #[arg(short, long)]
+    pub(super) tag: Vec<String>,
     /// Allow executables of another platform at these paths of the image, such as `/opt/*/bin/*`
     #[arg(long, value_name = "GLOB")]
     pub(super) allow_foreign: Vec<String>,
@@ -96,12 +155,6 @@ pub(super) struct Build {
     /// Show nothing but errors
     #[arg(short, long)]
     pub(super) quiet: bool,
-    /// Say something about the Dockerfile instead of building it: `check`, `outline`, `targets`, with `,format=json`
-    #[arg(long, default_value = "build", value_name = "METHOD")]
-    pub(super) call: String,
-    /// Print the build graph instead of building it
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub(super) print: Option<Print>,
     /// Where results and caches are kept [default: $XX_BUILD_STORE or the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub(super) store: Option<PathBuf>,
@@ -157,6 +210,41 @@ Examples:
   xx-build prune --filter type=exec.cachemount --filter until=72h
   xx-build prune --all --min-free-space 20%";
 
+impl Run {
+    /// Whether only errors are shown.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet || self.progress == Progress::Quiet
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SOLVE_EXAMPLES)]
+pub(super) struct Solve {
+    /// The graph: a `pb.Definition` as BuildKit's Go client writes it (`llb.WriteTo`); `-` is standard input
+    #[arg(default_value = "-")]
+    pub(super) file: PathBuf,
+    /// Directory for the source `local://NAME`
+    #[arg(long, value_name = "NAME=DIR")]
+    pub(super) local: Vec<String>,
+    /// OCI layout for sources whose `oci.store` is NAME
+    #[arg(long, value_name = "NAME=DIR")]
+    pub(super) oci_layout: Vec<String>,
+    /// Platform of the result [default: that of the last program or image in the graph]
+    #[arg(long)]
+    pub(super) platform: Option<String>,
+    /// Image configuration (JSON): a graph has none
+    #[arg(long, value_name = "FILE")]
+    pub(super) image_config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) run: Run,
+}
+
+const SOLVE_EXAMPLES: &str = "\
+Examples:
+  go run ./graph | xx-build solve --local context=. -o type=oci,dest=image.tar -
+  xx-build build --print=llb,format=pb . >graph.pb
+  xx-build solve --local context=. -o out graph.pb";
+
 const BUILD_EXAMPLES: &str = "\
 Examples:
   xx-build build --platform linux/amd64,linux/arm64,linux/arm/v7 -o type=oci,dest=app.tar -t app:1.0 .
@@ -172,10 +260,4 @@ pub(super) enum Progress {
     Plain,
     /// Nothing but errors
     Quiet,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(super) enum Print {
-    /// BuildKit's low-level build definition, as JSON
-    Llb,
 }

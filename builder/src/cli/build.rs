@@ -1,152 +1,96 @@
-//! `xx-build build`: reads the Dockerfile, lowers it, solves it, checks the result, writes it.
+//! `xx-build build`: reads the Dockerfile and lowers it; [`execute`] does the rest.
 
-use std::collections::BTreeSet;
-use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::Write;
+use std::path::Path;
 
 use platform_db::Platform;
 
 use super::Environment;
-use super::args::{Build, Print, Progress};
+use super::args::Build;
 use super::call::Call;
+use super::checks;
 use super::contexts::{self, Contexts};
-use super::output::Output;
-use super::print;
-use super::storage;
-use crate::dockerfile::ignore::Matcher;
+use super::execute::{Graph, Target, execute};
+use super::input::{self, Input};
+use super::print::Print;
+use super::settings;
 use crate::dockerfile::{self, Diagnostic, Dockerfile};
-use crate::engine::{self, PlatformResult, Request};
 use crate::fetch::{FetchError, Layout};
 use crate::lower::{
     BuildConfig, ImageRequest, ImageSource, LowerError, Lowered, NoCache, ResolvedImage, ResolvedImages,
     lower,
 };
-use crate::progress::{Detail, Plain};
 use crate::report::Report;
-use crate::sandbox::{Cancel, userns};
-use crate::source_text::SourceText;
-use crate::store::Store;
-use crate::verify::verify;
 
 /// Runs the command.
 pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> {
     let colour = environment.colour();
-    let outputs = args.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let call = Call::parse(&args.call)?;
-    let contexts = Contexts::parse(&args.build_context)?;
-    let source = read_dockerfile(&dockerfile_path(&args))?;
+    let print = args.print.as_deref().map(Print::parse).transpose()?;
+    let call = Call::parse(if args.check { "check" } else { &args.call })?;
+    let contexts = Contexts::parse(&args.build_context, colour)?;
+    let input = Input::read(&args, environment, std::io::stdin().lock(), colour)?;
+    let source = &input.dockerfile;
+    let build_args = build_args(environment, &args);
+    let front_end = build_args.get("BUILDKIT_SYNTAX").map(String::as_str);
     let file =
-        dockerfile::parse(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
-    let config = configuration(environment, &args, &contexts)?;
+        dockerfile::parse_as(source, front_end).map_err(|problems| call.refuse(&problems, source, colour))?;
+    let config = configuration(environment, &args, build_args, &contexts, &input)?;
     if !call.is_build() {
         return call.answer(&file, &config, environment);
     }
+    let config = contexts.with_targets(config, |config| resolve(&file, config, &contexts, colour))?;
     let lowered = resolve(&file, &config, &contexts, colour)?;
-    if let Some(Print::Llb) = args.print {
-        let text = print::llb(&lowered)?;
-        return writeln!(std::io::stdout(), "{text}").map_err(Report::new);
+    let warnings = checks::before_build(&file, &config, checks::bases(&lowered.targets), colour)?;
+    if let Some(print) = print {
+        return print.write(&lowered, &config.build_platform, &mut std::io::stdout().lock());
     }
-
-    let policies = storage::policies(environment)?;
-    // From here on files of many owners are handled; no thread has been started yet.
-    let mode = enter_namespaces(environment)?;
-    let store = storage::open_store(environment, args.store.as_deref(), &mode)?;
-    let detail = if args.quiet || args.progress == Progress::Quiet { Detail::Quiet } else { Detail::Plain };
-    let progress = Plain::new(std::io::stderr(), detail);
-    if let userns::Mode::SingleUid { why } = &mode {
-        progress.note(&format!("users other than root are pretended: {why}"));
-    }
-    let context = std::path::absolute(&args.context).map_err(Report::new)?;
     let mut locals = contexts.locals;
-    locals.insert("context".to_owned(), context);
-    let request = Request {
-        definitions: lowered.targets.iter().map(|target| target.definition.clone()).collect(),
+    locals.insert("context".to_owned(), input.context.clone());
+    let epoch = lowered.targets.first().and_then(|target| target.epoch);
+    let targets = lowered.targets.into_iter().map(|target| Target {
+        platform: target.platform,
+        definition: target.definition,
+        image: target.image,
+    });
+    let graph = Graph {
+        targets: targets.collect(),
         locals,
         layouts: contexts.layouts,
-        secrets: contexts::secrets(&args.secret, environment)?,
-        now: environment.now,
-        parallelism: (environment.processors * 4).max(32),
-        machine: Some(config.build_platform.clone()),
-        threads: environment.processors,
+        source: Some(source.clone()),
+        epoch,
     };
-    let cancel = Cancel::new().map_err(Report::new)?;
-    let solved = engine::solve(&store, &request, &progress, &cancel)
-        .map_err(|failure| Report::failure(&failure, &source, colour))?;
-    let results: Vec<PlatformResult> = lowered
-        .targets
-        .iter()
-        .zip(&solved.results)
-        .map(|(target, layer)| PlatformResult {
-            platform: target.platform.clone(),
-            layer: *layer,
-            image: target.image.clone(),
-        })
-        .collect();
-    check(&store, &results, &solved, &args.allow_foreign)?;
-    let epoch = lowered.targets.first().and_then(|target| target.epoch);
-    for output in &outputs {
-        progress.note(&output.write(&store, &results, &args.tag, epoch)?);
+    let built = execute(environment, &args.run, graph);
+    if !args.run.is_quiet() {
+        checks::summary(&warnings, source, &mut std::io::stderr().lock()).map_err(Report::new)?;
     }
-    if let Some(policies) = policies
-        && let Some(text) = storage::collect(&store, &policies, environment.now.div_euclid(1_000_000_000))?
-    {
-        progress.note(&text);
-    }
-    progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
-    Ok(())
-}
-
-/// Becomes root of the build's own namespaces.
-pub(super) fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
-    userns::enter(&environment.path).map_err(|error| {
-        let report = Report::new(&error);
-        match error.hint() {
-            Some(hint) => report.hint(hint),
-            None => report,
-        }
-    })
+    built
 }
 
 /// Runs `xx-build debug ast`.
 pub(super) fn print_ast(environment: &Environment, path: &Path) -> Result<(), Report> {
-    let source = read_dockerfile(path)?;
-    let file = dockerfile::parse(&source)
-        .map_err(|problems| Report::diagnostics(&problems, &source, environment.colour()))?;
+    let colour = environment.colour();
+    let source = input::file(path, colour)?;
+    let file =
+        dockerfile::parse(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
     write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&file)).map_err(Report::new)
 }
 
-fn dockerfile_path(args: &Build) -> PathBuf {
-    args.file.clone().unwrap_or_else(|| args.context.join("Dockerfile"))
-}
-
-fn read_dockerfile(path: &Path) -> Result<SourceText, Report> {
-    let mut text = vec![];
-    let read = if path == Path::new("-") {
-        std::io::stdin().read_to_end(&mut text).map(drop)
-    } else {
-        std::fs::File::open(path).and_then(|mut file| file.read_to_end(&mut text)).map(drop)
-    };
-    read.map_err(|error| {
-        Report::new(format!("cannot read `{}`: {error}", path.display()))
-            .hint("name the Dockerfile with `--file`, or the folder that holds it")
-    })?;
-    let name = path.file_name().map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned());
-    let text = String::from_utf8(text).map_err(|error| {
-        let line = 1 + error
-            .as_bytes()
-            .iter()
-            .take(error.utf8_error().valid_up_to())
-            .filter(|b| **b == b'\n')
-            .count();
-        Report::new(format!("`{name}`, line {line}: the text is not UTF-8"))
-    })?;
-    Ok(SourceText::new(name, text))
+/// `--build-arg`; `SOURCE_DATE_EPOCH` of the environment counts as one, as for buildx.
+fn build_args(environment: &Environment, args: &Build) -> BTreeMap<String, String> {
+    let mut build_args = contexts::pairs(&args.build_arg, Some(environment));
+    if let Some(epoch) = environment.variable("SOURCE_DATE_EPOCH") {
+        build_args.entry("SOURCE_DATE_EPOCH".to_owned()).or_insert_with(|| epoch.to_owned());
+    }
+    build_args
 }
 
 fn configuration(
     environment: &Environment,
     args: &Build,
+    build_args: BTreeMap<String, String>,
     contexts: &Contexts,
+    input: &Input,
 ) -> Result<BuildConfig, Report> {
     let build_platform = Platform::from_uname(&environment.machine).map_err(Report::new)?;
     let platforms = args
@@ -161,11 +105,10 @@ fn configuration(
     } else {
         NoCache::Stages(args.no_cache_filter.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<_>>())
     };
-    let build_args = contexts::pairs(&args.build_arg, Some(environment));
     // Arguments that are settings of the builder, under BuildKit's names.
     let setting = |name: &str| build_args.get(name).cloned().unwrap_or_default();
     Ok(BuildConfig {
-        multi_platform: platforms.len() > 1 || setting("BUILDKIT_MULTI_PLATFORM").parse() == Ok(true),
+        multi_platform: platforms.len() > 1 || settings::boolean(&setting("BUILDKIT_MULTI_PLATFORM"))?,
         target_platforms: platforms,
         target: args.target.clone(),
         hostname: setting("BUILDKIT_SANDBOX_HOSTNAME"),
@@ -173,9 +116,12 @@ fn configuration(
         build_args,
         labels: contexts::pairs(&args.label, None),
         contexts: contexts.named.clone(),
-        dockerignore: dockerignore(args)?,
+        dockerignore: input.dockerignore.clone(),
         no_cache,
-        source_date_epoch: environment.variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()),
+        add_hosts: args.add_host.iter().map(|text| settings::host(text)).collect::<Result<_, _>>()?,
+        ulimits: args.ulimit.iter().map(|text| settings::ulimit(text)).collect::<Result<_, _>>()?,
+        shm_size: args.shm_size.as_deref().map_or(Ok(0), settings::shm_size)?,
+        network: settings::network(&args.network)?,
         ..BuildConfig::new(build_platform)
     })
 }
@@ -187,20 +133,6 @@ fn platform_report(error: platform_db::ParsePlatformError) -> Report {
         Some(hint) => report.hint(hint),
         None => report,
     }
-}
-
-/// `NAME.dockerignore` beside the Dockerfile, or else `.dockerignore` in the context.
-fn dockerignore(args: &Build) -> Result<Option<String>, Report> {
-    let mut own = dockerfile_path(args).into_os_string();
-    own.push(".dockerignore");
-    for path in [PathBuf::from(own), args.context.join(".dockerignore")] {
-        match std::fs::read_to_string(&path) {
-            Ok(text) => return Ok(Some(text)),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-            Err(error) => return Err(Report::new(format!("cannot read `{}`: {error}", path.display()))),
-        }
-    }
-    Ok(None)
 }
 
 /// Lowers, answering the questions for image configurations, until nothing is missing.
@@ -247,22 +179,4 @@ fn find(request: &ImageRequest, contexts: &Contexts) -> Result<ResolvedImage, (S
             Ok(ResolvedImage { digest: found.digest, config: found.config })
         }
     }
-}
-
-/// Holds the executables of the results against their platforms.
-fn check(
-    store: &Store,
-    results: &[PlatformResult],
-    solved: &engine::Solved,
-    allowed: &[String],
-) -> Result<(), Report> {
-    let allowed = allowed.iter().map(|glob| glob.trim_start_matches('/').to_owned()).collect::<Vec<_>>();
-    let allowed = Matcher::new(&allowed).map_err(|bad| Report::new(format!("`--allow-foreign`: {bad}")))?;
-    let mut misfits = verify(store, results, &solved.origins).map_err(Report::new)?;
-    misfits.retain(|misfit| {
-        use std::os::unix::ffi::OsStrExt as _;
-        let path = misfit.path.as_os_str().as_bytes();
-        !allowed.matches(path.strip_prefix(b"/").unwrap_or(path))
-    });
-    if misfits.is_empty() { Ok(()) } else { Err(Report::misfits(&misfits)) }
 }

@@ -1,12 +1,15 @@
 //! `--call`: says something about the Dockerfile instead of building it, without reading any image.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use super::Environment;
-use crate::dockerfile::Dockerfile;
-use crate::lint::{self, Context, check};
+use super::checks;
+use crate::dockerfile::{Diagnostic, Dockerfile};
+use crate::lint::{self, check};
 use crate::lower::{BuildConfig, LowerError, outline};
 use crate::report::Report;
+use crate::source_text::SourceText;
 
 /// What is asked, and in which form it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +53,19 @@ impl Call {
         self.method == Method::Build
     }
 
+    /// Shows errors of a file that cannot be read: a check in JSON has a place for the first of them.
+    pub(super) fn refuse(self, problems: &[Diagnostic], source: &SourceText, colour: bool) -> Report {
+        let nothing = lint::Report { warnings: Vec::new(), failed: true };
+        if let (Method::Check, true, Some(first)) = (self.method, self.json, problems.first()) {
+            let answer = lint::json::report(source, &nothing, Some(first));
+            let text = serde_json::to_string_pretty(&answer).unwrap_or_default();
+            if let Err(error) = writeln!(std::io::stdout(), "{text}") {
+                return Report::new(error);
+            }
+        }
+        Report::diagnostics(problems, source, colour)
+    }
+
     /// Answers on standard output; findings of a check are an error.
     pub(super) fn answer(
         self,
@@ -72,7 +88,8 @@ impl Call {
                 Err(error @ LowerError::MissingImages(_)) => Err(Report::new(error)),
             },
             Method::Check => {
-                let found = check(file, &context(config)).map_err(Report::new)?;
+                let found = check(file, &checks::context(config, BTreeMap::new()))
+                    .map_err(|error| checks::invalid(&error))?;
                 if self.json {
                     print(&pretty(&lint::json::report(source, &found, None))?)?;
                 } else {
@@ -87,16 +104,6 @@ impl Call {
                 }
             }
         }
-    }
-}
-
-fn context(config: &BuildConfig) -> Context {
-    Context {
-        target_platforms: config.target_platforms.clone(),
-        build_args: config.build_args.clone(),
-        dockerignore: config.dockerignore.clone(),
-        control: config.build_args.get("BUILDKIT_DOCKERFILE_CHECK").cloned(),
-        ..Context::new(config.build_platform.clone())
     }
 }
 

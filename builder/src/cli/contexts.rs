@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Environment;
-use crate::lower::NamedContext;
+use super::input::{ignore_list, is_remote};
+use crate::lower::{BuildConfig, Lowered, NamedContext, is_git_url};
 use crate::report::Report;
 
 /// Contexts with a name, and where they lie.
@@ -15,48 +16,84 @@ pub(super) struct Contexts {
     pub(super) locals: BTreeMap<String, PathBuf>,
     /// OCI layouts by the name of their store.
     pub(super) layouts: BTreeMap<String, PathBuf>,
+    /// Names that stand for a stage of the same Dockerfile.
+    targets: Vec<(String, String)>,
 }
 
 impl Contexts {
     /// Reads `NAME=VALUE` arguments.
-    pub(super) fn parse(arguments: &[String]) -> Result<Self, Report> {
+    ///
+    /// # Errors
+    /// A value is of no known form, or names something that is not there.
+    pub(super) fn parse(arguments: &[String], colour: bool) -> Result<Self, Report> {
         let mut contexts = Self::default();
         for argument in arguments {
-            let (name, value) = argument.split_once('=').ok_or_else(|| {
-                Report::new(format!("`--build-context {argument}` has no `=`"))
-                    .hint("write `--build-context NAME=DIR` or `NAME=oci-layout://DIR`")
-            })?;
+            let (name, value) =
+                argument.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+                    Report::new(format!("`--build-context {argument}` is not `NAME=VALUE`")).hint(FORMS)
+                })?;
             // Names are matched as the front end normalises them.
-            let context = contexts.parse_one(&name.to_lowercase(), value)?;
-            contexts.named.insert(name.to_lowercase(), context);
+            contexts.parse_one(&name.to_lowercase(), value, colour)?;
         }
         Ok(contexts)
     }
 
-    fn parse_one(&mut self, name: &str, value: &str) -> Result<NamedContext, Report> {
-        if let Some(layout) = value.strip_prefix("oci-layout://") {
+    fn parse_one(&mut self, name: &str, value: &str, colour: bool) -> Result<(), Report> {
+        let context = if let Some(layout) = value.strip_prefix("oci-layout://") {
             let (path, reference) = layout_reference(layout);
             let path = existing(name, Path::new(path), "index.json")?;
             self.layouts.insert(name.to_owned(), path);
-            return Ok(NamedContext::OciLayout {
-                store: name.to_owned(),
-                reference: reference.map(str::to_owned),
-            });
-        }
-        if let Some(image) = value.strip_prefix("docker-image://") {
-            return Ok(NamedContext::DockerImage(image.to_owned()));
-        }
-        if value.contains("://") || value.starts_with("git@") {
-            return Err(Report::new(format!(
-                "the context `{name}={value}` is of a kind that is not supported yet"
-            ))
-            .hint("a directory or `oci-layout://DIR` can be used"));
-        }
-        let path = existing(name, Path::new(value), "")?;
-        let dockerignore = std::fs::read_to_string(path.join(".dockerignore")).ok();
-        self.locals.insert(name.to_owned(), path);
-        Ok(NamedContext::Local { name: name.to_owned(), dockerignore })
+            NamedContext::OciLayout { store: name.to_owned(), reference: reference.map(str::to_owned) }
+        } else if let Some(image) = value.strip_prefix("docker-image://") {
+            NamedContext::DockerImage(image.to_owned())
+        } else if let Some(stage) = value.strip_prefix("target:") {
+            self.targets.push((name.to_owned(), stage.to_owned()));
+            return Ok(());
+        } else if value.starts_with("http://") || value.starts_with("https://") || is_remote(value) {
+            remote(name, value)?
+        } else {
+            let path = existing(name, Path::new(value), "")?;
+            let dockerignore = ignore_list(&path.join(".dockerignore"), colour)?;
+            self.locals.insert(name.to_owned(), path);
+            NamedContext::Local { name: name.to_owned(), dockerignore }
+        };
+        self.named.insert(name.to_owned(), context);
+        Ok(())
     }
+
+    /// Lowers the stages that contexts name with `target:` and puts their results into the settings.
+    pub(super) fn with_targets(
+        &self,
+        mut config: BuildConfig,
+        lower: impl Fn(&BuildConfig) -> Result<Lowered, Report>,
+    ) -> Result<BuildConfig, Report> {
+        for (name, stage) in &self.targets {
+            let lowered = lower(&BuildConfig { target: Some(stage.clone()), ..config.clone() })?;
+            for (index, target) in lowered.targets.into_iter().enumerate() {
+                let image = target.image.to_bytes().map_err(Report::new)?;
+                let context = NamedContext::Definition { definition: target.definition, image: Some(image) };
+                if index == 0 {
+                    config.contexts.insert(name.clone(), context.clone());
+                }
+                config.contexts.insert(format!("{name}::{}", target.platform), context);
+            }
+        }
+        Ok(config)
+    }
+}
+
+/// The forms of a named context.
+const FORMS: &str = "write `--build-context NAME=DIR`, or for VALUE `oci-layout://DIR[:TAG]`, `target:STAGE`, \
+                     `docker-image://REFERENCE`, a git or http URL";
+
+fn remote(name: &str, value: &str) -> Result<NamedContext, Report> {
+    if is_git_url(value) {
+        return Ok(NamedContext::Git(value.to_owned()));
+    }
+    if value.starts_with("http://") || value.starts_with("https://") {
+        return Ok(NamedContext::Http(value.to_owned()));
+    }
+    Err(Report::new(format!("the context `{name}={value}` is of no known kind")).hint(FORMS))
 }
 
 /// `DIR[:TAG]` or `DIR@DIGEST`.
@@ -70,7 +107,7 @@ fn layout_reference(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn existing(name: &str, path: &Path, file: &str) -> Result<PathBuf, Report> {
+pub(super) fn existing(name: &str, path: &Path, file: &str) -> Result<PathBuf, Report> {
     let found = if file.is_empty() { path.is_dir() } else { path.join(file).is_file() };
     if !found {
         let what = if file.is_empty() { "directory" } else { "OCI layout" };

@@ -3,10 +3,16 @@
 mod args;
 mod build;
 mod call;
+mod checks;
 mod contexts;
 mod environment;
+mod execute;
+mod input;
 mod output;
 mod print;
+mod settings;
+mod solve;
+mod steps;
 mod storage;
 
 use std::io::Write;
@@ -32,6 +38,7 @@ pub fn run(environment: &Environment) -> u8 {
         Command::Build(build) => build::run(environment, *build),
         Command::Du(args) => storage::du(environment, &args),
         Command::Prune(args) => storage::prune(environment, &args),
+        Command::Solve(solve) => solve::run(environment, &solve),
         Command::Debug { what: Debug::Ast { file } } => build::print_ast(environment, &file),
         Command::Completions { shell } => {
             let mut text = vec![];

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::Environment;
 use super::args::{DiskUsage, Prune};
-use super::build::enter_namespaces;
+use super::execute::enter_namespaces;
 use crate::config::{PolicySettings, Settings};
 use crate::report::Report;
 use crate::rootfs::Owners;

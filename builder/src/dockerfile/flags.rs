@@ -6,7 +6,7 @@ use super::suggest;
 
 /// What a flag takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Takes {
+pub enum Takes {
     /// Nothing, `=true` or `=false`.
     Bool,
     /// One value.
@@ -15,17 +15,61 @@ pub(super) enum Takes {
     Values,
 }
 
+/// The flags of each instruction that has some; sorted. (`RUN --device` is refused with a reason of its own.)
+pub const FLAGS: [(&str, &[(&str, Takes)]); 5] = [
+    (
+        "ADD",
+        &[
+            ("checksum", Takes::Value),
+            ("chmod", Takes::Value),
+            ("chown", Takes::Value),
+            ("exclude", Takes::Values),
+            ("keep-git-dir", Takes::Bool),
+            ("link", Takes::Bool),
+            ("unpack", Takes::Bool),
+        ],
+    ),
+    (
+        "COPY",
+        &[
+            ("chmod", Takes::Value),
+            ("chown", Takes::Value),
+            ("exclude", Takes::Values),
+            ("from", Takes::Value),
+            ("link", Takes::Bool),
+            ("parents", Takes::Bool),
+        ],
+    ),
+    ("FROM", &[("platform", Takes::Value)]),
+    (
+        "HEALTHCHECK",
+        &[
+            ("interval", Takes::Value),
+            ("retries", Takes::Value),
+            ("start-interval", Takes::Value),
+            ("start-period", Takes::Value),
+            ("timeout", Takes::Value),
+        ],
+    ),
+    ("RUN", &[("mount", Takes::Values), ("network", Takes::Value), ("security", Takes::Value)]),
+];
+
+fn known(node: &Node) -> &'static [(&'static str, Takes)] {
+    FLAGS.iter().find(|(keyword, _)| node.is(keyword)).map_or(&[], |(_, flags)| flags)
+}
+
 /// Flags of one instruction, checked against what it knows.
 pub(super) struct Flags<'n> {
     given: Vec<(&'n str, Option<&'n str>, &'n Word)>,
 }
 
 impl<'n> Flags<'n> {
-    /// Checks the flags of a node.
+    /// Checks the flags of a node against [`FLAGS`].
     ///
     /// # Errors
     /// An unknown flag, a repeated one, one without its value.
-    pub(super) fn read(node: &'n Node, known: &[(&'static str, Takes)]) -> Result<Self, Diagnostic> {
+    pub(super) fn read(node: &'n Node) -> Result<Self, Diagnostic> {
+        let known = known(node);
         let mut given: Vec<(&str, Option<&str>, &Word)> = Vec::new();
         for word in &node.flags {
             let text = word.text.strip_prefix("--").unwrap_or(&word.text);

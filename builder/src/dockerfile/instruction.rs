@@ -7,7 +7,7 @@ use super::ast::{
 };
 use super::diagnostic::Diagnostic;
 use super::duration;
-use super::flags::{Flags, Takes};
+use super::flags::Flags;
 use super::heredoc;
 use super::mount;
 use super::node::{Node, Word, keywords};
@@ -55,7 +55,7 @@ fn shorten(text: &str) -> String {
 }
 
 fn no_flags(node: &Node) -> Result<(), Diagnostic> {
-    Flags::read(node, &[]).map(|_| ())
+    Flags::read(node).map(|_| ())
 }
 
 fn wrong(node: &Node, problem: &str, hint: &str) -> Diagnostic {
@@ -114,12 +114,11 @@ fn command_line(node: &Node) -> CommandLine {
 }
 
 fn run(node: &Node) -> Result<Run, Diagnostic> {
-    let known = [("mount", Takes::Values), ("network", Takes::Value), ("security", Takes::Value)];
     if let Some(device) = node.flags.iter().find(|f| f.text.starts_with("--device")) {
         return Err(Diagnostic::error(device.span, "`RUN --device` is not supported: it is a labs feature")
             .hint("run the step without the device, or build with BuildKit's labs front end"));
     }
-    let flags = Flags::read(node, &known)?;
+    let flags = Flags::read(node)?;
     let network = match flags.value("network") {
         None => Network::Default,
         Some(word) => match word.text.as_str() {
@@ -186,15 +185,7 @@ fn files(node: &Node, flags: &Flags<'_>) -> Result<Files, Diagnostic> {
 }
 
 fn copy(node: &Node) -> Result<Copy, Diagnostic> {
-    let known = [
-        ("from", Takes::Value),
-        ("chown", Takes::Value),
-        ("chmod", Takes::Value),
-        ("link", Takes::Bool),
-        ("parents", Takes::Bool),
-        ("exclude", Takes::Values),
-    ];
-    let flags = Flags::read(node, &known)?;
+    let flags = Flags::read(node)?;
     Ok(Copy {
         files: files(node, &flags)?,
         from: flags.value("from").filter(|w| !w.text.is_empty()),
@@ -203,16 +194,7 @@ fn copy(node: &Node) -> Result<Copy, Diagnostic> {
 }
 
 fn add(node: &Node) -> Result<Add, Diagnostic> {
-    let known = [
-        ("chown", Takes::Value),
-        ("chmod", Takes::Value),
-        ("link", Takes::Bool),
-        ("exclude", Takes::Values),
-        ("keep-git-dir", Takes::Bool),
-        ("checksum", Takes::Value),
-        ("unpack", Takes::Bool),
-    ];
-    let flags = Flags::read(node, &known)?;
+    let flags = Flags::read(node)?;
     Ok(Add {
         files: files(node, &flags)?,
         keep_git_dir: flags.switch("keep-git-dir"),
@@ -290,9 +272,7 @@ fn healthcheck(node: &Node) -> Result<Healthcheck, Diagnostic> {
         }
         return Ok(Healthcheck { test: vec![kind_name], ..Healthcheck::default() });
     }
-    let known =
-        ["interval", "timeout", "start-period", "start-interval", "retries"].map(|name| (name, Takes::Value));
-    let flags = Flags::read(node, &known)?;
+    let flags = Flags::read(node)?;
     if kind_name != "CMD" {
         let message = format!("unknown kind `{}` of HEALTHCHECK", shorten(&kind.text));
         return Err(

@@ -5,14 +5,15 @@
 //! of BuildKit's front end. Nothing here reads a file, a variable's value or the clock.
 
 pub mod ast;
-pub(crate) mod automatic;
+pub mod automatic;
 pub mod diagnostic;
 pub mod directive;
 pub(crate) mod duration;
 pub mod expand;
-mod flags;
+pub mod flags;
 pub mod heredoc;
 pub mod ignore;
+pub mod ignore_file;
 mod instruction;
 mod logical;
 pub mod mount;
@@ -26,4 +27,4 @@ mod words;
 
 pub use ast::Dockerfile;
 pub use diagnostic::{Diagnostic, Severity};
-pub use parse::{parse, parse_trigger};
+pub use parse::{parse, parse_as, parse_trigger};

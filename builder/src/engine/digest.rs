@@ -132,7 +132,7 @@ impl Visitor for Reader<'_> {
     type Error = EngineError;
 
     fn visit(&self, listing: &Listing<'_>, (): &()) -> Result<(), EngineError> {
-        let mut memory = Memory::of(self.digester, listing)?;
+        let mut memory = Memory::of(self.digester, self.tree, listing)?;
         let mut nodes = Vec::with_capacity(listing.entries.len());
         for listed in listing.entries {
             let path = listing.path_of(listed);
@@ -165,16 +165,16 @@ impl Reader<'_> {
                 let read = memory.file(entry)?;
                 (read.0.to_vec(), read.1)
             }
-            EntryKind::Directory => (attributes(entry)?, entry.stat),
+            EntryKind::Directory => (attributes(self.tree, entry)?, entry.stat),
             EntryKind::Symlink => {
                 let mut content = crate::rootfs::link_target(entry)?;
                 content.push(0);
-                content.extend(attributes(entry)?);
+                content.extend(attributes(self.tree, entry)?);
                 (content, entry.stat)
             }
             EntryKind::Special => {
                 let mut content = entry.stat.st_rdev.to_le_bytes().to_vec();
-                content.extend(attributes(entry)?);
+                content.extend(attributes(self.tree, entry)?);
                 (content, entry.stat)
             }
         };
@@ -185,10 +185,10 @@ impl Reader<'_> {
     }
 }
 
-/// Extended attributes as length-prefixed fields.
-fn attributes(entry: &Entry<'_>) -> Result<Vec<u8>, RootError> {
+/// Extended attributes, as the tree shows them, as length-prefixed fields.
+fn attributes(tree: &Tree, entry: &Entry<'_>) -> Result<Vec<u8>, RootError> {
     let mut out = vec![];
-    for (name, value) in entry.xattrs()? {
+    for (name, value) in tree.xattrs(entry.xattrs()?) {
         for field in [name, value] {
             out.extend_from_slice(&(field.len() as u64).to_le_bytes());
             out.extend_from_slice(&field);
@@ -200,6 +200,7 @@ fn attributes(entry: &Entry<'_>) -> Result<Vec<u8>, RootError> {
 /// What is remembered of the files of one directory.
 struct Memory<'a> {
     digester: &'a Digester<'a>,
+    tree: &'a Tree,
     directory: DirectoryKey,
     known: HashMap<u64, FileDigest>,
     fresh: bool,
@@ -207,7 +208,7 @@ struct Memory<'a> {
 }
 
 impl<'a> Memory<'a> {
-    fn of(digester: &'a Digester<'a>, listing: &Listing<'_>) -> Result<Self, EngineError> {
+    fn of(digester: &'a Digester<'a>, tree: &'a Tree, listing: &Listing<'_>) -> Result<Self, EngineError> {
         let has_files = listing.entries.iter().any(|entry| !entry.is_directory());
         let stat = rustix::fs::fstat(listing.directory).map_err(|errno| {
             RootError::new("cannot look at", listing.path.unwrap_or(Path::new("")), errno)
@@ -215,7 +216,7 @@ impl<'a> Memory<'a> {
         let directory = DirectoryKey { device: stat.st_dev, inode: stat.st_ino };
         let known = if has_files { digester.store.file_digests(&directory)? } else { vec![] };
         let known = known.into_iter().map(|file| (file.stamp.inode, file)).collect();
-        Ok(Self { digester, directory, known, fresh: false, buffer: vec![] })
+        Ok(Self { digester, tree, directory, known, fresh: false, buffer: vec![] })
     }
 
     /// The digest of content and extended attributes of a file, remembered or read now, and the metadata that
@@ -242,7 +243,7 @@ impl<'a> Memory<'a> {
         for _ in 0..ATTEMPTS {
             let fail = |error: std::io::Error| RootError::new("cannot read", entry.path, error);
             let file = open(entry)?;
-            let attributes = attributes(entry)?;
+            let attributes = attributes(self.tree, entry)?;
             let digest = hash(&file, &attributes, &mut self.buffer).map_err(fail)?;
             let after = rustix::fs::fstat(file.as_fd()).map_err(|errno| fail(errno.into()))?;
             if stamp(&after) == stamp(&stat) {
@@ -253,7 +254,7 @@ impl<'a> Memory<'a> {
             stat = after;
             (stat.st_uid, stat.st_gid) = owner;
         }
-        let digest = hash(&open(entry)?, &attributes(entry)?, &mut self.buffer);
+        let digest = hash(&open(entry)?, &attributes(self.tree, entry)?, &mut self.buffer);
         Ok((digest.map_err(|error| RootError::new("cannot read", entry.path, error))?, stat, false))
     }
 

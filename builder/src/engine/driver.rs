@@ -33,6 +33,13 @@ pub fn solve(
         .map_err(EngineError::from)?;
     graph.mark_emulated(|platform| request.is_native(platform));
     let wanted: Vec<Edge> = roots.iter().flatten().copied().collect();
+    for (_, vertex) in graph.iter() {
+        exec::allowed(&vertex.op, &request.steps).map_err(|error| Failure {
+            step: vertex.name.clone(),
+            place: vertex.place.clone(),
+            error: Box::new(error),
+        })?;
+    }
     let context = Context { store, request, observer };
     let mut driver = Driver {
         context,

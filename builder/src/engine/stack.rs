@@ -149,7 +149,12 @@ impl Sides {
             FileType::Symlink => {
                 Ok(crate::rootfs::link_target(entry)? == crate::rootfs::link_target(&before)?)
             }
-            _ => Ok(true),
+            FileType::Directory
+            | FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => Ok(true),
         }
     }
 }

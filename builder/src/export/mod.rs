@@ -5,6 +5,7 @@
 //! not depend on the order of threads, the host or the clock: times come from the layers, names are
 //! sorted.
 
+mod below;
 mod files;
 mod image;
 mod layer;

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use platform_db::Platform;
 
 use super::Context;
+use super::scope::{self, Seen};
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::ast::{Command, Stage};
+use crate::dockerfile::ast::{Command, Instruction, Stage};
 use crate::dockerfile::automatic::automatic_args;
 use crate::dockerfile::expand::{Expanded, Rules, expand};
 
@@ -20,6 +21,10 @@ pub(crate) struct Facts<'a> {
     pub(super) defaults: BTreeMap<String, String>,
     /// Names declared before the first FROM, with and without a value.
     pub(super) declared: BTreeSet<String>,
+    /// Each stage's base among the stages, and the stage its chain of bases begins with.
+    chains: Vec<(Option<usize>, usize)>,
+    /// What is known of each instruction when its turn comes.
+    seen: Vec<Vec<Seen>>,
 }
 
 impl<'a> Facts<'a> {
@@ -52,7 +57,9 @@ impl<'a> Facts<'a> {
                 }
             }
         }
-        Self { file, context, args, defaults, declared }
+        let chains = chains(file, &args);
+        let facts = Self { file, context, args, defaults, declared, chains, seen: Vec::new() };
+        Self { seen: scope::walk(&facts), ..facts }
     }
 
     /// Expands with the arguments before the first FROM.
@@ -62,25 +69,17 @@ impl<'a> Facts<'a> {
 
     /// The stage a stage is built on.
     pub(super) fn base(&self, index: usize) -> Option<usize> {
-        let stage = self.file.stages.get(index)?;
-        let name = self.expand(&stage.base.text, &self.args)?.text;
-        let earlier = self.file.stages.get(..index)?;
-        earlier.iter().rposition(|s| s.name.as_ref().is_some_and(|n| n.text == name))
+        self.chains.get(index)?.0
     }
 
-    /// The stages below a stage, itself first.
-    pub(super) fn chain(&self, index: usize) -> Vec<usize> {
-        let mut chain = vec![index];
-        while let Some(base) = chain.last().and_then(|last| self.base(*last)) {
-            chain.push(base);
-        }
-        chain
+    /// The stage at the bottom of a stage's chain of bases.
+    fn root(&self, index: usize) -> Option<&'a Stage> {
+        self.file.stages.get(self.chains.get(index)?.1)
     }
 
     /// `--platform` at the bottom of a stage's chain, as written and as a value.
     pub(super) fn platform(&self, index: usize) -> Option<(&'a str, Platform)> {
-        let root = self.chain(index).last().copied()?;
-        let word = self.file.stages.get(root)?.platform.as_ref()?;
+        let word = self.root(index)?.platform.as_ref()?;
         let text = self.expand(&word.text, &self.args)?.text;
         let platform = Platform::parse_on(&text, &self.context.build_platform).ok()?;
         Some((word.text.as_str(), platform))
@@ -88,11 +87,38 @@ impl<'a> Facts<'a> {
 
     /// Whether the chain of a stage begins with nothing.
     pub(super) fn begins_empty(&self, index: usize) -> bool {
-        let root = self.chain(index).last().copied().and_then(|root| self.file.stages.get(root));
-        root.is_some_and(|s| self.expand(&s.base.text, &self.args).is_some_and(|e| e.text == "scratch"))
+        self.root(index)
+            .is_some_and(|s| self.expand(&s.base.text, &self.args).is_some_and(|e| e.text == "scratch"))
+    }
+
+    /// The instructions of all stages with what is known of them.
+    pub(super) fn seen(&self) -> impl Iterator<Item = (&'a Instruction, &Seen)> {
+        let stages = self.file.stages.iter().zip(&self.seen);
+        stages.flat_map(|(stage, seen)| stage.instructions.iter().zip(seen))
+    }
+
+    /// What is known of the instructions of one stage.
+    pub(super) fn seen_in(&self, index: usize) -> &[Seen] {
+        self.seen.get(index).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn stages(&self) -> impl Iterator<Item = (usize, &'a Stage)> {
         self.file.stages.iter().enumerate()
     }
+}
+
+/// Goes through the stages once: a name means the last stage before that has it.
+fn chains(file: &Dockerfile, args: &BTreeMap<String, String>) -> Vec<(Option<usize>, usize)> {
+    let mut by_name: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut chains: Vec<(Option<usize>, usize)> = Vec::with_capacity(file.stages.len());
+    for (index, stage) in file.stages.iter().enumerate() {
+        let name = expand(&stage.base.text, args, Rules::new(file.escape())).ok().map(|e| e.text);
+        let base = name.and_then(|name| by_name.get(name.as_str()).copied());
+        let root = base.and_then(|base| chains.get(base)).map_or(index, |(_, root)| *root);
+        chains.push((base, root));
+        if let Some(name) = &stage.name {
+            by_name.insert(&name.text, index);
+        }
+    }
+    chains
 }

@@ -14,6 +14,8 @@ use crate::oci::digest::Digest;
 
 /// More operations than any real build has.
 pub const MAX_OPERATIONS: usize = 100_000;
+/// More mounts, arguments or actions than any operation needs.
+const MAX_ITEMS: usize = 100_000;
 /// Longest single text in an operation, in bytes.
 const MAX_TEXT: usize = 1 << 20;
 
@@ -89,6 +91,46 @@ pub fn validate(definition: &pb::Definition) -> Result<Valid, Refused> {
     Err(Refused::Operation { digest, problem: "no last operation says what the result is".to_owned() })
 }
 
+/// The same definition with the inputs of every operation before it, and nothing twice.
+///
+/// BuildKit takes operations in any order, this program's later stages do not. Operations keep their bytes.
+///
+/// # Errors
+/// An operation is no protobuf, or there are too many.
+pub fn inputs_first(mut definition: pb::Definition) -> Result<pb::Definition, Refused> {
+    if definition.def.len() > MAX_OPERATIONS {
+        return Err(Refused::TooLarge(definition.def.len()));
+    }
+    let mut inputs: Vec<Vec<String>> = Vec::with_capacity(definition.def.len());
+    let mut by_digest = BTreeMap::new();
+    for (index, bytes) in definition.def.iter().enumerate() {
+        inputs.push(decode_op(bytes)?.inputs.into_iter().map(|input| input.digest).collect());
+        by_digest.entry(Digest::of(bytes).to_string()).or_insert(index);
+    }
+    let mut order = Vec::with_capacity(inputs.len());
+    let mut placed = vec![false; inputs.len()];
+    // The last operation says what the result is and stays the last.
+    let mut stack: Vec<(usize, bool)> = (0..inputs.len()).rev().map(|index| (index, false)).collect();
+    while let Some((index, ready)) = stack.pop() {
+        let (Some(done), Some(needed)) = (placed.get_mut(index), inputs.get(index)) else { continue };
+        if *done {
+            continue;
+        }
+        if ready {
+            *done = true;
+            order.push(index);
+        } else {
+            stack.push((index, true));
+            let known = needed.iter().rev().filter_map(|digest| by_digest.get(digest));
+            stack.extend(known.map(|input| (*input, false)));
+        }
+    }
+    let unique: std::collections::BTreeSet<usize> = by_digest.into_values().collect();
+    let sorted = order.into_iter().filter(|index| unique.contains(index));
+    definition.def = sorted.filter_map(|index| definition.def.get_mut(index).map(std::mem::take)).collect();
+    Ok(definition)
+}
+
 /// Number of outputs that other operations can take.
 fn output_count(op: &pb::Op) -> i64 {
     let outputs: Vec<i64> = match &op.op {
@@ -147,6 +189,9 @@ fn check_exec(exec: &pb::ExecOp, count: i64) -> Result<(), String> {
     if meta.args.is_empty() {
         return Err("a program without arguments".to_owned());
     }
+    items(meta.args.len(), "arguments")?;
+    items(meta.env.len(), "variables")?;
+    items(exec.mounts.len(), "mounts")?;
     meta.args.iter().chain(&meta.env).try_for_each(|t| text(t, "argument or variable"))?;
     rooted(&meta.cwd, "working directory")?;
     for (value, name) in
@@ -183,6 +228,7 @@ fn check_file(file: &pb::FileOp, count: i64) -> Result<(), String> {
     if file.actions.is_empty() {
         return Err("a file operation without actions".to_owned());
     }
+    items(file.actions.len(), "actions")?;
     let mut outputs = Vec::new();
     for (index, action) in (0_i64..).zip(&file.actions) {
         // Trees are the inputs, then the results of the actions before.
@@ -239,6 +285,10 @@ fn owner(owner: Option<&pb::ChownOpt>, trees: i64) -> Result<(), String> {
 
 fn in_range(index: i64, lowest: i64, end: i64, what: &str) -> Result<(), String> {
     if (lowest..end).contains(&index) { Ok(()) } else { Err(format!("{what} {index} does not exist")) }
+}
+
+fn items(count: usize, what: &str) -> Result<(), String> {
+    if count > MAX_ITEMS { Err(format!("{count} {what}: more than {MAX_ITEMS} are refused")) } else { Ok(()) }
 }
 
 fn text(value: &str, what: &str) -> Result<(), String> {
@@ -402,5 +452,26 @@ mod tests {
         assert!(definition(vec![encode_op(&source()), Vec::new()]).is_err(), "an empty operation");
         assert!(definition(vec![vec![0xff; 9]]).is_err(), "no protobuf");
         assert!(definition(vec![Vec::new(); MAX_OPERATIONS + 1]).is_err(), "too many");
+    }
+
+    #[test]
+    fn inputs_come_first() {
+        let run = exec(|_| ());
+        let end = pb::Op { inputs: vec![input(&run, 0)], ..Default::default() };
+        let [source, run, end] = [source(), run, end].map(|op| encode_op(&op));
+        let sorted = vec![source.clone(), run.clone(), end.clone()];
+        let cases = [
+            vec![source.clone(), run.clone(), end.clone()],
+            vec![run.clone(), source.clone(), end.clone()],
+            vec![run.clone(), source.clone(), run.clone(), source.clone(), end.clone()],
+        ];
+        for def in cases {
+            let definition = pb::Definition { def, ..Default::default() };
+            assert_eq!(inputs_first(definition).unwrap().def, sorted);
+        }
+        let missing = pb::Definition { def: vec![run, end], ..Default::default() };
+        assert!(validate(&inputs_first(missing).unwrap()).is_err());
+        let empty = inputs_first(pb::Definition::default()).unwrap();
+        assert!(empty.def.is_empty());
     }
 }

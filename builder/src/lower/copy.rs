@@ -180,7 +180,7 @@ impl<'a> Target<'a> {
                 })
             }
         });
-        self.commit(&mut stage.image, message, true, true);
+        self.commit(stage, message, true, true);
         Ok(())
     }
 

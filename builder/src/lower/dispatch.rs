@@ -1,6 +1,7 @@
 //! Goes through the stages in order and puts their instructions into the graph.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use platform_db::Platform;
 
@@ -14,7 +15,9 @@ use super::stages::{StageState, Step, Target};
 use super::{LowerError, LoweredTarget, paths};
 use crate::dockerfile::ast::Command;
 use crate::dockerfile::expand::{Rules, expand};
+use crate::dockerfile::mount::boolean;
 use crate::dockerfile::{Diagnostic, ignore};
+use crate::lint::Base;
 use crate::llb::graph::{Node, NodeId, NodeOp, SourceFile};
 use crate::llb::pb;
 use crate::oci::image::{History, Image};
@@ -119,7 +122,9 @@ impl<'a> Target<'a> {
                 let repository = git::Repository::parse(url).map_err(wrong)?;
                 let repository = repository.ok_or_else(|| wrong(format!("`{url}` is not a git URL")))?;
                 let dated = self.config.build_args.contains_key("SOURCE_DATE_EPOCH");
-                let source = repository.source(&git::Options::of_url(&repository, dated));
+                let keep = self.config.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+                let keep = keep.and_then(|text| boolean(text)).unwrap_or(false);
+                let source = repository.source(&git::Options::of_url(&repository, dated).keeping(keep));
                 self.plain_source(source, &format!("[internal] load git source {url}"))
             }
             MainContext::Http { url, archive } => {
@@ -197,15 +202,29 @@ impl<'a> Target<'a> {
     }
 
     /// Adds an entry to the image's history.
-    pub(super) fn commit(&self, image: &mut Image, message: String, layer: bool, by_step: bool) {
+    pub(super) fn commit(&mut self, stage: &mut StageState<'a>, message: String, layer: bool, by_step: bool) {
         let created_by = if by_step { format!("{message} # buildkit") } else { message };
-        image.history.push(History {
+        let entry = History {
             created: self.epoch.map(rfc3339),
             created_by,
             author: String::new(),
             comment: "buildkit.dockerfile.v0".to_owned(),
             empty_layer: !layer,
-        });
+        };
+        self.shared.commits.push((entry, stage.last_commit));
+        stage.last_commit = Some(self.shared.commits.len() - 1);
+    }
+
+    /// The history of a stage, its bases' included, oldest entry first.
+    fn history(&mut self, last: Option<usize>) -> Vec<History> {
+        let mut entries = Vec::new();
+        let mut next = last;
+        while let Some((entry, before)) = next.and_then(|at| self.shared.commits.get_mut(at)) {
+            entries.push(std::mem::take(entry));
+            next = *before;
+        }
+        entries.reverse();
+        entries
     }
 
     /// Fills in what is only known now and writes the definition.
@@ -218,8 +237,10 @@ impl<'a> Target<'a> {
             let set = self.shared.path_sets.get(paths).cloned().unwrap_or_default();
             self.set_follow_paths(node, &set);
         }
+        let bases = self.bases();
         let stage = self.stages.get_mut(target).map(std::mem::take).unwrap_or_default();
         let mut image = stage.image;
+        image.history.extend(self.history(stage.last_commit));
         image.config.labels.extend(self.config.labels.clone());
         if !self.implicit {
             set_platform(&mut image, &self.platform);
@@ -234,9 +255,29 @@ impl<'a> Target<'a> {
             definition: self.shared.graph.marshal(stage.state.out, &to_op(&self.platform), &file),
             platform: self.platform,
             image,
-            base_image: stage.base_image,
+            base_image: stage.base_image.map(Arc::unwrap_or_clone),
+            bases,
             epoch: self.epoch,
         }
+    }
+
+    /// The images that stages of the file begin with, as far as they were needed.
+    fn bases(&self) -> BTreeMap<usize, Base> {
+        let stages = self.stages.iter().take(self.file.stages.len()).enumerate();
+        stages
+            .filter(|(_, stage)| stage.base.is_none())
+            .filter_map(|(index, stage)| {
+                let image = stage.base_image.as_ref()?;
+                let actual = of_image(&image.os, &image.architecture, &image.variant, &image.os_version);
+                let expected = stage.platform.as_ref().map_or(&self.platform, |p| &p.value).clone();
+                let base = Base {
+                    env: image.config.env.clone(),
+                    shell: !image.config.shell.is_empty(),
+                    platforms: actual.map(|actual| (expected, actual)).into_iter().collect(),
+                };
+                Some((index, base))
+            })
+            .collect()
     }
 
     /// Paths of a local source; the whole of it when `/` is among them.

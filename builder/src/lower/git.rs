@@ -44,6 +44,11 @@ impl Options {
         }
     }
 
+    /// The same, with `.git` also when the URL does not ask for it.
+    pub(super) fn keeping(self, keep: bool) -> Self {
+        Self { keep_git_dir: self.keep_git_dir || keep, ..self }
+    }
+
     /// As ADD's flags and the URL say together.
     ///
     /// # Errors
@@ -129,6 +134,13 @@ impl Repository {
                 "mtime" if matches!(value.as_str(), "checkout" | "commit") => self.mtime.clone_from(value),
                 "mtime" => return Err(format!("invalid `mtime={value}`: expected `checkout` or `commit`")),
                 "tag" | "branch" => {}
+                "fetch-by-commit" => {
+                    return Err(
+                        "`fetch-by-commit` in the query of the git URL is not supported: BuildKit v0.29, \
+                                whose graph this is, has no such source; `checksum` alone pins the commit"
+                            .to_owned(),
+                    );
+                }
                 _ => return Err(format!("unknown `{key}` in the query of the git URL")),
             }
         }
@@ -301,6 +313,10 @@ mod tests {
             ("?ref=", "`ref` in the query of the git URL has no value"),
             ("?x=1", "unknown `x` in the query of the git URL"),
             ("?ref=a#b", "the git URL names two values for `ref`: `b` and `a`"),
+            (
+                "?fetch-by-commit=true",
+                "`fetch-by-commit` in the query of the git URL is not supported: BuildKit v0.29, whose graph this is, has no such source; `checksum` alone pins the commit",
+            ),
             ("?submodules=maybe", "invalid `submodules=maybe` in the query of the git URL"),
             ("?ref=a&ref=b", "`ref` is twice in the query of the git URL"),
         ];

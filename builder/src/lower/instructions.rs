@@ -27,24 +27,24 @@ const SIGNALS: [&str; 37] = [
 ];
 
 impl<'a> Target<'a> {
-    pub(super) fn env(&self, stage: &mut StageState<'a>, pairs: &[Pair]) -> Result<(), Diagnostic> {
+    pub(super) fn env(&mut self, stage: &mut StageState<'a>, pairs: &[Pair]) -> Result<(), Diagnostic> {
         let mut message = String::from("ENV");
         for (key, value) in self.expand_pairs(stage, pairs)? {
             message.push_str(&format!(" {key}={value}"));
             set_in_image(&mut stage.image.config.env, &key, &value);
             stage.state.env.set(key, value);
         }
-        self.commit(&mut stage.image, message, false, false);
+        self.commit(stage, message, false, false);
         Ok(())
     }
 
-    pub(super) fn label(&self, stage: &mut StageState<'a>, pairs: &[Pair]) -> Result<(), Diagnostic> {
+    pub(super) fn label(&mut self, stage: &mut StageState<'a>, pairs: &[Pair]) -> Result<(), Diagnostic> {
         let mut message = String::from("LABEL");
         for (key, value) in self.expand_pairs(stage, pairs)? {
             message.push_str(&format!(" {key}={value}"));
             stage.image.config.labels.insert(key, value);
         }
-        self.commit(&mut stage.image, message, false, false);
+        self.commit(stage, message, false, false);
         Ok(())
     }
 
@@ -58,7 +58,7 @@ impl<'a> Target<'a> {
         pairs.iter().map(|pair| Ok((expand(&pair.key, pair)?, expand(&pair.value, pair)?))).collect()
     }
 
-    pub(super) fn arg(&self, stage: &mut StageState<'a>, pairs: &[ArgPair]) -> Result<(), Diagnostic> {
+    pub(super) fn arg(&mut self, stage: &mut StageState<'a>, pairs: &[ArgPair]) -> Result<(), Diagnostic> {
         let mut message = String::from("ARG");
         for pair in pairs {
             let value = match (self.config.build_args.get(&pair.key), &pair.value) {
@@ -75,34 +75,34 @@ impl<'a> Target<'a> {
             }
             stage.build_args.push((pair.key.clone(), value));
         }
-        self.commit(&mut stage.image, message, false, false);
+        self.commit(stage, message, false, false);
         Ok(())
     }
 
-    pub(super) fn cmd(&self, stage: &mut StageState<'a>, line: &CommandLine) {
+    pub(super) fn cmd(&mut self, stage: &mut StageState<'a>, line: &CommandLine) {
         stage.cmd_set = true;
         let args = with_shell(&stage.image, line);
-        self.commit(&mut stage.image, format!("CMD {}", gofmt::quote_list(&args)), false, false);
+        self.commit(stage, format!("CMD {}", gofmt::quote_list(&args)), false, false);
         stage.image.config.cmd = args;
         stage.image.config.args_escaped = true;
     }
 
-    pub(super) fn entrypoint(&self, stage: &mut StageState<'a>, line: &CommandLine) {
+    pub(super) fn entrypoint(&mut self, stage: &mut StageState<'a>, line: &CommandLine) {
         let args = with_shell(&stage.image, line);
-        self.commit(&mut stage.image, format!("ENTRYPOINT {}", gofmt::quote_list(&args)), false, false);
+        self.commit(stage, format!("ENTRYPOINT {}", gofmt::quote_list(&args)), false, false);
         stage.image.config.entrypoint = args;
         if !stage.cmd_set {
             stage.image.config.cmd.clear();
         }
     }
 
-    pub(super) fn healthcheck(&self, stage: &mut StageState<'a>, health: &Healthcheck) {
+    pub(super) fn healthcheck(&mut self, stage: &mut StageState<'a>, health: &Healthcheck) {
         let times = [health.interval, health.timeout, health.start_period, health.start_interval];
         let times: Vec<String> = times.iter().map(|t| gofmt::quote(&duration::format(*t))).collect();
         let test = gofmt::quote_list(&health.test);
         let retries = gofmt::quote_rune(health.retries);
         let message = format!("HEALTHCHECK &{{{test} {} {retries}}}", times.join(" "));
-        self.commit(&mut stage.image, message, false, false);
+        self.commit(stage, message, false, false);
         stage.image.config.healthcheck = Some(ImageHealthcheck {
             test: health.test.clone(),
             interval: health.interval,
@@ -113,17 +113,17 @@ impl<'a> Target<'a> {
         });
     }
 
-    pub(super) fn maintainer(&self, stage: &mut StageState<'a>, word: &Word) {
+    pub(super) fn maintainer(&mut self, stage: &mut StageState<'a>, word: &Word) {
         stage.image.author.clone_from(&word.text);
-        self.commit(&mut stage.image, format!("MAINTAINER {}", word.text), false, false);
+        self.commit(stage, format!("MAINTAINER {}", word.text), false, false);
     }
 
-    pub(super) fn shell(&self, stage: &mut StageState<'a>, args: &[String]) {
+    pub(super) fn shell(&mut self, stage: &mut StageState<'a>, args: &[String]) {
         stage.image.config.shell = args.to_vec();
-        self.commit(&mut stage.image, format!("SHELL {}", gofmt::list(args)), false, false);
+        self.commit(stage, format!("SHELL {}", gofmt::list(args)), false, false);
     }
 
-    pub(super) fn stopsignal(&self, stage: &mut StageState<'a>, word: &Word) -> Result<(), Diagnostic> {
+    pub(super) fn stopsignal(&mut self, stage: &mut StageState<'a>, word: &Word) -> Result<(), Diagnostic> {
         let signal = self.expand(&word.text, &stage.state.env, word.span)?.text;
         let upper = signal.to_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -138,20 +138,20 @@ impl<'a> Target<'a> {
             return Err(Diagnostic::error(word.span, format!("unknown signal `{signal}`"))
                 .hint("use a number or a name such as `SIGTERM`"));
         }
-        self.commit(&mut stage.image, format!("STOPSIGNAL {signal}"), false, false);
+        self.commit(stage, format!("STOPSIGNAL {signal}"), false, false);
         stage.image.config.stop_signal = signal;
         Ok(())
     }
 
-    pub(super) fn user(&self, stage: &mut StageState<'a>, word: &Word) -> Result<(), Diagnostic> {
+    pub(super) fn user(&mut self, stage: &mut StageState<'a>, word: &Word) -> Result<(), Diagnostic> {
         let user = self.expand(&word.text, &stage.state.env, word.span)?.text;
-        self.commit(&mut stage.image, format!("USER {user}"), false, false);
+        self.commit(stage, format!("USER {user}"), false, false);
         stage.state.user.clone_from(&user);
         stage.image.config.user = user;
         Ok(())
     }
 
-    pub(super) fn volume(&self, stage: &mut StageState<'a>, words: &[Word]) -> Result<(), Diagnostic> {
+    pub(super) fn volume(&mut self, stage: &mut StageState<'a>, words: &[Word]) -> Result<(), Diagnostic> {
         let mut volumes = Vec::with_capacity(words.len());
         for word in words {
             let path = self.expand(&word.text, &stage.state.env, word.span)?.text;
@@ -161,11 +161,11 @@ impl<'a> Target<'a> {
             stage.image.config.volumes.insert(path.clone(), json!({}));
             volumes.push(path);
         }
-        self.commit(&mut stage.image, format!("VOLUME {}", gofmt::list(&volumes)), false, false);
+        self.commit(stage, format!("VOLUME {}", gofmt::list(&volumes)), false, false);
         Ok(())
     }
 
-    pub(super) fn expose(&self, stage: &mut StageState<'a>, words: &[Word]) -> Result<(), Diagnostic> {
+    pub(super) fn expose(&mut self, stage: &mut StageState<'a>, words: &[Word]) -> Result<(), Diagnostic> {
         let mut ports = Vec::new();
         for word in words {
             for text in self.expand(&word.text, &stage.state.env, word.span)?.words {
@@ -179,7 +179,7 @@ impl<'a> Target<'a> {
         for port in &ports {
             stage.image.config.exposed_ports.insert(port.clone(), json!({}));
         }
-        self.commit(&mut stage.image, format!("EXPOSE {}", gofmt::list(&ports)), false, false);
+        self.commit(stage, format!("EXPOSE {}", gofmt::list(&ports)), false, false);
         Ok(())
     }
 
@@ -214,7 +214,7 @@ impl<'a> Target<'a> {
             stage.state.out = Some(node);
         }
         let layer = dir != "/";
-        self.commit(&mut stage.image, format!("WORKDIR {dir}"), layer, false);
+        self.commit(stage, format!("WORKDIR {dir}"), layer, false);
         Ok(())
     }
 }

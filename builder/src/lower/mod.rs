@@ -17,8 +17,8 @@ mod instructions;
 mod named;
 pub mod outline;
 pub(crate) mod paths;
+pub mod plan;
 mod platforms;
-pub mod reference;
 mod resolve;
 mod run;
 mod stages;
@@ -26,10 +26,14 @@ mod state;
 
 pub use config::{BuildConfig, MainContext, NamedContext, NetworkMode, NoCache, ResolveMode, Ulimit};
 pub use images::{ImageKey, ImageRequest, ImageSource, ResolvedImage, ResolvedImages};
+pub use resolve::empty_image;
+
+use std::collections::BTreeMap;
 
 use platform_db::Platform;
 
 use crate::dockerfile::{Diagnostic, Dockerfile};
+use crate::lint::Base;
 use crate::llb::pb;
 use crate::oci::image::Image;
 use stages::Target;
@@ -52,6 +56,8 @@ pub struct LoweredTarget {
     pub image: Image,
     /// The base image's configuration, as it was.
     pub base_image: Option<Image>,
+    /// What is known of the images that stages begin with, by stage index: for the checks.
+    pub bases: BTreeMap<usize, Base>,
     /// `SOURCE_DATE_EPOCH` in seconds.
     pub epoch: Option<i64>,
 }
@@ -71,6 +77,13 @@ impl From<Diagnostic> for LowerError {
     fn from(diagnostic: Diagnostic) -> Self {
         Self::Invalid(Box::new(diagnostic))
     }
+}
+
+/// Whether a context or a source of ADD is a git repository by its form.
+#[must_use]
+pub fn is_git_url(text: &str) -> bool {
+    // A malformed one is one, too: the lowering says what is wrong with it.
+    !matches!(git::Repository::parse(text), Ok(None))
 }
 
 /// Lowers a Dockerfile for every target platform.

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use platform_db::Platform;
 
@@ -11,7 +12,6 @@ use super::dispatch::DOCKERFILE_COMMAND;
 use super::env::EnvList;
 use super::images::{ImageKey, ImageSource};
 use super::platforms::{StagePlatform, of_image};
-use super::reference::Reference;
 use super::stages::{SCRATCH, StageState, Step, Target};
 use super::state::State;
 use crate::dockerfile::ast::{Command, Instruction};
@@ -20,6 +20,7 @@ use crate::dockerfile::{Diagnostic, parse_trigger, suggest};
 use crate::llb::graph::{Node, NodeOp};
 use crate::llb::pb;
 use crate::oci::image::{Image, RootFs};
+use crate::oci::reference::Reference;
 use crate::source_text::Span;
 
 /// `PATH` of images that do not set it.
@@ -220,7 +221,7 @@ impl<'a> Target<'a> {
         let Some(base) = foreign.or_else(|| self.stages.get(base)) else { return };
         let (state, platform, paths) = (base.state.clone(), base.platform.clone(), base.paths);
         let (mut image, base_image) = (base.image.clone(), base.base_image.clone());
-        let build_args = base.build_args.clone();
+        let (build_args, last_commit) = (base.build_args.clone(), base.last_commit);
         image.config.on_build.clear();
         if let Some(stage) = self.stages.get_mut(index) {
             stage.state = state;
@@ -229,13 +230,14 @@ impl<'a> Target<'a> {
             stage.image = image;
             stage.base_image = base_image;
             stage.build_args = build_args;
+            stage.last_commit = last_commit;
         }
     }
 }
 
 impl StageState<'_> {
     fn set_base_image(&mut self, image: Image) {
-        self.base_image = Some(image.clone());
+        self.base_image = Some(Arc::new(image.clone()));
         self.image = Image { created: None, ..image };
     }
 }
@@ -264,8 +266,9 @@ fn relocate(instruction: &mut Instruction, span: Span, lines: (usize, usize)) {
     }
 }
 
-/// The image of a stage that begins with nothing.
-pub(super) fn empty_image(platform: &Platform) -> Image {
+/// The configuration of an image that begins with nothing, or of which only the platform is known.
+#[must_use]
+pub fn empty_image(platform: &Platform) -> Image {
     let mut image = Image {
         architecture: platform.arch().to_owned(),
         os: platform.os().to_owned(),

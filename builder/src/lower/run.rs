@@ -86,7 +86,7 @@ impl<'a> Target<'a> {
         });
         stage.state.out = Some(id);
         let message = format!("RUN {}", history_command(&args, stage));
-        self.commit(&mut stage.image, message, true, true);
+        self.commit(stage, message, true, true);
         Ok(())
     }
 

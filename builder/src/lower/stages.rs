@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use platform_db::Platform;
 
@@ -17,7 +18,7 @@ use crate::dockerfile::expand::{Expanded, Problem, Rules, Variables, expand};
 use crate::dockerfile::node::Word;
 use crate::dockerfile::{Diagnostic, mount, suggest};
 use crate::llb::graph::{Graph, NodeId};
-use crate::oci::image::Image;
+use crate::oci::image::{History, Image};
 use crate::source_text::Span;
 
 /// Base of a stage that begins with nothing.
@@ -62,7 +63,9 @@ pub(super) struct StageState<'a> {
     pub(super) step_total: usize,
     pub(super) state: State,
     pub(super) image: Image,
-    pub(super) base_image: Option<Image>,
+    pub(super) base_image: Option<Arc<Image>>,
+    /// The latest entry of its history in [`Shared::commits`].
+    pub(super) last_commit: Option<usize>,
     pub(super) cmd_set: bool,
     /// The instruction at hand comes from the base's ONBUILD.
     pub(super) in_trigger: bool,
@@ -94,6 +97,9 @@ pub(super) struct Shared<'a> {
     pub(super) context: Option<NodeId>,
     pub(super) context_paths: BTreeSet<String>,
     pub(super) missing: Vec<ImageRequest>,
+    /// Entries of histories, each with the one before it. Stages share what their common base did: in the images
+    /// themselves a chain of stages would hold a square number of entries.
+    pub(super) commits: Vec<(History, Option<usize>)>,
     /// Stages for other platforms, by platform and index.
     pub(super) foreign: BTreeMap<(Platform, usize), StageState<'a>>,
 }

@@ -33,6 +33,7 @@ pub use scan::{Listed, Listing, Select, Visitor};
 pub use tree::{Match, Tree, has_wildcard};
 pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
 pub use walk::{Entry, EntryKind, Filter, Visibility, Xattrs, descriptor_path, list, walk};
+pub(crate) use walk::{is_opaque, xattrs};
 
 /// A file operation inside a root that did not work.
 #[derive(Debug, Error)]

@@ -6,7 +6,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::walk::{Entry, Filter, Visibility, walk};
+use super::walk::{Entry, Filter, Visibility, Xattrs, walk};
 use super::{Located, Owners, Root, RootError};
 
 /// Files to read, with what is hidden of them.
@@ -76,6 +76,16 @@ impl Tree {
     #[must_use]
     pub fn owner(&self, stat: &rustix::fs::Stat) -> (u32, u32) {
         if self.root_owned { (0, 0) } else { (stat.st_uid, stat.st_gid) }
+    }
+
+    /// Extended attributes as the tree shows them: of a user's file only its capabilities, since the others are
+    /// notes of this machine. BuildKit's layers have no others either.
+    #[must_use]
+    pub fn xattrs(&self, mut xattrs: Xattrs) -> Xattrs {
+        if self.root_owned {
+            xattrs.retain(|(name, _)| name == b"security.capability");
+        }
+        xattrs
     }
 
     /// The paths that `path` stands for, sorted; none when nothing is there.

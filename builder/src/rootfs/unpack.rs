@@ -99,7 +99,9 @@ impl Unpacker<'_> {
         }
         let header = header(entry, self.options).map_err(fail)?;
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return if kind.is_dir() { self.root_metadata(header) } else { Ok(()) };
+            // An archive says nothing of the directory that it is unpacked into; a layer does.
+            let counts = kind.is_dir() && self.options.whiteouts;
+            return if counts { self.root_metadata(header) } else { Ok(()) };
         };
         let directory = self.enter(parent)?;
         if self.options.whiteouts && name.as_bytes().starts_with(b".wh.") {

@@ -113,6 +113,16 @@ fn read_xattrs(
     Ok(out)
 }
 
+/// Whether a directory hides what is below it in lower layers.
+pub(crate) fn is_opaque(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<bool> {
+    let mut value = [0_u8; 8];
+    match rustix::fs::lgetxattr(descriptor_path(directory, name), "user.overlay.opaque", &mut value[..]) {
+        Ok(length) => Ok(value.get(..length) == Some(b"y")),
+        Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
 /// Whether an attribute belongs to the file rather than to the machinery that keeps it.
 pub(super) fn is_kept(key: &[u8]) -> bool {
     !key.starts_with(b"user.overlay.")

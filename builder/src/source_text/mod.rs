@@ -77,6 +77,8 @@ pub struct NotUtf8 {
     pub place: Place,
     /// Offset of that byte.
     pub offset: usize,
+    /// The text with replacement characters: up to the offset it is the same.
+    pub lossy: String,
 }
 
 impl SourceText {
@@ -100,8 +102,8 @@ impl SourceText {
             Err(error) => {
                 let offset = error.utf8_error().valid_up_to();
                 let lossy = String::from_utf8_lossy(error.as_bytes()).into_owned();
-                let place = Self::new(Arc::clone(&name), lossy).place(offset);
-                Err(NotUtf8 { name: name.as_ref().to_owned(), place, offset })
+                let place = Self::new(Arc::clone(&name), lossy.as_str()).place(offset);
+                Err(NotUtf8 { name: name.as_ref().to_owned(), place, offset, lossy })
             }
         }
     }

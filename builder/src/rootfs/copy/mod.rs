@@ -270,7 +270,7 @@ impl Copier<'_> {
             owner: self.options.owner.unwrap_or_else(|| self.tree.owner(stat)),
             mode: (!kind.is_symlink()).then(|| changed.unwrap_or(stat.st_mode)),
             time: Some(self.options.time.unwrap_or_else(|| mtime(stat))),
-            xattrs,
+            xattrs: self.tree.xattrs(xattrs),
         }
     }
 

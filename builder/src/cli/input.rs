@@ -1,0 +1,269 @@
+//! Where the Dockerfile, its `.dockerignore` and the main context come from: files, or standard input.
+
+use std::ffi::OsString;
+use std::io::{Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use super::Environment;
+use super::args::Build;
+use crate::dockerfile::{Diagnostic, ignore_file, parse};
+use crate::report::Report;
+use crate::rootfs::decompressed;
+use crate::source_text::{SourceText, Span};
+
+/// Longest Dockerfile or `.dockerignore` that is read, in bytes. The longest in use have some hundred kilobytes.
+const MAX_TEXT: u64 = 16 << 20;
+
+/// What a build reads.
+pub(super) struct Input {
+    /// The Dockerfile.
+    pub(super) dockerfile: SourceText,
+    /// Text of the `.dockerignore` that counts.
+    pub(super) dockerignore: Option<String>,
+    /// The main context.
+    pub(super) context: PathBuf,
+    /// A context that was unpacked here; removed at the end.
+    _unpacked: Option<Unpacked>,
+}
+
+impl Input {
+    /// Reads what the arguments name.
+    ///
+    /// # Errors
+    /// Something cannot be read, is no text, or is of a kind that is not supported.
+    pub(super) fn read(
+        args: &Build,
+        environment: &Environment,
+        stdin: impl Read,
+        colour: bool,
+    ) -> Result<Self, Report> {
+        for (name, value) in [("context", Some(args.context.as_path())), ("Dockerfile", args.file.as_deref())]
+        {
+            let text = value.and_then(Path::to_str).unwrap_or_default();
+            if is_remote(text) {
+                return Err(Report::new(format!("the {name} `{text}` is not on this machine")).hint(
+                    "git and http contexts are not supported yet: clone or download it, and name the folder",
+                ));
+            }
+        }
+        let stdin_file = args.file.as_deref() == Some(Path::new("-"));
+        if args.context != Path::new("-") {
+            return Self::of_folder(args, &args.context, stdin_file.then_some(stdin), colour);
+        }
+        if stdin_file {
+            return Err(Report::new("standard input cannot be both the context and the Dockerfile")
+                .hint("name a folder as context, or leave `--file` out"));
+        }
+        let mut stdin = stdin;
+        let mut start = Vec::new();
+        stdin.by_ref().take(1024).read_to_end(&mut start).map_err(|e| unreadable(Path::new("-"), &e))?;
+        let folder = Unpacked::new(environment)?;
+        let archive = is_archive(&start);
+        let stdin = Cursor::new(start).chain(stdin);
+        let mut input = if archive {
+            folder.fill(stdin)?;
+            Self::of_folder(args, &folder.0, None::<std::io::Empty>, colour)?
+        } else {
+            let dockerfile = text(Path::new("-"), stdin, colour)?;
+            Self { dockerfile, dockerignore: None, context: folder.0.clone(), _unpacked: None }
+        };
+        input._unpacked = Some(folder);
+        Ok(input)
+    }
+
+    fn of_folder(
+        args: &Build,
+        context: &Path,
+        stdin: Option<impl Read>,
+        colour: bool,
+    ) -> Result<Self, Report> {
+        if !context.is_dir() {
+            let what = if context.exists() { "is not a folder" } else { "does not exist" };
+            return Err(Report::new(format!("the context `{}` {what}", context.display())).hint(
+                "name the folder with the files that COPY takes, `-` for an archive on standard input",
+            ));
+        }
+        let path = match &args.file {
+            Some(path) if args.context == Path::new("-") => context.join(path),
+            Some(path) => path.clone(),
+            None => named_by_default(context),
+        };
+        let dockerfile = match stdin {
+            Some(stdin) => text(Path::new("-"), stdin, colour)?,
+            None => file(&path, colour)?,
+        };
+        let dockerignore = dockerignore(&path, context, colour)?;
+        let context = std::path::absolute(context).map_err(Report::new)?;
+        Ok(Self { dockerfile, dockerignore, context, _unpacked: None })
+    }
+}
+
+/// `Dockerfile`, or `dockerfile` when only that is there.
+fn named_by_default(context: &Path) -> PathBuf {
+    let usual = context.join("Dockerfile");
+    let lower = context.join("dockerfile");
+    if !usual.exists() && lower.exists() { lower } else { usual }
+}
+
+/// Reads a Dockerfile.
+pub(super) fn file(path: &Path, colour: bool) -> Result<SourceText, Report> {
+    if path == Path::new("-") {
+        return text(path, std::io::stdin().lock(), colour);
+    }
+    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    text(path, file, colour)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> Report {
+    Report::new(format!("cannot read `{}`: {error}", path.display()))
+        .hint("name the Dockerfile with `--file`, or the folder that holds it")
+}
+
+/// Takes a text of bounded length; one that is too long, or not UTF-8, is shown with the place.
+fn text(path: &Path, from: impl Read, colour: bool) -> Result<SourceText, Report> {
+    let name = path.file_name().map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned());
+    let mut bytes = Vec::new();
+    from.take(MAX_TEXT + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
+    let long = bytes.len() as u64 > MAX_TEXT;
+    let bytes = if long { whole_characters(bytes) } else { bytes };
+    let source = SourceText::from_bytes(name.as_str(), bytes).map_err(|wrong| {
+        let source = SourceText::new(name.as_str(), wrong.lossy.as_str());
+        let problem = Diagnostic::error(Span::new(wrong.offset, wrong.offset), "the text is not UTF-8")
+            .hint("save the file as UTF-8");
+        Report::diagnostics(&[problem], &source, colour)
+    })?;
+    if !long {
+        return Ok(source);
+    }
+    // Mostly a line without end, which the reading finds with its place.
+    let placed = |problems: &Vec<Diagnostic>| problems.iter().any(|p| p.span != Span::default());
+    let problems = parse(&source).err().filter(placed).unwrap_or_else(|| {
+        let end = source.text().len();
+        let message = format!("the text is longer than {} MiB", MAX_TEXT >> 20);
+        vec![Diagnostic::error(Span::new(end, end), message).hint("move data to files and COPY them")]
+    });
+    Err(Report::diagnostics(&problems, &source, colour))
+}
+
+/// A text that was cut off, without the part of a character at its end.
+fn whole_characters(mut bytes: Vec<u8>) -> Vec<u8> {
+    let end = bytes.len().saturating_sub(4);
+    if let Err(error) = std::str::from_utf8(bytes.get(end..).unwrap_or_default())
+        && error.error_len().is_none()
+    {
+        bytes.truncate(end + error.valid_up_to());
+    }
+    bytes
+}
+
+/// `NAME.dockerignore` beside the Dockerfile, or else `.dockerignore` in the context.
+fn dockerignore(dockerfile: &Path, context: &Path, colour: bool) -> Result<Option<String>, Report> {
+    let mut own = OsString::from(dockerfile);
+    own.push(".dockerignore");
+    for path in [PathBuf::from(own), context.join(".dockerignore")] {
+        if let Some(text) = ignore_list(&path, colour)? {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
+/// The text of a `.dockerignore`, when there is one; its patterns are good.
+pub(super) fn ignore_list(path: &Path, colour: bool) -> Result<Option<String>, Report> {
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Report::new(format!("cannot read `{}`: {error}", path.display()))),
+    };
+    let source = text(path, file, colour)?;
+    ignore_file::check(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
+    Ok(Some(source.text().to_owned()))
+}
+
+/// Whether a context is named by a URL: the forms of `docker build`.
+pub(super) fn is_remote(text: &str) -> bool {
+    text.contains("://") || text.starts_with("git@") || text.starts_with("github.com/")
+}
+
+/// Whether bytes begin an archive: a compressed one, or the header of a tar file.
+fn is_archive(start: &[u8]) -> bool {
+    const COMPRESSED: [&[u8]; 4] =
+        [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z']];
+    COMPRESSED.iter().any(|magic| start.starts_with(magic)) || start.get(257..262) == Some(b"ustar")
+}
+
+/// A folder that ends with the build.
+struct Unpacked(PathBuf);
+
+impl Unpacked {
+    fn new(environment: &Environment) -> Result<Self, Report> {
+        let folder = PathBuf::from(environment.variable("TMPDIR").unwrap_or("/tmp")).join(format!(
+            "xx-build-{}-{}",
+            std::process::id(),
+            environment.now
+        ));
+        use std::os::unix::fs::DirBuilderExt as _;
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&folder);
+        made.map_err(|error| Report::new(format!("cannot make `{}`: {error}", folder.display())))?;
+        Ok(Self(folder))
+    }
+
+    /// Unpacks an archive. Names that lead outside are left out, owners are this user.
+    fn fill(&self, archive: impl Read) -> Result<(), Report> {
+        let bad = |error: std::io::Error| {
+            Report::new(format!("the archive on standard input cannot be unpacked: {error}"))
+                .hint("a context is a tar archive, also compressed")
+        };
+        let mut archive = tar::Archive::new(decompressed(archive).map_err(bad)?);
+        archive.set_preserve_permissions(true);
+        archive.unpack(&self.0).map_err(bad)
+    }
+}
+
+impl Drop for Unpacked {
+    fn drop(&mut self) {
+        // What cannot be removed lies in the folder for temporary files.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn archives_are_told_from_texts() {
+        let mut tar = vec![0; 512];
+        tar[257..262].copy_from_slice(b"ustar");
+        let cases: [(&[u8], bool); 6] = [
+            (&tar, true),
+            (&[0x1f, 0x8b, 8], true),
+            (&[0x28, 0xb5, 0x2f, 0xfd], true),
+            (b"FROM scratch\n", false),
+            (b"", false),
+            (b"BZ", false),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(is_archive(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn remote_contexts() {
+        for text in ["https://h/x.git", "git://h/x", "git@h:x", "github.com/a/b", "ssh://h/x"] {
+            assert!(is_remote(text), "{text}");
+        }
+        for text in [".", "/a/b", "a.git", "-"] {
+            assert!(!is_remote(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_is_cut_between_characters() {
+        for (bytes, length) in
+            [("abcd\u{e9}".as_bytes(), 6), (b"abcd\xc3", 4), (b"abc\xe2\x82", 3), (b"\xff\xff", 2), (b"", 0)]
+        {
+            assert_eq!(whole_characters(bytes.to_vec()).len(), length, "{bytes:?}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! `xx-build solve`: a build graph that another program made, as BuildKit's clients exchange it.
+//!
+//! Nothing in it is trusted: [`validate`] looks through every operation before the engine sees one.
+
+use std::collections::BTreeMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use platform_db::Platform;
+
+use super::Environment;
+use super::args::Solve;
+use super::contexts::existing;
+use super::execute::{Graph, Target, execute};
+use super::settings;
+use crate::llb::validate::{Valid, inputs_first, validate};
+use crate::llb::{pb, wire};
+use crate::lower::empty_image;
+use crate::oci::image::Image;
+use crate::report::Report;
+use crate::source_text::SourceText;
+
+/// Longest definition that is read, in bytes; BuildKit's clients stop at 16 MB.
+const MAX_DEFINITION: u64 = 256 << 20;
+
+/// Runs the command.
+pub(super) fn run(environment: &Environment, args: &Solve) -> Result<(), Report> {
+    let name = if args.file == Path::new("-") {
+        "the graph on standard input".to_owned()
+    } else {
+        format!("the graph `{}`", args.file.display())
+    };
+    let refuse = |problem: String| {
+        Report::new(format!("{name} {problem}"))
+            .hint("a graph is a serialised `pb.Definition`: what `llb.WriteTo` and `xx-build build --print=llb,format=pb` write")
+    };
+    let bytes = read(&args.file)?;
+    if bytes.is_empty() {
+        return Err(refuse("is empty".to_owned()));
+    }
+    let definition = wire::decode_definition(&bytes).map_err(|error| refuse(format!("is {error}")))?;
+    let definition = inputs_first(definition).map_err(|refused| refuse(format!("is refused: {refused}")))?;
+    let valid = validate(&definition).map_err(|refused| refuse(format!("is refused: {refused}")))?;
+    let build_platform = Platform::from_uname(&environment.machine).map_err(Report::new)?;
+    let platform = match &args.platform {
+        Some(text) => Platform::parse_on(text, &build_platform).map_err(Report::new)?,
+        None => platform_of(&valid).unwrap_or(build_platform),
+    };
+    let image = match &args.image_config {
+        Some(path) => image_config(path)?,
+        None => empty_image(&platform),
+    };
+    let graph = Graph {
+        source: source_of(&definition),
+        targets: vec![Target { platform, definition, image }],
+        locals: places(&args.local, "--local", "")?,
+        layouts: places(&args.oci_layout, "--oci-layout", "index.json")?,
+        epoch: settings::epoch(environment.variable("SOURCE_DATE_EPOCH"))?,
+    };
+    execute(environment, &args.run, graph)
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, Report> {
+    let mut bytes = vec![];
+    let read = if path == Path::new("-") {
+        std::io::stdin().lock().take(MAX_DEFINITION + 1).read_to_end(&mut bytes)
+    } else {
+        std::fs::File::open(path).and_then(|file| file.take(MAX_DEFINITION + 1).read_to_end(&mut bytes))
+    };
+    read.map_err(|error| Report::new(format!("cannot read `{}`: {error}", path.display())))?;
+    if bytes.len() as u64 > MAX_DEFINITION {
+        return Err(Report::new(format!("`{}` is longer than {MAX_DEFINITION} bytes", path.display())));
+    }
+    Ok(bytes)
+}
+
+fn image_config(path: &Path) -> Result<Image, Report> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Report::new(format!("cannot read `{}`: {error}", path.display())))?;
+    Image::from_slice(&bytes).map_err(|error| {
+        Report::new(format!("`{}` is not an image configuration: {error}", path.display()))
+            .hint("it is the JSON that `skopeo inspect --config --raw` prints")
+    })
+}
+
+/// `NAME=DIR` arguments.
+fn places(arguments: &[String], option: &str, file: &str) -> Result<BTreeMap<String, PathBuf>, Report> {
+    let place = |argument: &String| {
+        let (name, path) =
+            argument.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
+                Report::new(format!("`{option} {argument}` has no name"))
+                    .hint(format!("write `{option} NAME=DIR`"))
+            })?;
+        Ok((name.to_owned(), existing(name, Path::new(path), file)?))
+    };
+    arguments.iter().map(place).collect()
+}
+
+/// The platform of the program or image nearest to the result.
+fn platform_of(valid: &Valid) -> Option<Platform> {
+    let mut next = valid.result.map(|(digest, _)| digest);
+    while let Some(op) = next.and_then(|digest| valid.ops.get(&digest)) {
+        if let Some(platform) = &op.platform {
+            let parts = [&platform.os, &platform.architecture, &platform.variant];
+            let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+            return parts.join("/").parse().ok();
+        }
+        next = op.inputs.first().and_then(|input| input.digest.parse().ok());
+    }
+    None
+}
+
+/// The text that the graph brings along for its places.
+fn source_of(definition: &pb::Definition) -> Option<SourceText> {
+    let info = definition.source.as_ref()?.infos.first()?;
+    Some(SourceText::new(info.filename.as_str(), std::str::from_utf8(&info.data).ok()?))
+}

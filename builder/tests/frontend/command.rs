@@ -1,0 +1,345 @@
+//! `xx-build build` up to the first step: bad input, where input comes from, what is shown of the checks.
+
+use super::program::{Place, Ran};
+
+const PRINT: &str = "--print=llb";
+
+/// A Dockerfile as bytes, what is said of it: the place, the message, the hint.
+fn bad_files() -> Vec<(&'static str, Vec<u8>, [&'static str; 3])> {
+    let text = |text: &str| text.as_bytes().to_vec();
+    let no_from = "hint: begin with `FROM image` or `FROM scratch`";
+    let cycle = "FROM scratch AS a\nCOPY --from=b /x /y\nFROM scratch AS b\nCOPY --from=a /x /y\n";
+    vec![
+        (
+            "unknown instruction",
+            text("FROM scratch\nRNU x\n"),
+            ["Dockerfile:2:1", "unknown instruction `RNU`", "hint: did you mean `RUN`?"],
+        ),
+        (
+            "bad flag",
+            text("FROM scratch\nCOPY --form=a b c\n"),
+            ["Dockerfile:2:6", "unknown flag `--form` of COPY", "hint: did you mean `--from`?"],
+        ),
+        (
+            "unclosed quote",
+            text("FROM scratch\nENV A=\"x\n"),
+            ["Dockerfile:2:5", "unclosed quote", "hint: put the escape character before"],
+        ),
+        (
+            "unclosed heredoc",
+            text("FROM scratch\nCOPY <<EOF /a\nx\n"),
+            ["Dockerfile:2:1", "heredoc `EOF` has no end", "hint: add a line that is exactly `EOF`"],
+        ),
+        ("empty file", text(""), ["Dockerfile:1:1", "there are no instructions in the file", no_from]),
+        (
+            "only comments",
+            text("# one\n# two\n"),
+            ["Dockerfile:1:1", "there are no instructions in the file", no_from],
+        ),
+        (
+            "bad JSON form",
+            text("FROM scratch\nCMD [\"a\", 1]\n"),
+            [
+                "Dockerfile:2:5",
+                "`1` in a JSON array of arguments is not a string",
+                "hint: put every argument in double quotes",
+            ],
+        ),
+        (
+            "JSON form needed",
+            text("FROM scratch\nSHELL [\"a\", b]\n"),
+            ["Dockerfile:2:1", "SHELL needs a JSON array", "hint: write `SHELL [\"/bin/sh\", \"-c\"]`"],
+        ),
+        (
+            "NUL",
+            text("FROM scratch\nCOPY a\0b /y\n"),
+            ["Dockerfile:2:7", "NUL byte in an instruction", "hint: save the file as UTF-8 text"],
+        ),
+        (
+            "line of 100 MB",
+            [b"FROM scratch\nRUN ".as_slice(), &vec![b'a'; 100 << 20]].concat(),
+            ["Dockerfile:2:1", "line 2 is longer than 65535 bytes", "hint: break the line"],
+        ),
+        (
+            "file of 20 MB",
+            format!("#{}\n", "x".repeat(1022)).repeat(20 << 10).into_bytes(),
+            ["Dockerfile:16385:2", "the text is longer than 16 MiB", "hint: move data to files"],
+        ),
+        (
+            "cyclic stages",
+            text(cycle),
+            ["Dockerfile:4:1", "stage `a` needs its own result", "hint: split the stage"],
+        ),
+        (
+            "invalid UTF-8",
+            b"FROM scratch\nCOPY a\xff b\n".to_vec(),
+            ["Dockerfile:2:7", "the text is not UTF-8", "hint: save the file as UTF-8"],
+        ),
+        (
+            "UTF-16",
+            b"\xff\xfeF\0R\0O\0M\0".to_vec(),
+            ["Dockerfile:1:1", "the text is not UTF-8", "hint: save the file as UTF-8"],
+        ),
+        (
+            "another front end",
+            text("# syntax=example.com/front:1\nFROM scratch\n"),
+            [
+                "Dockerfile:1:1",
+                "the front end `example.com/front:1` is not supported",
+                "docs/dockerfile-to-llb.md#other-front-ends",
+            ],
+        ),
+        (
+            "bad check option",
+            text("# check=skpi=all\nFROM scratch\n"),
+            ["", "invalid check option `skpi=all`", "hint: docs/checks/README.md"],
+        ),
+    ]
+}
+
+#[test]
+fn bad_input_has_place_excerpt_and_hint() {
+    let place = Place::new("bad");
+    let mut wrong = Vec::new();
+    for (name, bytes, expected) in bad_files() {
+        place.write_bytes("Dockerfile", &bytes);
+        let ran = place.run(&["build", PRINT, "."]);
+        if ran.code != Some(1)
+            || !ran.stdout.is_empty()
+            || expected.iter().any(|part| !ran.stderr.contains(part))
+        {
+            wrong.push(format!(
+                "{name}: {:?}\n{}",
+                ran.code,
+                ran.stderr.chars().take(2000).collect::<String>()
+            ));
+        }
+        if ran.stderr.len() > 8192 {
+            wrong.push(format!("{name}: {} bytes are shown", ran.stderr.len()));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn bad_patterns_have_places() {
+    let place = Place::new("patterns");
+    place.write("Dockerfile", "FROM scratch\nCOPY a /\n");
+    place.write("named/x", "");
+    let cases = [
+        (".dockerignore", "ok\na[\n"),
+        ("Dockerfile.dockerignore", "\n[z-a]\n"),
+        ("named/.dockerignore", "x\n!\n"),
+    ];
+    for (file, text) in cases {
+        place.write(file, text);
+        let ran = place.run(&["build", PRINT, "--build-context", "n=named", "."]);
+        let name = file.rsplit('/').next().unwrap();
+        let shown =
+            ran.stderr.contains(&format!("{name}:2:1")) && ran.stderr.contains("hint: patterns are not");
+        assert!(ran.code == Some(1) && shown, "{file}: {}", ran.stderr);
+        std::fs::remove_file(place.path(file)).unwrap();
+    }
+    place.write_bytes(".dockerignore", b"ok\n\xfe\n");
+    let ran = place.run(&["build", PRINT, "."]);
+    assert!(ran.code == Some(1) && ran.stderr.contains(".dockerignore:2:1"), "{}", ran.stderr);
+}
+
+#[test]
+fn ten_thousand_stages() {
+    let place = Place::new("stages");
+    let chained = |i: usize| {
+        format!(
+            "FROM {} AS s{i}\nCOPY a{i} /\n",
+            if i == 0 { "scratch".into() } else { format!("s{}", i - 1) }
+        )
+    };
+    place.write("Dockerfile", &(0..10_000).map(chained).collect::<String>());
+    for arguments in [["build", "--call=check", "."], ["build", "--call=targets", "."], ["build", PRINT, "."]]
+    {
+        let ran = place.run(&arguments);
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.stderr.chars().take(500).collect::<String>());
+    }
+}
+
+fn good(ran: &Ran) -> String {
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    String::from_utf8_lossy(&ran.stdout).into_owned()
+}
+
+#[test]
+fn the_dockerfile_is_found() {
+    let place = Place::new("input");
+    let file = "FROM scratch\nLABEL found=yes\nCOPY a /\n";
+    let print = |arguments: &[&str], stdin: &str| {
+        place.run_with(&[&["build", PRINT], arguments].concat(), stdin.as_bytes())
+    };
+    let missing = print(&["."], "");
+    assert!(
+        missing.code == Some(1) && missing.stderr.contains("hint: name the Dockerfile"),
+        "{}",
+        missing.stderr
+    );
+    assert!(good(&print(&["-f", "-", "."], file)).contains("local://context"));
+    assert!(good(&print(&["-"], file)).contains("local://context"));
+    place.write("dockerfile", file);
+    assert!(good(&print(&["."], "")).contains("/a"));
+    place.write("other/File", "FROM scratch\nCOPY b /\n");
+    place.write("other/File.dockerignore", "*.own\n");
+    place.write(".dockerignore", "*.general\n");
+    let own = good(&print(&["-f", "other/File", "."], ""));
+    assert!(own.contains("/b") && own.contains("*.own") && !own.contains("*.general"), "{own}");
+    assert!(good(&print(&["."], "")).contains("*.general"));
+    for (arguments, part) in [
+        (vec!["-f", "-", "-"], "standard input cannot be both"),
+        (vec!["nowhere"], "the context `nowhere` does not exist"),
+        (vec!["dockerfile"], "the context `dockerfile` is not a folder"),
+        (vec!["https://example.com/x.git"], "the context `https://example.com/x.git` is not on this machine"),
+        (
+            vec!["-f", "https://example.com/File", "."],
+            "the Dockerfile `https://example.com/File` is not on this machine",
+        ),
+    ] {
+        let ran = print(&arguments, "");
+        assert!(
+            ran.code == Some(1) && ran.stderr.contains(part) && ran.stderr.contains("hint: "),
+            "{}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn an_archive_is_a_context() {
+    let place = Place::new("archive");
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, data) in [
+        ("Dockerfile", "FROM scratch\nCOPY dir /copied\n"),
+        ("dir/a", "contents\n"),
+        ("sub/Other", "FROM scratch\nCOPY dir/a /other\n"),
+        (".dockerignore", "dir/ignored\n"),
+        ("dir/ignored", ""),
+    ] {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(data.len() as u64);
+        header.set_mode(0o644);
+        archive.append_data(&mut header, name, data.as_bytes()).unwrap();
+    }
+    let plain = archive.into_inner().unwrap();
+    let packed = zstd::encode_all(plain.as_slice(), 0).unwrap();
+    let cases: [(&[u8], &[&str], &str); 3] = [
+        (&plain, &["-o", "plain"], "plain/copied/a"),
+        (&packed, &["-o", "packed"], "packed/copied/a"),
+        (&plain, &["-o", "other", "-f", "sub/Other"], "other/other"),
+    ];
+    for (bytes, arguments, file) in cases {
+        good(&place.run_with(&[&["build", "-q"], arguments, &["-"]].concat(), bytes));
+        assert_eq!(place.read(file), "contents\n");
+    }
+    assert!(!place.exists("plain/copied/ignored"));
+    let broken = place.run_with(&["build", "-q", "-"], &packed[..packed.len() / 2]);
+    assert!(broken.code == Some(1) && broken.stderr.contains("cannot be unpacked"), "{}", broken.stderr);
+}
+
+#[test]
+fn contexts_take_the_place_of_stages() {
+    let place = Place::new("contexts");
+    place.write("Dockerfile", "FROM scratch AS one\nCOPY a /a\nFROM scratch AS two\nCOPY b /b\nFROM scratch\nCOPY --from=src / /x\n");
+    let print = |value: &str| place.run(&["build", PRINT, "--build-context", value, "."]);
+    let cases = [
+        ("src=target:one", "/a", "/b"),
+        ("src=target:two", "/b", "\"/a\""),
+        ("src=https://example.com/x.git#v1:dir", "git://example.com/x.git#v1:dir", "local://"),
+        ("src=git@example.com:x/y", "git://example.com/x/y", "local://"),
+        ("src=https://example.com/x.tar", "\"https://example.com/x.tar\"", "git://"),
+        ("SRC=.", "local://src", "git://"),
+    ];
+    for (value, with, without) in cases {
+        let shown = good(&print(value));
+        assert!(shown.contains(with) && !shown.contains(without), "{value}: {shown}");
+    }
+    for (value, part) in [
+        ("src=target:three", "there is no target stage `three`"),
+        ("src=nowhere", "names `nowhere`, which is no directory"),
+        ("src=oci-layout://nowhere", "which is no OCI layout"),
+        ("src", "is not `NAME=VALUE`"),
+        ("src=s3://bucket", "is of no known kind"),
+        ("src=docker-image://debian", "the base image `src` was not given to this build"),
+    ] {
+        let ran = print(value);
+        assert!(ran.code == Some(1) && ran.stderr.contains(part), "{value}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn settings_reach_every_step() {
+    let place = Place::new("settings");
+    place.write("Dockerfile", "FROM scratch\nRUN [\"/a\"]\n");
+    let options = ["--add-host", "h:192.0.2.1", "--ulimit", "nofile=5:6", "--shm-size=1m", "--network=none"];
+    let shown = good(&place.run(&[&["build", PRINT], &options[..], &["."]].concat()));
+    for part in ["192.0.2.1", "nofile", "1048576", "\"network\": \"NONE\""] {
+        assert!(shown.contains(part), "{part} is not in {shown}");
+    }
+    for option in ["--add-host=h", "--ulimit=nofile", "--shm-size=x", "--network=x"] {
+        assert_eq!(place.run(&["build", PRINT, option, "."]).code, Some(1), "{option}");
+    }
+}
+
+#[test]
+fn findings_are_shown_at_the_end() {
+    let place = Place::new("findings");
+    place.write("a", "");
+    place.write("Dockerfile", "FROM scratch AS x\nFROM scratch as y\nCOPY a /\nMAINTAINER me\n");
+    let ran = place.run(&["build", "."]);
+    let expected = "2 warnings (with lines and hints: `xx-build build --call=check`)\n  \
+                    Dockerfile:2: FromAsCasing: `as` does not have the case of `FROM`\n  \
+                    Dockerfile:4: MaintainerDeprecated: MAINTAINER is deprecated\n";
+    assert!(ran.code == Some(0) && ran.stderr.ends_with(expected), "{}", ran.stderr);
+    assert_eq!(place.run(&["build", "--quiet", "."]).stderr, "");
+    for arguments in
+        [["build", "--check", "."], ["build", "--build-arg=BUILDKIT_DOCKERFILE_CHECK=error=true", "."]]
+    {
+        let ran = place.run(&arguments);
+        let shown = [ran.stderr.as_str(), &String::from_utf8_lossy(&ran.stdout)].concat();
+        assert!(ran.code == Some(1) && shown.contains("warning[FromAsCasing]"), "{shown}");
+    }
+    let skipped = "--build-arg=BUILDKIT_DOCKERFILE_CHECK=skip=all;error=true";
+    assert!(!place.run(&["build", skipped, "."]).stderr.contains("warning"));
+    place.write("Dockerfile", "FROM scratch\nRNU x\n");
+    let ran = place.run(&["build", "--call=check,format=json", "."]);
+    let answer: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(answer["buildError"]["message"], "unknown instruction `RNU`");
+    assert_eq!(answer["buildError"]["location"]["ranges"][0]["start"]["line"], 2);
+}
+
+#[test]
+fn arguments_that_are_settings() {
+    let place = Place::new("arguments");
+    place.write(
+        "Dockerfile",
+        "# syntax=example.com/other\nFROM scratch\nARG SOURCE_DATE_EPOCH\nRUN [\"/a\"]\nCOPY a b\n",
+    );
+    let print = |arguments: &[&str]| place.run(&[&["build", PRINT], arguments, &["."]].concat());
+    let own = "--build-arg=BUILDKIT_SYNTAX=docker/dockerfile:1";
+    assert_eq!(print(&[]).code, Some(1));
+    let cases: [(&[&str], &str); 6] = [
+        (&["--build-arg=SOURCE_DATE_EPOCH=7"], "SOURCE_DATE_EPOCH=7"),
+        (&["--build-arg=BUILDKIT_SANDBOX_HOSTNAME=h1"], "\"hostname\": \"h1\""),
+        (&["--build-arg=BUILDKIT_MULTI_PLATFORM=1"], "[linux/"),
+        (&["--build-arg=BUILDKIT_SYNTAX=dockerfile.v0"], "/a"),
+        (&["--build-arg=HTTP_PROXY=http://p"], "\"httpProxy\": \"http://p\""),
+        (&["--build-arg=BUILDKIT_INLINE_CACHE=1"], "/a"),
+    ];
+    for (arguments, part) in cases {
+        let shown = good(&print(&[&[own], arguments].concat()));
+        assert!(shown.contains(part), "{arguments:?}: {shown}");
+    }
+    for (arguments, part) in [
+        (["--build-arg=SOURCE_DATE_EPOCH=now"], "invalid SOURCE_DATE_EPOCH `now`"),
+        (["--build-arg=BUILDKIT_MULTI_PLATFORM=maybe"], "`maybe` is not `true` or `false`"),
+        (["--build-arg=BUILDKIT_SYNTAX=example.com/x"], "the front end `example.com/x` is not supported"),
+    ] {
+        let ran = print(&[&[own], &arguments[..]].concat());
+        assert!(ran.code == Some(1) && ran.stderr.contains(part), "{}", ran.stderr);
+    }
+}
