@@ -8,7 +8,7 @@ use platform_db::Platform;
 use super::Environment;
 use super::args::Run;
 use super::contexts;
-use super::output::Output;
+use super::output::{self, Common, Output};
 use super::steps;
 use super::storage;
 use crate::dockerfile::ignore::Matcher;
@@ -47,6 +47,7 @@ pub(super) struct Target {
 pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) -> Result<(), Report> {
     let colour = environment.colour();
     let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let annotations = output::annotations(&options.annotation)?;
     let secrets = contexts::secrets(&options.secret, environment)?;
     let (steps, warnings) = steps::options(options, environment)?;
     let policies = storage::policies(environment)?;
@@ -83,8 +84,14 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         .map(|((platform, image), layer)| PlatformResult { platform, layer: *layer, image })
         .collect();
     check(&store, &results, &solved, &options.allow_foreign)?;
+    let common = Common {
+        tags: &options.tag,
+        annotations: &annotations,
+        epoch: graph.epoch,
+        threads: environment.processors,
+    };
     for output in &outputs {
-        progress.note(&output.write(&store, &results, &options.tag, graph.epoch)?);
+        progress.note(&output.write(&store, &results, common)?);
     }
     if let Some(policies) = policies
         && let Some(text) = storage::collect(&store, &policies, environment.now.div_euclid(1_000_000_000))?

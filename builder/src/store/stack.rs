@@ -93,9 +93,11 @@ impl Store {
             params![parent, random_name(), self.now, layer.number()],
         )?;
         let id = transaction.last_insert_rowid();
+        // A blob may leave out what the layers below it say; one of a layer on nothing says all.
         transaction.execute(
             "INSERT INTO layer_blobs (layer, diff_id, digest, media_type, size)
-             SELECT ?1, diff_id, digest, media_type, size FROM layer_blobs WHERE layer = ?2",
+             SELECT ?1, b.diff_id, b.digest, b.media_type, b.size
+             FROM layer_blobs b JOIN layers l ON l.id = b.layer WHERE b.layer = ?2 AND l.parent IS NULL",
             params![id, layer.number()],
         )?;
         transaction.commit()?;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use rustix::fs::{FlockOperation, flock};
 
+use super::database::LayerId;
 use super::lock::FileLock;
 use super::measure::measure;
 use super::policy::{Disk, Policy, Record, RecordKind, select};
@@ -292,6 +293,19 @@ impl Store {
             }
         }
         Ok(out)
+    }
+
+    /// Whether a layer came with a base image.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn is_base_layer(&self, layer: LayerId) -> Result<bool, StoreError> {
+        let database = self.database();
+        let mut query = database.prepare_cached(
+            "SELECT 1 FROM chains c JOIN layers l ON l.id = c.layer WHERE coalesce(l.directory, l.name) =
+                 (SELECT coalesce(directory, name) FROM layers WHERE id = ?1)",
+        )?;
+        Ok(query.exists([layer.number()])?)
     }
 
     /// Notes that a build used these layers and what lies below them.
