@@ -51,6 +51,9 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     let (steps, warnings) = steps::options(options, environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
     let mode = enter_namespaces(environment)?;
+    if let (userns::Mode::SingleUid { why }, true) = (&mode, options.oci_runtime.is_some()) {
+        return Err(Report::new(format!("`--oci-runtime` takes more than one uid: {why}")).hint(why.hint()));
+    }
     let store = open_store(environment, options, &mode)?;
     let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
     let progress = Plain::new(std::io::stderr(), detail);
