@@ -119,6 +119,9 @@ pub(super) struct Run {
     /// What steps may ask for: `security.insecure`, `network.host`
     #[arg(long, value_name = "ENTITLEMENT", value_delimiter = ',')]
     pub(super) allow: Vec<String>,
+    /// Run steps through this OCI runtime, such as `runc`, instead of the built-in sandbox
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(super) oci_runtime: Option<String>,
     /// Memory of each step, such as `2g`
     #[arg(short, long, value_name = "SIZE")]
     pub(super) memory: Option<String>,

@@ -54,6 +54,9 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     let policies = storage::policies(environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
     let mode = enter_namespaces(environment)?;
+    if let (userns::Mode::SingleUid { why }, true) = (&mode, options.oci_runtime.is_some()) {
+        return Err(Report::new(format!("`--oci-runtime` takes more than one uid: {why}")).hint(why.hint()));
+    }
     let store = storage::open_store(environment, options.store.as_deref(), &mode)?;
     let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
     let progress = Plain::new(std::io::stderr(), detail);
