@@ -4,6 +4,8 @@
 
 mod arch;
 mod axis;
+mod compat;
+mod ecosystems;
 mod error;
 mod facts;
 mod features;
@@ -24,6 +26,7 @@ mod variant;
 mod zig;
 
 pub use arch::Arch;
+pub use compat::Runs;
 pub use error::{ParsePlatformError, Part};
 pub use facts::{ArchFacts, Endian, FloatAbi};
 pub use libc::Libc;

@@ -23,24 +23,35 @@ impl Platform {
         first(|row| row.debian == Some(name))
     }
 
-    /// Returns the platform of an Alpine architecture.
+    /// Returns the platform of an Alpine architecture. apk's own names of little-endian MIPS are read too.
     #[must_use]
     pub fn from_alpine(name: &str) -> Option<Self> {
+        let name = match name {
+            "mipsel" => "mipsle",
+            "mips64el" => "mips64le",
+            other => other,
+        };
         first(|row| row.alpine == Some(name))
     }
 
-    /// Returns the platform of an RPM architecture; the i586 and i686 of packages are linux/386 too.
+    /// Returns the platform of an RPM architecture, or of one of the processors that rpm names (`i686`, `armv7hnl`).
     #[must_use]
     pub fn from_rpm(name: &str) -> Option<Self> {
-        let name = if matches!(name, "i486" | "i586" | "i686") { "i386" } else { name };
+        let name = lookup(RPM_PROCESSORS, name).unwrap_or(name);
         first(|row| row.rpm == Some(name))
     }
 
-    /// Returns the platform of a Rust target of the table.
+    /// Returns the platform of a Rust target; older systems, other float ABIs and simulators count as their platform.
+    ///
+    /// ```
+    /// use platform_db::Platform;
+    ///
+    /// assert_eq!(Platform::from_rust("riscv64a23-unknown-linux-gnu").unwrap().to_string(), "linux/riscv64/rva23u64");
+    /// ```
     #[must_use]
     pub fn from_rust(target: &str) -> Option<Self> {
-        let found = crate::rust::TARGETS.iter().find(|(.., known)| *known == target);
-        found.map(|(os, arch, variant, ..)| Self::from_parts(*os, *arch, *variant, None))
+        let (os, arch, variant) = crate::rust::platform(target)?;
+        Some(Self::from_parts(os, arch, variant, None))
     }
 
     /// Returns the platform of Go's pair of names, without a variant.
@@ -64,6 +75,20 @@ impl Platform {
     pub fn from_docker_prefix(prefix: &str) -> Option<Self> {
         let found = DOCKER_PREFIXES.iter().find(|(known, _)| *known == prefix.trim_end_matches('/'));
         found.and_then(|(_, platform)| platform.parse().ok())
+    }
+
+    /// Returns Docker Hub's prefix for the platform's images: `arm64v8`.
+    #[must_use]
+    pub fn docker_prefix(&self) -> Option<&'static str> {
+        let own = self.without_os_version().to_string();
+        DOCKER_PREFIXES.iter().find(|(_, platform)| *platform == own).map(|(prefix, _)| *prefix)
+    }
+
+    /// Returns the platform as a TARGETPAIR, which carries the variant of 32-bit ARM only: `linux-armv7`.
+    #[must_use]
+    pub fn pair(&self) -> String {
+        let variant = if self.arch_id() == Arch::Arm { self.variant() } else { "" };
+        format!("{}-{}{variant}", self.os(), self.arch())
     }
 
     /// Returns the platform of a release file's words: `Linux_x86_64`, `darwin-arm64`, `win-x64`, `linux64`.
@@ -93,6 +118,22 @@ fn first(matches: impl Fn(&Row) -> bool) -> Option<Platform> {
         ROWS.iter().find(|row| matches(row)).map(|row| (row.os, row.arch, row.variant))?;
     Some(Platform::from_parts(os, arch, variant, None))
 }
+
+/// Processors of which rpm knows more than of the architecture that their packages are for. Source: `rpmrc`.
+#[rustfmt::skip]
+const RPM_PROCESSORS: &[(&str, &str)] = &[
+    ("alphaev5", "alpha"), ("alphaev56", "alpha"), ("alphaev6", "alpha"), ("alphaev67", "alpha"),
+    ("alphapca56", "alpha"),
+    ("amd64", "x86_64"), ("em64t", "x86_64"), ("ia32e", "x86_64"),
+    ("armv5tejl", "armv5tel"), ("armv5tl", "armv5tel"), ("armv6l", "armv6hl"),
+    ("armv7hnl", "armv7hl"), ("armv7l", "armv7hl"), ("armv8hl", "armv7hl"), ("armv8l", "armv7hl"),
+    ("athlon", "i386"), ("geode", "i386"), ("i486", "i386"), ("i586", "i386"), ("i686", "i386"),
+    ("pentium3", "i386"), ("pentium4", "i386"),
+    ("ppc32dy4", "ppc"), ("ppc8260", "ppc"), ("ppc8560", "ppc"), ("ppciseries", "ppc"), ("ppcpseries", "ppc"),
+    ("ppc64iseries", "ppc64"), ("ppc64p7", "ppc64"), ("ppc64pseries", "ppc64"),
+    ("sh4a", "sh4"),
+    ("sparc64v", "sparc64"), ("sparcv8", "sparc"), ("sparcv9", "sparc"), ("sparcv9v", "sparc"),
+];
 
 /// Source: the architecture list of Docker's official images.
 const DOCKER_PREFIXES: &[(&str, &str)] = &[
@@ -222,10 +263,9 @@ mod tests {
             assert_eq!(found, platform.alpine().map(Some), "{platform}");
             let found = platform.rpm().map(|name| Platform::from_rpm(name).and_then(|found| found.rpm()));
             assert_eq!(found, platform.rpm().map(Some), "{platform}");
-            let pair = match platform.variant() {
-                variant if platform.arch() == "arm" => format!("{}-arm{variant}", platform.os()),
-                _ => format!("{}-{}", platform.os(), platform.arch()),
-            };
+            let pair = platform.pair();
+            let prefix = platform.docker_prefix();
+            assert_eq!(prefix.and_then(Platform::from_docker_prefix), prefix.map(|_| platform.clone()));
             let found = Platform::from_pair(&pair).map(|found| (found.os(), found.arch()));
             assert_eq!(found, Some((platform.os(), platform.arch())), "{pair}");
         }

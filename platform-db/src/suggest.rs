@@ -14,7 +14,7 @@ pub(crate) fn nearest<'a>(input: &str, known: impl IntoIterator<Item = &'a str>)
     if input.is_empty() || input.len() > LONGEST {
         return None;
     }
-    let allowed = input.len().max(EDIT);
+    let allowed = input.chars().count().max(EDIT);
     known
         .into_iter()
         .map(|name| (distance(input, name), name))
@@ -25,11 +25,11 @@ pub(crate) fn nearest<'a>(input: &str, known: impl IntoIterator<Item = &'a str>)
 
 /// Weight of the edits between two strings.
 fn distance(left: &str, right: &str) -> usize {
-    let right: Vec<u8> = right.to_ascii_lowercase().into_bytes();
+    let right: Vec<char> = right.chars().map(|letter| letter.to_ascii_lowercase()).collect();
     let mut before_last: Vec<usize> = Vec::new();
     let mut last: Vec<usize> = (0..=right.len()).map(|edits| edits * EDIT).collect();
-    let mut previous = 0;
-    for (row, letter) in left.bytes().map(|byte| byte.to_ascii_lowercase()).enumerate() {
+    let mut previous = '\0';
+    for (row, letter) in left.chars().map(|letter| letter.to_ascii_lowercase()).enumerate() {
         let mut current = vec![(row + 1) * EDIT];
         let at = |line: &[usize], index: usize| line.get(index).copied().unwrap_or(usize::MAX / 2);
         for (column, other) in right.iter().enumerate() {

@@ -1,6 +1,7 @@
-//! Target triples in: clang's, GCC's, Rust's and Debian's, read by `target-lexicon`.
+//! Target triples in: clang's, GCC's, Rust's and Debian's.
 //!
-//! The spellings it does not know (`w64-mingw32`, `macos11.0`) are turned into ones it does first.
+//! Rust's targets and the GNU words of Linux are rows of the tables. Everything else is read by `target-lexicon`; the
+//! spellings it does not know (`w64-mingw32`, `macos11.0`) are turned into ones it does first.
 
 use target_lexicon::{Architecture, ArmArchitecture, Environment, Mips32Architecture, Mips64Architecture};
 use target_lexicon::{OperatingSystem, Triple};
@@ -8,7 +9,8 @@ use target_lexicon::{OperatingSystem, Triple};
 use crate::arch::Arch;
 use crate::os::Os;
 use crate::platform::Platform;
-use crate::table;
+use crate::rust;
+use crate::table::{self, GnuWords, ROWS};
 use crate::variant::Variant;
 
 impl Platform {
@@ -22,11 +24,34 @@ impl Platform {
     /// ```
     #[must_use]
     pub fn from_triple(text: &str) -> Option<Self> {
+        if let Some((os, arch, variant)) =
+            rust::platform(text).or_else(|| linux_words(text)).or_else(|| riscv(text))
+        {
+            return Some(Self::from_parts(os, arch, variant, None));
+        }
         let triple: Triple = known_spelling(text)?.parse().ok()?;
         let (arch, variant) = arch(&triple)?;
         let os = os(&triple)?;
-        table::runs_on(os, arch).then(|| Self::from_parts(os, arch, variant, None))
+        table::find(os, arch, variant).map(|_| Self::from_parts(os, arch, variant, None))
     }
+}
+
+/// `CPU[-VENDOR]-linux-LIBCABI`, in the words of a row; of several rows the lowest variant.
+fn linux_words(text: &str) -> Option<(Os, Arch, Variant)> {
+    let (cpu, rest) = text.split_once('-')?;
+    let last = rest.strip_prefix("linux-").or_else(|| rest.split_once("-linux-").map(|(_, last)| last))?;
+    let abi = ["gnu", "musl", "uclibc"].iter().find_map(|libc| last.strip_prefix(libc))?;
+    let fits = |words: Option<GnuWords<'static>>| words == Some(GnuWords { cpu, abi });
+    let found = ROWS.iter().find(|row| row.os == Os::Linux && (fits(row.gnu) || fits(row.alpine_gnu)))?;
+    Some((found.os, found.arch, found.variant))
+}
+
+/// LLVM leaves out the extensions that Rust puts into the first word: `riscv64gc`.
+fn riscv(text: &str) -> Option<(Os, Arch, Variant)> {
+    let (cpu, rest) = text.split_once('-').filter(|(cpu, _)| matches!(*cpu, "riscv32" | "riscv64"))?;
+    let same =
+        |target: &str| target.split_once('-').is_some_and(|(word, end)| word.starts_with(cpu) && end == rest);
+    rust::TARGETS.iter().find(|row| same(row.4)).map(|(os, arch, variant, ..)| (*os, *arch, *variant))
 }
 
 fn known_spelling(text: &str) -> Option<String> {
@@ -153,6 +178,11 @@ mod tests {
             ("aarch64-apple-darwin", Some("darwin/arm64")),
             ("x86_64-unknown-freebsd", Some("freebsd/amd64")),
             ("wasm32-wasip1", Some("wasip1/wasm")),
+            ("or1k-linux-gnu", Some("linux/or1k")),
+            ("mips64-linux-gnuabin32", Some("linux/mips64p32")),
+            ("sh4-unknown-linux-musl", Some("linux/sh4")),
+            ("powerpc-linux-gnuspe", Some("linux/ppc/spe")),
+            ("nonsense-linux-gnu", None),
             ("nonsense", None),
             ("", None),
         ];
@@ -162,17 +192,25 @@ mod tests {
         }
     }
 
-    /// Every Rust target of the table is read as the platform it stands for, as far as the words can tell.
+    /// Every Rust target of the table is read as the platform it stands for.
     #[test]
     fn rust_targets_read_back() {
-        let mut read = 0;
-        for (os, arch, _, _, target) in crate::rust::TARGETS {
-            let Some(platform) = Platform::from_triple(target) else { continue };
-            read += 1;
-            if !target.starts_with("wasm32-wasi") {
-                assert_eq!((platform.os_id(), platform.arch_id()), (*os, *arch), "{target}");
+        for (os, arch, variant, _, target) in crate::rust::TARGETS {
+            let platform = Platform::from_triple(target).unwrap();
+            if *os != crate::Os::Wasi {
+                let found = (platform.os_id(), platform.arch_id(), platform.variant_id());
+                assert_eq!(found, (*os, *arch, *variant), "{target}");
             }
         }
-        assert!(read >= 90, "{read} of {}", crate::rust::TARGETS.len());
+    }
+
+    #[test]
+    fn gnu_triples_of_every_row_read_back() {
+        for platform in Platform::all().filter(|platform| platform.os() == "linux") {
+            let words = platform.gnu_words().unwrap();
+            let triple = format!("{}-linux-gnu{}", words.cpu, words.abi);
+            let found = Platform::from_triple(&triple).and_then(|found| found.gnu_words());
+            assert_eq!(found, Some(words), "{triple}");
+        }
     }
 }

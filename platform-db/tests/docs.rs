@@ -1,6 +1,6 @@
 //! `docs/platforms.md` is generated from the table; this test says how to refresh it.
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests are test code")]
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests are test code")]
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -56,19 +56,53 @@ fn document() -> String {
                 .unwrap();
         }
     }
+    text.push_str("\n## Package formats, release files and firmware\n\n| platform | Nix | conda | Python wheel | npm | Docker Hub | UEFI |\n|---|---|---|---|---|---|---|\n");
+    let mut seen = std::collections::BTreeSet::new();
+    for platform in Platform::all() {
+        let wheel = [(Libc::Gnu, (2, 17)), (Libc::System, (11, 0))];
+        let wheel = wheel.iter().find_map(|(libc, version)| platform.wheel(*libc, *version));
+        let npm = platform.npm().map(|(os, cpu)| format!("{os} {cpu}"));
+        let efi = platform.efi_boot_file().filter(|_| platform.os() == "uefi");
+        let names = [
+            platform.nix(),
+            platform.conda(),
+            wheel.as_deref(),
+            npm.as_deref(),
+            platform.docker_prefix(),
+            efi,
+        ];
+        if names.iter().any(Option::is_some)
+            && seen.insert((
+                platform.os(),
+                platform.arch(),
+                [0, 1, 2, 3].map(|at: usize| names[at].map(str::to_owned)),
+            ))
+        {
+            writeln!(text, "| `{platform}` | {} |", names.map(cell).join(" | ")).unwrap();
+        }
+    }
     text.push_str("\n## Variants\n\n| platform | C compiler | Rust `target-cpu` | Go |\n|---|---|---|---|\n");
     for platform in Platform::all().filter(|platform| platform.os() == "linux") {
         let go = platform.go_level().map(|(name, value)| format!("`{name}={value}`"));
-        let flag = platform.march_flag().map(|flag| format!("`{flag}`"));
-        if go.is_some() || flag.is_some() {
+        let flags = platform.c_flags();
+        let flags = (!flags.is_empty()).then(|| format!("`{}`", flags.join(" ")));
+        if go.is_some() || flags.is_some() {
             writeln!(
                 text,
                 "| `{platform}` | {} | {} | {} |",
-                cell(flag),
+                cell(flags),
                 cell(platform.rust_cpu()),
                 cell(go)
             )
             .unwrap();
+        }
+    }
+    text.push_str("\n## What a machine runs\n\nWithout emulation, best first. Machines that run only their own are left out.\n\n| machine | runs |\n|---|---|\n");
+    for machine in Platform::all() {
+        let others: Vec<String> =
+            machine.run_order().skip(1).map(|(platform, _)| format!("`{platform}`")).collect();
+        if !others.is_empty() && machine.os() == "linux" {
+            writeln!(text, "| `{machine}` | {} |", others.join(" ")).unwrap();
         }
     }
     text

@@ -67,24 +67,48 @@ fn wrong_parts_are_named() {
         ("linux/x64", Part::Arch, Some("linux/amd64")),
         ("linux/mipsel", Part::Arch, Some("linux/mipsle")),
         ("linux/arm/v77", Part::Variant, Some("linux/arm/v7")),
-        ("linux/amd64/v7", Part::Variant, None),
+        ("linux/amd64/v7", Part::Variant, Some("linux/amd64/v2")),
         ("darwin/s390x", Part::Combination, None),
         ("linux/wasm", Part::Combination, None),
         ("windows(/amd64", Part::OsVersion, None),
         ("windows(10 0)/amd64", Part::OsVersion, None),
         ("linux\0/amd64", Part::Os, Some("linux/amd64")),
+        ("linux/amd64\0", Part::Arch, Some("linux/amd64")),
+        ("linux/arm/v7\0", Part::Variant, Some("linux/arm/v7")),
+        (" linux/amd64", Part::Os, Some("linux/amd64")),
+        ("linux/amd64\n", Part::Arch, Some("linux/amd64")),
+        ("////", Part::Shape, None),
+        ("linux\\amd64", Part::Shape, None),
+        ("linux/../amd64", Part::Arch, None),
+        ("linux\u{2215}amd64", Part::Shape, None),
+        ("linux/\u{ff41}md64", Part::Arch, Some("linux/amd64")),
+        ("linux/arm/v\u{661}", Part::Variant, Some("linux/arm/v5")),
+        ("\u{1f427}/amd64", Part::Os, None),
+        ("linux()/amd64", Part::OsVersion, None),
+        ("windows(10.0.17763/amd64", Part::OsVersion, None),
+        ("windows(\0)/amd64", Part::OsVersion, None),
         ("l\u{456}nux/amd64", Part::Os, Some("linux/amd64")),
         (&long, Part::Shape, None),
+        (&format!("linux/{long}"), Part::Arch, None),
+        (&format!("linux/arm/{long}"), Part::Variant, None),
+        (&format!("{long}/amd64"), Part::Os, None),
+        (&format!("windows({long})/amd64"), Part::OsVersion, None),
+        (&"/".repeat(1 << 20), Part::Shape, None),
+        (&"\u{456}".repeat(1 << 19), Part::Shape, None),
     ];
+    let mut wrong = Vec::new();
     for (input, part, did_you_mean) in cases {
         let error = input.parse::<Platform>().unwrap_err();
         let shown = &error.input;
         assert_eq!(error.part, *part, "{shown}");
-        if did_you_mean.is_some() {
-            assert_eq!(error.did_you_mean.as_deref(), *did_you_mean, "{shown}");
-        }
-        assert!(error.to_string().len() < 300, "{shown}");
+        wrong.extend(
+            (error.did_you_mean.as_deref() != *did_you_mean)
+                .then(|| format!("{shown}: {:?}", error.did_you_mean)),
+        );
+        let words = error.to_string();
+        assert!(words.len() < 300 && !words.contains(char::is_control), "{words}");
     }
+    assert!(wrong.is_empty(), "{wrong:?}");
 }
 
 #[test]

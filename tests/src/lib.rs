@@ -4,11 +4,15 @@
 //! case says so, is counted as skipped, and does not pass in silence.
 #![expect(
     clippy::expect_used,
+    clippy::indexing_slicing,
     clippy::panic,
     clippy::print_stderr,
     clippy::disallowed_methods,
-    reason = "helpers of tests fail by panicking, read the test's environment and start programs"
+    reason = "helpers of tests fail by panicking (also on JSON of another shape), read the test's environment and start programs"
 )]
+
+pub mod docker;
+pub mod image;
 
 use std::fs;
 use std::io::Write as _;
@@ -139,6 +143,12 @@ impl Place {
     #[must_use]
     pub fn build(&self, arguments: &[&str]) -> Built {
         Built::of(self.command(arguments).output().expect("xx-build starts"))
+    }
+
+    /// The context.
+    #[must_use]
+    pub fn context(&self) -> PathBuf {
+        self.path("context")
     }
 
     /// Builds the context, which must work.

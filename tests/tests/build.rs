@@ -4,6 +4,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use integration_tests::image::{Image, Tree};
 use integration_tests::{Built, Kit, Place, mounts, run, skipped};
 
 /// The place for a case, or a noted skip.
@@ -73,6 +74,11 @@ fn a_c_program_for_three_platforms() {
                 })
                 .collect();
             assert_eq!(platforms.join(","), THREE);
+            let name =
+                run("tar", &["-xOf", &image.display().to_string(), "index.json"]).expect("tar is there");
+            let index: serde_json::Value = serde_json::from_str(&name.stdout).expect("an index");
+            let annotations = &index["manifests"][0]["annotations"];
+            assert_eq!(annotations["io.containerd.image.name"], "docker.io/library/hello:1");
             let copied = format!("oci:{}", place.path("copied").display());
             let copy = run("skopeo", &["copy", "--all", &archive, &copied]).expect("skopeo is there");
             assert_eq!(copy.code, Some(0), "{}", copy.stderr);
@@ -284,4 +290,17 @@ fn twenty_sleeping_stages_run_at_once() {
     place.build_well(&[]);
     // One after the other they would take twenty seconds, on any machine.
     assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
+}
+
+#[test]
+fn layers_say_only_what_changed() {
+    let Some(place) = place("layers_say_only_what_changed") else { return };
+    place.write("Dockerfile", "FROM debian\nRUN true\nRUN echo changed > /etc/motd\n");
+    let layout = place.path("image");
+    place.build_well(&["--output", &format!("type=oci,tar=false,dest={}", layout.display())]);
+    let image = Image::of(&layout, std::env::consts::ARCH);
+    let said = |first| image.tree(&layout, &Tree::new(), first).into_keys().collect::<Vec<_>>().join(" ");
+    let steps = image.layers.len() - 2;
+    assert_eq!(said(steps + 1), "etc etc/motd");
+    assert_eq!(said(steps), said(steps + 1), "`RUN true` says nothing");
 }

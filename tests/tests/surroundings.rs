@@ -65,16 +65,98 @@ fn an_ordinary_user_builds_with_subordinate_ids() {
     assert_eq!(mounts(), before);
 }
 
+/// A script that leaves uid 1000 without further ids.
+const NO_RANGE: &str = "mkdir -p home && chown 1000:1000 home && : > none\n\
+     mount --bind none /etc/subuid && mount --bind none /etc/subgid\n";
+
 #[test]
-fn without_subordinate_ids_the_line_to_add_is_named() {
-    let Some(place) = scene("without_subordinate_ids_the_line_to_add_is_named") else { return };
-    place.write("Dockerfile", "FROM debian\nRUN true\n");
-    let text = format!(
-        "mkdir home && chown 1000:1000 home && : > none\n\
-         mount --bind none /etc/subuid && mount --bind none /etc/subgid\n\
-         exec {AS_USER} {BUILD}"
+fn one_uid_without_a_range_is_enough() {
+    let Some(place) = scene("one_uid_without_a_range_is_enough") else { return };
+    place.write(
+        "Dockerfile",
+        "FROM debian\n\
+         RUN touch /f && chown www-data:staff /f && stat -c %U:%G /f\n\
+         RUN stat -c %U:%G /f /etc/shadow && mknod /null c 1 3\n\
+         COPY --chown=games:60 Dockerfile /d/\n\
+         RUN stat -c %U:%G /d/Dockerfile\n\
+         RUN mkdir /home/nn && chown 33:33 /home/nn\n\
+         USER www-data\n\
+         RUN cd /home/nn && mkdir own && touch own/file && stat -c %U:%G own/file && grep '^Uid' /proc/self/status\n",
     );
-    script(&place, &text).assert_error(&["subordinate ids", "hint: ", "1000:100000:65536", "/etc/subuid"]);
+    let list = "for layer in home/out/blobs/sha256/*; do tar --numeric-owner -tvzf $layer 2>&1 || true; done";
+    let text = format!("{NO_RANGE}{AS_USER} {BUILD} --output type=oci,dest=home/out,tar=false\n{list}");
+    let before = mounts();
+    let built = script(&place, &text);
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    for (line, times) in [
+        ("www-data:staff", 2),
+        ("root:shadow", 1),
+        ("games:games", 1),
+        ("www-data:www-data", 1),
+        ("Uid:\t33\t33\t33\t33", 1),
+    ] {
+        assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
+    }
+    let owners: Vec<(&str, &str)> = built
+        .stdout
+        .lines()
+        .filter_map(|line| {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            Some((*words.last()?, *words.get(1)?))
+        })
+        .collect();
+    for entry in [
+        ("f", "33/50"),
+        ("d/", "5/60"),
+        ("d/Dockerfile", "5/60"),
+        ("etc/shadow", "0/42"),
+        ("home/nn/own/", "33/33"),
+        ("home/nn/own/file", "33/33"),
+    ] {
+        assert!(owners.contains(&entry), "{entry:?} is missing in: {}", built.stdout);
+    }
+    let device = built.stdout.lines().find(|line| line.ends_with(" null"));
+    assert!(device.is_some_and(|line| line.starts_with("crw") && line.contains("1,3")), "{device:?}");
+    assert_eq!(mounts(), before);
+}
+
+/// The packages that bring users, groups, setuid programs and daemons along.
+#[test]
+fn one_uid_installs_packages() {
+    let Some(place) = scene("one_uid_installs_packages") else { return };
+    place.write(
+        "Dockerfile",
+        "FROM debian\n\
+         RUN apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends openssh-server sudo man-db\n\
+         RUN stat -c '%U:%G %a' /usr/bin/sudo /usr/lib/openssh/ssh-keysign /var/cache/man; sudo -u nobody id -un\n\
+         RUN echo 'games ALL=(ALL) NOPASSWD: ALL' > /etc/sudoers.d/games\n\
+         USER games\n\
+         RUN echo $(id -un) $(sudo id -un)\n",
+    );
+    let built = script(&place, &format!("{NO_RANGE}exec {AS_USER} {BUILD}"));
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    for line in ["root:root 4755", "man:man 755", "nobody", "games root"] {
+        assert!(built.printed(line) > 0, "{line}: {}", built.stderr);
+    }
+}
+
+#[test]
+fn one_uid_is_too_few_for_some_and_they_are_told() {
+    let Some(place) = scene("one_uid_is_too_few_for_some_and_they_are_told") else { return };
+    place.write("Dockerfile", "FROM debian\nCOPY peer /\nRUN perl /peer\n");
+    // Whoever accepts a connection asks the kernel who is at its other end.
+    place.write(
+        "peer",
+        "use Socket; socket(L, AF_UNIX, SOCK_STREAM, 0); alarm 20; bind(L, sockaddr_un('/s')); chmod 0777, '/s'; listen(L, 1);\n\
+         if (!fork) { $) = '33 33'; $> = 33; socket(C, AF_UNIX, SOCK_STREAM, 0); connect(C, sockaddr_un('/s')); sleep 1; exit }\n\
+         accept(K, L); my ($pid, $uid) = unpack('iI', getsockopt(K, SOL_SOCKET, SO_PEERCRED)); exit($uid != 33);\n",
+    );
+    let built = script(&place, &format!("{NO_RANGE}exec {AS_USER} {BUILD}"));
+    built.assert_error(&["Dockerfile:3", "exited with code 1", "hint: ", "1000:100000:65536", "/etc/subuid"]);
+    let range = "mkdir -p home && chown 1000:1000 home && echo 1000:200000:65536 > ids\n\
+                 mount --bind ids /etc/subuid && mount --bind ids /etc/subgid\n";
+    let built = script(&place, &format!("{range}exec {AS_USER} {BUILD}"));
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
 }
 
 #[test]

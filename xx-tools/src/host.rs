@@ -2,6 +2,7 @@
 //!
 //! `machine.rs` answers for real; tests answer from a table.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Answers about the build machine.
@@ -20,6 +21,8 @@ pub trait Host {
     fn programs(&self, name: &str) -> Vec<PathBuf>;
     /// Returns the path with all links resolved.
     fn canonical(&self, path: &Path) -> Option<PathBuf>;
+    /// Returns what a symbolic link says; `None` for anything else.
+    fn link(&self, path: &Path) -> Option<PathBuf>;
     /// Returns when a path was last changed, in nanoseconds since 1970.
     fn changed(&self, path: &Path) -> Option<i128>;
     /// Returns whether this process may create files in a directory.
@@ -30,6 +33,9 @@ pub trait Host {
     fn ask(&self, program: &Path, args: &[&str]) -> Option<String>;
     /// Returns the path of the program that is running.
     fn own_program(&self) -> Option<PathBuf>;
+
+    /// Hears why a choice was made. Told to the user with `XX_DEBUG`, otherwise not even put into words.
+    fn why(&self, reason: fmt::Arguments<'_>);
 
     /// Returns the first program of this name on `PATH`.
     fn program(&self, name: &str) -> Option<PathBuf> {

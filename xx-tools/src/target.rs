@@ -28,6 +28,9 @@ pub struct Target {
     pub vendor: String,
     /// C library word of the triple: `gnu`, `musl`, `mingw32`.
     pub libc: String,
+    /// Folder with the target's headers and libraries that the user named (`XX_SYSROOT`), absolute; empty for the
+    /// running system.
+    pub sysroot: String,
     /// The platform, when the three words name a known one.
     pub platform: Option<Platform>,
     /// Names, when the drop-in commands answer for the target.
@@ -96,6 +99,7 @@ impl Target {
             distro,
             vendor,
             libc,
+            sysroot: given_sysroot(env),
             platform,
             names: None,
         };
@@ -170,6 +174,17 @@ impl Target {
         }
     }
 
+    /// Returns where dynamic linkers of the target are: what QEMU's `-L` takes.
+    #[must_use]
+    pub fn ld_prefix(&self, host: &dyn Host) -> Option<String> {
+        let triple = self.names.as_ref().map(|names| names.triple.as_str()).unwrap_or_default();
+        let roots = match self.sysroot.as_str() {
+            "" => vec![format!("/{triple}"), format!("/usr/{triple}")],
+            root => vec![format!("{root}/usr/{triple}"), root.to_owned()],
+        };
+        roots.into_iter().find(|root| host.is_dir(&Path::new(root).join("lib")))
+    }
+
     /// Returns the C library as the platform table knows it.
     #[must_use]
     pub fn libc_id(&self) -> Libc {
@@ -181,12 +196,24 @@ impl Target {
     }
 }
 
+/// A root unpacked by `xx-apt-get --target-root` instead of packages installed beside the build machine's.
+fn given_sysroot(env: &Env) -> String {
+    if !env.is_set("XX_SYSROOT") {
+        return String::new();
+    }
+    let path = env.cwd.join(env.var("XX_SYSROOT")).to_string_lossy().into_owned();
+    path.trim_end_matches('/').to_owned()
+}
+
 /// The three words of a target.
 #[derive(Default)]
 struct Words {
     os: String,
     arch: String,
     variant: String,
+    /// Third field of TARGETPLATFORM, as it is. The original takes only some into TARGETVARIANT, and its answers stay;
+    /// but compilers are told of every one.
+    written: String,
 }
 
 impl Words {
@@ -195,6 +222,7 @@ impl Words {
             os: env.var("TARGETOS").to_owned(),
             arch: env.var("TARGETARCH").to_owned(),
             variant: env.var("TARGETVARIANT").to_owned(),
+            written: String::new(),
         };
         words.take_pair(env.var("TARGETPAIR"));
         words.take_platform(env.var("TARGETPLATFORM"));
@@ -226,6 +254,7 @@ impl Words {
         let variant = platform.split('/').nth(2).unwrap_or_default();
         os.clone_into(&mut self.os);
         arch.clone_into(&mut self.arch);
+        variant.clone_into(&mut self.written);
         match (arch, variant) {
             ("amd64", "v2" | "v3" | "v4") | ("arm", "v5" | "v6" | "v8") => {
                 variant.clone_into(&mut self.variant)
@@ -247,7 +276,8 @@ fn two(text: &str, separator: char) -> (&str, &str) {
 /// A variant left over from another architecture (`TARGETVARIANT=v7` with arm64) does not count.
 fn platform(words: &Words) -> Option<Platform> {
     let plain = format!("{}/{}", words.os, words.arch);
-    let written = format!("{plain}/{}", words.variant);
+    let variant = if words.variant.is_empty() { &words.written } else { &words.variant };
+    let written = format!("{plain}/{variant}");
     written.parse().or_else(|_| plain.parse()).ok()
 }
 
@@ -329,32 +359,62 @@ fn triple(env: &Env, target: &Target, platform: &Platform) -> Option<String> {
         }
         Os::Darwin => {
             let given = env.var("MACOSX_VERSION_MIN");
-            let amd64 = platform.arch_id() == Arch::Amd64;
+            let intel = matches!(platform.arch_id(), Arch::Amd64 | Arch::I386);
             let version = match given {
-                "" if amd64 => "10.6",
+                "" if intel => "10.6",
                 "" => "11.0",
                 given => given,
             };
             Some(format!("{}{vendor}-macos{version}", platform.uname().unwrap_or(platform.arch())))
         }
-        Os::Wasi | Os::Wasip1 | Os::Wasip2 => platform.rust(Libc::System).map(str::to_owned),
+        Os::Wasi | Os::Wasip1 | Os::Wasip2 | Os::Wasip3 => platform.rust(Libc::System).map(str::to_owned),
         Os::Dragonfly | Os::Freebsd | Os::Netbsd | Os::Openbsd => bsd_triple(platform),
         Os::Aix
+        | Os::Amdhsa
         | Os::Android
+        | Os::Cuda
+        | Os::Cygwin
         | Os::Emscripten
+        | Os::Espidf
         | Os::Fuchsia
+        | Os::Haiku
+        | Os::Helenos
+        | Os::Hermit
+        | Os::Horizon
         | Os::Hurd
         | Os::Illumos
         | Os::Ios
         | Os::Js
+        | Os::Kfreebsd
+        | Os::L4re
+        | Os::Lynxos178
+        | Os::Managarm
+        | Os::Mint
+        | Os::Motor
+        | Os::Nacl
         | Os::None
+        | Os::Nto
+        | Os::Nuttx
         | Os::Plan9
+        | Os::Psp
+        | Os::Psx
+        | Os::Qurt
         | Os::Redox
+        | Os::Rtems
         | Os::Solaris
+        | Os::Solidasp3
+        | Os::Teeos
+        | Os::Trusty
         | Os::Tvos
         | Os::Uefi
+        | Os::Vexos
         | Os::Visionos
-        | Os::Watchos => None,
+        | Os::Vita
+        | Os::Vxworks
+        | Os::Watchos
+        | Os::Xous
+        | Os::Zkvm
+        | Os::Zos => None,
     }
 }
 

@@ -11,8 +11,13 @@ fn debian() -> FakeHost {
         let stanza = |name: &&str| format!("Package: {name}\nArchitecture: {arch}\n\n");
         packages.iter().map(stanza).collect::<String>() + "Package: ca-certificates\nArchitecture: all\n"
     };
-    let native =
-        ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "gcc-x86-64-linux-gnu", "gcc-mingw-w64-x86-64"];
+    let native = [
+        "gcc-aarch64-linux-gnu",
+        "libc6-dev-arm64-cross",
+        "gcc-x86-64-linux-gnu",
+        "gcc-mingw-w64-x86-64",
+        "libgcc-12-dev",
+    ];
     FakeHost::new("ID=debian\nVERSION_ID=\"12\"\n")
         .file("/etc/debian_version", "12.9\n")
         .programs_in("/usr/bin", &["dpkg", "apt", "apt-get"])
@@ -41,7 +46,21 @@ fn packages_of_the_target() {
         ("linux/arm64", "-t sid install -o A=b foo", "exec apt -t sid install -o A=b foo:arm64"),
         ("linux/arm64", "install xx-c-essentials", "exec apt install libc6-dev:arm64 libgcc-14-dev:arm64"),
         ("linux/arm64", "install xx-cxx-essentials", "exec apt install libstdc++-14-dev:arm64"),
+        ("linux/arm64", "install -yt sid foo", "exec apt install -yt sid foo:arm64"),
+        ("linux/arm64", "show -a foo", "exec apt show -a foo:arm64"),
+        ("linux/arm64", "list lib*", "exec apt list 'lib*:arm64'"),
+        ("linux/arm64", "search foo", "exec apt search foo"),
+        (
+            "linux/arm64",
+            "install gcc=12 gcc:arm64 gcc-",
+            "exec apt install gcc-aarch64-linux-gnu=12 gcc:arm64 gcc-aarch64-linux-gnu-",
+        ),
         ("linux/amd64", "install file", "exec apt install file"),
+        (
+            "linux/amd64",
+            "install foo:i386 xx-c-essentials",
+            "exec apt install foo:i386 libc6-dev libgcc-12-dev",
+        ),
         ("windows/amd64", "install gcc", "exec apt install gcc-mingw-w64-x86-64"),
         ("darwin/arm64", "install foo", "note 'skipping packages installation on darwin'"),
         ("darwin/arm64", "update", "note 'skipping packages installation on darwin'"),
@@ -52,14 +71,59 @@ fn packages_of_the_target() {
             "note 'skipping packages installation on riscv64. riscv64 requires debian 13+'",
         ),
         ("linux/arm64", "update", "exec apt update"),
+        ("linux/arm64", "build-dep foo", "exec apt build-dep foo"),
+        ("linux/arm64", "", "exec apt"),
         ("linux/arm64", "--print-source-file", "print /etc/apt/sources.list"),
     ];
     for (platform, args, expected) in cases {
-        let args: Vec<&str> = args.split(' ').collect();
+        let args: Vec<&str> = args.split_whitespace().collect();
         let env = Env::new("xx-apt", &args, &[("TARGETPLATFORM", platform)]);
         let host = debian();
         let plan = dry_run(apt::plan(env, &host), &host);
         assert_eq!(plan.lines().last(), Some(expected), "{platform} {args:?}:\n{plan}");
+    }
+}
+
+/// Commands that take no packages are apt's under either name, as in the original.
+#[test]
+fn other_commands_are_apts() {
+    let host = debian();
+    let env = Env::new("xx-apt-get", &["update"], &[("TARGETPLATFORM", "linux/arm64")]);
+    assert_eq!(dry_run(apt::plan(env, &host), &host), "exec apt update\n");
+}
+
+/// A package that lies on disk needs no lists, and no network.
+#[test]
+fn a_file_needs_no_lists() {
+    let host = FakeHost::new("ID=debian\n").answer("dpkg --print-foreign-architectures", "s390x\n");
+    let run = |word: &str| {
+        let env = Env::new("xx-apt-get", &["install", word], &[("TARGETPLATFORM", "linux/s390x")]);
+        dry_run(apt::plan(env, &host), &host)
+    };
+    assert!(run("./x.deb").ends_with("exec apt-get install ./x.deb\n"), "{}", run("./x.deb"));
+    assert!(
+        run("x").ends_with("error 100: no package lists for s390x after `apt-get update`\n"),
+        "{}",
+        run("x")
+    );
+}
+
+#[test]
+fn each_choice_has_a_reason() {
+    let vars = [("TARGETPLATFORM", "linux/arm64")];
+    let host = debian();
+    let words = ["install", "gcc", "foo", "ca-certificates", "bar:i386", "xx-cxx-essentials"];
+    dry_run(apt::plan(Env::new("xx-apt-get", &words, &vars), &host), &host);
+    let reasons = host.reasons.take().join("\n");
+    for part in [
+        "package lists for arm64: there: no update",
+        "xx-cxx-essentials: libstdc++-14-dev is the newest in the lists of arm64",
+        "package gcc: gcc-aarch64-linux-gnu, a cross tool in the lists",
+        "package foo: foo:arm64, the target's own",
+        "package ca-certificates: ca-certificates, one package for all architectures",
+        "package bar:i386: bar:i386, named whole",
+    ] {
+        assert!(reasons.contains(part), "{part} is missing in\n{reasons}");
     }
 }
 
@@ -114,6 +178,14 @@ fn ubuntu_gets_a_source_of_its_own() {
     assert!(arm.contains("Architectures: amd64"), "{arm}");
     assert!(arm.contains("/etc/apt/sources.list.d/xx-arm64.sources"), "{arm}");
     assert!(arm.contains("URIs: http://ports.ubuntu.com/ubuntu-ports/\nSuites: noble-security"), "{arm}");
+    let own = host().file(
+        "/etc/apt/sources.list.d/mine.list",
+        "deb [arch=arm64] http://mirror.example/ports noble main\n",
+    );
+    let env =
+        Env::new("xx-apt-get", &["install", "x"], &[("TARGETPLATFORM", "linux/arm64"), ("XX_DRY_RUN", "1")]);
+    let kept = dry_run(apt::plan(env, &own), &own);
+    assert!(!kept.contains("write"), "the user's own source for the architecture serves it: {kept}");
     let i386 = plan("linux/386");
     assert!(
         i386.contains("URIs: http://mirror.example/ubuntu/\nSuites: noble noble-updates noble-backports"),
@@ -123,21 +195,39 @@ fn ubuntu_gets_a_source_of_its_own() {
 
 #[test]
 fn packages_unpacked_into_a_folder() {
-    let run = |args: &[&str]| {
+    let run = |args: &[&str], vars: &[(&str, &str)]| {
         let host = debian()
             .file("/var/lib/xx/root-arm64/archives/zlib1g_1.2_arm64.deb", "")
+            .file("/out/usr/lib/libz.so.1", "")
+            .link("/out/usr/lib/libz.so", "/usr/lib/libz.so.1")
+            .link("/out/usr/lib/libm.so", "libm.so.6")
             .programs_in("/usr/bin", &["dpkg-deb"]);
-        dry_run(apt::plan(Env::new("xx-apt-get", args, &[("TARGETPLATFORM", "linux/arm64")]), &host), &host)
+        dry_run(apt::plan(Env::new("xx-apt-get", args, vars), &host), &host)
     };
-    let plan = run(&["--target-root", "/out", "install", "-y", "zlib1g"]);
+    let arm64 = [("TARGETPLATFORM", "linux/arm64")];
+    let plan = run(&["--target-root", "/out", "install", "-y", "zlib1g"], &arm64);
     for part in [
         "run apt-get -o APT::Architecture=arm64 -o APT::Architectures=arm64 -o Dir::State::status=/var/lib/xx/root-arm64/status",
         "install -y -y --download-only zlib1g\n",
         "run /usr/bin/dpkg-deb -x /var/lib/xx/root-arm64/archives/zlib1g_1.2_arm64.deb /out\n",
         "write 644 /out/var/lib/dpkg/status.d/zlib1g",
+        "link /out/lib -> usr/lib\n",
+        "link /out/usr/lib/libz.so -> ../../usr/lib/libz.so.1\n",
         "remove -r /var/lib/xx/root-arm64\n",
     ] {
         assert!(plan.contains(part), "{part} is missing in\n{plan}");
     }
-    assert!(run(&["install", "--target-root=/", "x"]).starts_with("error 1: --target-root needs a folder"));
+    assert!(!plan.contains("libm.so"), "a relative link stays\n{plan}");
+    let essentials = run(&["--target-root=/out", "install", "xx-c-essentials"], &arm64);
+    assert!(essentials.contains("--download-only libc6-dev libgcc-14-dev\n"), "{essentials}");
+    assert!(!plan.contains(" update"), "the system's lists of arm64 are there\n{plan}");
+    let s390x = [("TARGETPLATFORM", "linux/s390x"), ("XX_SETUP_DIR", "/mine")];
+    let plan = run(&["--target-root", "/out", "install", "zlib1g"], &s390x);
+    assert!(plan.contains("-o Dir::State::lists=/mine/state/root-s390x/lists/ -q update\n"), "{plan}");
+    assert!(!plan.contains("add-architecture"), "the machine's dpkg learns nothing of it\n{plan}");
+    assert!(
+        run(&["install", "--target-root=/", "x"], &arm64)
+            .starts_with("error 1: --target-root needs a folder")
+    );
+    assert!(run(&["show", "--target-root=/out", "x"], &arm64).starts_with("error 1: --target-root: `show`"));
 }

@@ -22,11 +22,21 @@ fn debian(programs: &[&str]) -> FakeHost {
         .programs_in("/usr/lib/llvm-14/bin", &["clang"])
         .link("/usr/bin/clang", "/usr/lib/llvm-14/bin/clang")
         .link("/usr/bin/clang++", "/usr/lib/llvm-14/bin/clang")
+        .programs_in("/usr/bin", &["xx-clang"])
         .programs_in("/usr/bin", programs)
         .answer(
             "ld -V",
             "GNU ld (GNU Binutils for Debian) 2.40\n  Supported emulations:\n   elf_x86_64\n   elf_i386\n",
         )
+}
+
+/// An lld of this version that says of these emulations that it knows them.
+fn lld_that_links(emulations: &[&str], version: u32) -> FakeHost {
+    let host = debian(&["lld", "ld.lld"])
+        .answer("ld.lld --version", &format!("Debian LLD {version}.0.6 (compatible with GNU linkers)"));
+    emulations.iter().fold(host, |host, emulation| {
+        host.answer(&format!("ld.lld -m {emulation} -r -b binary -o /dev/null /dev/null"), "")
+    })
 }
 
 fn alpine(programs: &[&str]) -> FakeHost {
@@ -62,10 +72,19 @@ fn configuration_text() {
             "--target=riscv64-linux-gnu -fuse-ld=/usr/bin/riscv64-linux-gnu-ld",
         ),
         (
-            &debian(&["lld", "ld.lld"])
-                .answer("ld.lld --version", "Debian LLD 16.0.6 (compatible with GNU linkers)"),
+            &lld_that_links(&["elf64lriscv"], 16),
             &[("TARGETPLATFORM", "linux/riscv64"), ("RISCV64_TARGET_ARCH", "riscv64gc")],
             "--target=riscv64-linux-gnu -fuse-ld=lld",
+        ),
+        (
+            &lld_that_links(&["elf64_s390"], 18),
+            &[("TARGETPLATFORM", "linux/s390x")],
+            "--target=s390x-linux-gnu -fuse-ld=lld",
+        ),
+        (
+            &lld_that_links(&["aarch64linux"], 14).programs_in("/usr/bin", &["loongarch64-linux-gnu-ld"]),
+            &[("TARGETPLATFORM", "linux/loong64")],
+            "--target=loongarch64-linux-gnu -fuse-ld=/usr/bin/loongarch64-linux-gnu-ld",
         ),
         (
             &debian(&["lld", "powerpc64le-linux-gnu-ld"]),
@@ -80,7 +99,18 @@ fn configuration_text() {
         (
             &debian(&["lld", "ld"]),
             &[("TARGETPLATFORM", "linux/386"), ("XX_CC_PREFER_LINKER", "ld")],
-            "--target=i686-linux-gnu -fuse-ld=/usr/bin/i686-linux-gnu-ld",
+            "--target=i686-linux-gnu -fuse-ld=/usr/bin/i686-linux-gnu-ld \
+             -Wl,-rpath-link,/lib/i386-linux-gnu:/usr/lib/i386-linux-gnu",
+        ),
+        (
+            &debian(&["lld", "ld"]),
+            &[("TARGETPLATFORM", "linux/amd64"), ("XX_CC_PREFER_LINKER", "ld")],
+            "--target=x86_64-linux-gnu -fuse-ld=/usr/bin/x86_64-linux-gnu-ld",
+        ),
+        (
+            &debian(&lld),
+            &[("TARGETPLATFORM", "linux/mips/softfloat")],
+            "--target=mips-linux-gnu -fuse-ld=lld",
         ),
         (
             &debian(&lld),
@@ -264,9 +294,23 @@ fn other_compilers() {
         ("linux/arm64", "gcc", "xx-cc", &["x.c"], "exec aarch64-linux-gnu-gcc x.c\n"),
         ("linux/arm64", "gcc", "xx-c++", &["x.cc"], "exec aarch64-linux-gnu-g++ x.cc\n"),
         ("linux/amd64/v3", "gcc", "xx-cc", &["x.c"], "exec gcc -march=x86-64-v3 x.c\n"),
-        ("linux/s390x", "gcc", "xx-cc", &["x.c"], "error 1: s390x-linux-gnu-gcc not found\n"),
+        ("linux/amd64/v3", "gcc", "xx-cc", &["-mcpu=native", "x.c"], "exec gcc -mcpu=native x.c\n"),
+        ("linux/s390x", "gcc", "xx-cc", &["x.c"], "error 127: s390x-linux-gnu-gcc not found\n"),
         ("linux/arm64", "zig", "xx-cc", &["x.c"], "exec zig cc -target aarch64-linux-gnu x.c\n"),
-        ("linux/arm/v6", "zig", "xx-clang++", &["x.cc"], "exec zig c++ -target arm-linux-gnueabi x.cc\n"),
+        (
+            "linux/amd64/v3",
+            "zig",
+            "xx-cc",
+            &["x.c"],
+            "exec zig cc -target x86_64-linux-gnu -mcpu=x86_64_v3 x.c\n",
+        ),
+        (
+            "linux/arm/v6",
+            "zig",
+            "xx-clang++",
+            &["x.cc"],
+            "exec zig c++ -target arm-linux-gnueabi -mcpu=arm1176jzf_s x.cc\n",
+        ),
         ("linux/arm64", "zig", "xx-cc", &["--print-target-triple"], "print aarch64-linux-gnu\n"),
         ("linux/arm64", "tcc", "xx-cc", &["x.c"], "error 1: XX_CC_PREFER_COMPILER: no compiler `tcc`\n"),
     ];
@@ -276,11 +320,92 @@ fn other_compilers() {
     }
 }
 
+/// A pinned glibc: platform, preferred compiler, glibc, and what happens.
 #[test]
 fn zig_with_an_older_glibc() {
-    let vars = [("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "zig"), ("XX_GLIBC", "2.17")];
-    let found = plan(&debian(&["zig"]), "xx-cc", &["x.c"], &vars);
-    assert_eq!(found, "exec zig cc -target aarch64-linux-gnu.2.17 x.c\n");
+    let cases = [
+        ("linux/arm64", "zig", "2.17", "exec zig cc -target aarch64-linux-gnu.2.17 x.c\n"),
+        ("linux/amd64", "", "2.17", "exec zig cc -target x86_64-linux-gnu.2.17 x.c\n"),
+        ("linux/amd64", "gcc", "2.17", "error 1: XX_GLIBC=2.17: only zig links against another glibc\n"),
+        ("linux/amd64", "", "old", "error 1: XX_GLIBC=old: not a version\n"),
+        ("windows/amd64", "zig", "2.17", "error 1: XX_GLIBC=2.17: windows/amd64 is not built for glibc\n"),
+    ];
+    for (platform, compiler, glibc, expected) in cases {
+        let vars = [("TARGETPLATFORM", platform), ("XX_CC_PREFER_COMPILER", compiler), ("XX_GLIBC", glibc)];
+        assert_eq!(plan(&debian(&["zig"]), "xx-cc", &["x.c"], &vars), expected, "{platform} {compiler}");
+    }
+}
+
+/// Flags that a variant becomes; the user's own word on the processor is the last.
+#[test]
+fn variants_are_flags() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("linux/amd64/v3", "x.c", "-march=x86-64-v3 x.c"),
+        ("linux/amd64/v3", "-march=native", "-march=native"),
+        ("linux/arm/v5", "x.c", "-march=armv5te x.c"),
+        ("linux/arm/v6", "x.c", "-march=armv6 -mfpu=vfp x.c"),
+        ("linux/arm/v7", "x.c", "-march=armv7-a -mfpu=vfpv3-d16 x.c"),
+        ("linux/arm/v7", "-mcpu=cortex-a7", "-mcpu=cortex-a7"),
+        ("linux/mips/softfloat", "x.c", "-msoft-float x.c"),
+        ("linux/arm64/v8.2", "x.c", "-march=armv8.2-a x.c"),
+        ("linux/arm64", "x.c", "x.c"),
+    ];
+    for (platform, arg, expected) in cases {
+        let vars = [("TARGETPLATFORM", *platform)];
+        let host = debian(&["lld"]);
+        let direct = plan(&host, "xx-clang", &[arg], &vars);
+        assert!(direct.ends_with(&format!("exec /usr/bin/clang {expected}\n")), "{platform}: {direct}");
+        let triple = plan(&host, "xx-clang", &["--print-target-triple"], &vars);
+        let triple = triple.lines().last().unwrap().trim_start_matches("print ");
+        let prefixed = dry_run(
+            xx_tools::dispatch::plan(Env::new(&format!("{triple}-clang"), &[arg], &vars), &host),
+            &host,
+        );
+        assert_eq!(prefixed, format!("exec /usr/bin/clang {expected}\n"), "{platform}");
+    }
+    let other = Env::new("x86_64-linux-gnu-clang", &["x.c"], &[("TARGETPLATFORM", "linux/arm/v7")]);
+    let host = debian(&["lld"]);
+    let found = dry_run(xx_tools::dispatch::plan(other, &host), &host);
+    assert_eq!(found, "exec /usr/bin/clang x.c\n", "the variant is the target's only");
+}
+
+/// LLVM's programs would take `.0-ar` for the end of a file's name.
+#[test]
+fn programs_under_a_triple_with_a_dot() {
+    let host = debian(&["lld", "ld64", "llvm-ar", "llvm-install-name-tool"]);
+    let vars = [("TARGETPLATFORM", "darwin/arm64")];
+    let setup = plan(&host, "xx-clang", &["--setup-target-triple"], &vars);
+    for line in [
+        "link /usr/bin/arm64-apple-macos11.0-ar -> /usr/bin/xx",
+        "link /usr/bin/arm64-apple-macos11.0-install_name_tool -> /usr/bin/xx",
+        "link /usr/bin/xcrun -> /usr/bin/xx",
+    ] {
+        assert!(setup.lines().any(|found| found == line), "{line} is missing in\n{setup}");
+    }
+    let cases = [
+        ("arm64-apple-macos11.0-ar", "exec /usr/bin/llvm-ar x\n"),
+        ("arm64-apple-macos11.0-install_name_tool", "exec /usr/bin/llvm-install-name-tool x\n"),
+        ("arm64-apple-macos11.0-strip", "error 127: llvm-strip: not found\n"),
+    ];
+    for (name, expected) in cases {
+        let found = dry_run(xx_tools::dispatch::plan(Env::new(name, &["x"], &vars), &host), &host);
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+/// What XX_DEBUG prints of a first call.
+#[test]
+fn each_choice_has_a_reason() {
+    let host = lld_that_links(&["aarch64linux"], 14);
+    plan(&host, "xx-clang", &["x.c"], &[("TARGETPLATFORM", "linux/arm64")]);
+    let reasons = host.reasons.take().join("\n");
+    for part in [
+        "set-up of aarch64-linux-gnu: missing",
+        "linker of aarch64-linux-gnu: lld, preferred, and it says that it links for the target",
+        "compiler: /usr/bin/clang, the first that is no link to this program",
+    ] {
+        assert!(reasons.contains(part), "{part} is missing in\n{reasons}");
+    }
 }
 
 #[test]
@@ -321,4 +446,50 @@ fn without_rights() {
         "{}",
         call("linux/386")
     );
+}
+
+/// `XX_SYSROOT` is for the target of the environment; `XX_SETUP_DIR` takes all files of set-up.
+#[test]
+fn a_sysroot_and_a_folder_of_the_users() {
+    let vars: &[(&str, &str)] =
+        &[("TARGETPLATFORM", "linux/arm64"), ("XX_SYSROOT", "root/"), ("XX_SETUP_DIR", "/made")];
+    let bare = debian(&["lld", "llvm-ar"]);
+    let setup = plan(&bare, "xx-clang", &["--setup-target-triple"], vars);
+    for line in setup.lines().filter(|line| line.starts_with("write ") || line.starts_with("link ")) {
+        assert!(line.contains(" /made/"), "set-up leaves its folder: {line}");
+    }
+    let host = || {
+        debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-gcc"])
+            .file("/made/bin/aarch64-linux-gnu.cfg", "--target=aarch64-linux-gnu -fuse-ld=lld\n")
+            .file("/made/bin/aarch64-linux-gnu-ar", "")
+            .file("/w/root/lib/ld-linux-aarch64.so.1", "")
+    };
+    let in_w = |name: &str, args: &[&str], vars: &[(&str, &str)]| {
+        let env = Env { cwd: "/w".into(), ..Env::new(name, args, vars) };
+        dry_run(cc::plan(env, &host()), &host())
+    };
+    let gcc: Vec<_> = vars.iter().copied().chain([("XX_CC_PREFER_COMPILER", "gcc")]).collect();
+    let cfg = "--config /made/bin/aarch64-linux-gnu.cfg";
+    let cases: &[(&str, &[&str], &[(&str, &str)], String)] = &[
+        ("xx-clang", &["x.c"], vars, format!("exec /usr/bin/clang {cfg} --sysroot=/w/root x.c\n")),
+        ("xx-clang", &["--print-sysroot"], vars, "print /w/root\n".to_owned()),
+        ("xx-cc", &["x.c"], &gcc, "exec aarch64-linux-gnu-gcc --sysroot=/w/root x.c\n".to_owned()),
+        ("clang", &["x.c"], vars, "exec /usr/bin/clang x.c\n".to_owned()),
+    ];
+    for (name, args, vars, expected) in cases {
+        assert_eq!(in_w(name, args, vars), *expected, "{name} {args:?}");
+    }
+    let cmake = in_w("xx-clang", &["--print-cmake-toolchain"], vars);
+    for line in [
+        "set(CMAKE_C_COMPILER \"/made/bin/aarch64-linux-gnu-clang\")",
+        "set(CMAKE_AR \"/made/bin/aarch64-linux-gnu-ar\")",
+        "set(CMAKE_SYSROOT \"/w/root\")",
+        "set(CMAKE_LIBRARY_ARCHITECTURE \"aarch64-linux-gnu\")",
+        "set(CMAKE_CROSSCOMPILING_EMULATOR \"/usr/bin/qemu-aarch64-static;-L;/w/root\")",
+    ] {
+        assert!(cmake.contains(line), "{line} is missing in {cmake}");
+    }
+    let meson = in_w("xx-clang", &["--print-meson-cross"], vars);
+    let meson = meson.replace("'\\''", "'");
+    assert!(meson.contains("exe_wrapper = ['/usr/bin/qemu-aarch64-static', '-L', '/w/root']"), "{meson}");
 }

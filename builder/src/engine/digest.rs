@@ -1,98 +1,275 @@
 //! Digests of what a selector reaches in a tree: the content part of a cache key.
 //!
-//! Counted are relative names, kinds, permission bits, owners, link targets, device numbers, extended
-//! attributes and contents; modification times are not. Files are read at most once: their digests are
-//! remembered by device, inode, size and both times. A file that changed within the last two seconds is
-//! not remembered, as a second change could leave all of these as they are.
+//! Counted are names, kinds, permission bits, owners, link targets, device numbers, extended attributes and
+//! contents; modification times are not. A directory's digest is made of those of its entries, so the
+//! order in which threads get to them does not show.
+//! Files are read at most once: their digests are remembered, a directory at a time, by inode, size and both
+//! times. A file that changed within the last two seconds is not remembered, as a second change could leave
+//! all of these as they are.
 
+use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::Read;
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{Mode, OFlags, Stat};
 
 use super::EngineError;
 use super::select::PatternFilter;
-use crate::rootfs::{Entry, EntryKind, Filter as _, Match, RootError, Tree, ctime, mtime};
+use crate::rootfs::{
+    Entry, EntryKind, Filter as _, Listed, Listing, Match, RootError, Tree, Visibility, Visitor, ctime, mtime,
+};
 use crate::solve::{CopySelector, Key, KeyHasher};
-use crate::store::{FileDigestKey, Store};
+use crate::store::{DirectoryKey, FileDigest, FileStamp, Store};
 
 /// Two seconds, in nanoseconds: the coarsest time stamps of file systems in use.
 const UNSETTLED: i64 = 2_000_000_000;
+/// How often a file that changes under the reader is read.
+const ATTEMPTS: usize = 3;
 
-/// Digests what `selectors` reach in `tree`. `now` is the time in nanoseconds since 1970 at which the
-/// build began.
-pub(super) fn digest(
-    store: &Store,
-    tree: &Tree,
-    selectors: &[CopySelector],
-    now: i64,
-) -> Result<Key, EngineError> {
-    let mut hasher = KeyHasher::new("xx-build content 1");
-    for selector in selectors {
-        let select = PatternFilter::new(&selector.include, &selector.exclude)?;
-        let matches = tree.matches(&selector.path, selector.wildcard, selector.follow)?;
-        hasher.number(matches.len() as u64);
-        for found in &matches {
-            // Only the name counts, not the way to it: it decides what a copy is called.
-            hasher.field(found.name.as_bytes());
-            for item in items(store, tree, found, &select, now)? {
-                hasher.field(&item.header);
-                if let Some(digest) = item.content {
-                    hasher.field(&digest);
-                }
+/// What a digest is computed with.
+#[derive(Clone, Copy)]
+pub(super) struct Digester<'a> {
+    /// Where digests of files are remembered.
+    pub(super) store: &'a Store,
+    /// When the build began, in nanoseconds since 1970.
+    pub(super) now: i64,
+    /// How many threads read.
+    pub(super) threads: usize,
+}
+
+impl Digester<'_> {
+    /// Digests what `selectors` reach in `tree`.
+    pub(super) fn digest(&self, tree: &Tree, selectors: &[CopySelector]) -> Result<Key, EngineError> {
+        let mut hasher = KeyHasher::new("xx-build content 2");
+        for selector in selectors {
+            let select = PatternFilter::new(&selector.include, &selector.exclude)?;
+            let matches = tree.matches(&selector.path, selector.wildcard, selector.follow)?;
+            hasher.number(matches.len() as u64);
+            for found in &matches {
+                // Only the name counts, not the way to it: it decides what a copy is called.
+                hasher.field(found.name.as_bytes());
+                hasher.field(&self.tree_digest(tree, found, &select)?.0);
             }
         }
+        Ok(hasher.finish())
     }
-    Ok(hasher.finish())
+
+    fn tree_digest(&self, tree: &Tree, found: &Match, select: &PatternFilter) -> Result<Key, EngineError> {
+        let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
+        let reader = Reader { digester: self, tree, nodes: Mutex::default(), fresh: Mutex::default() };
+        tree.scan(found, &look, self.threads, &reader, ())?;
+        let fresh = reader.fresh.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.store.set_file_digests(&fresh)?;
+        Ok(combine(reader.nodes.into_inner().unwrap_or_else(PoisonError::into_inner)))
+    }
 }
 
-/// One entry: all that counts of its metadata, and the digest of its content.
-struct Item {
-    header: Vec<u8>,
-    content: Option<[u8; 32]>,
+/// One entry of a directory.
+struct Node {
+    name: OsString,
+    /// Digest of all that counts of it but what is below it.
+    own: Key,
+    /// A directory that is only entered counts if something below it is shown.
+    shown: bool,
+    is_directory: bool,
 }
 
-fn items(
-    store: &Store,
-    tree: &Tree,
-    found: &Match,
-    select: &PatternFilter,
-    now: i64,
-) -> Result<Vec<Item>, EngineError> {
-    let mut out: Vec<Item> = vec![];
-    let mut fresh = vec![];
-    let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
-    tree.walk(found, &look, &mut |entry: &Entry<'_>| -> Result<(), EngineError> {
-        let header = header(tree, entry)?;
-        let content = match entry.kind() {
-            EntryKind::File => Some(content(store, entry, now, &mut fresh)?),
-            EntryKind::Directory | EntryKind::Symlink | EntryKind::Special => None,
-        };
-        out.push(Item { header, content });
+/// The nodes of each directory, by its path; `None` is the one that holds the start.
+type Nodes = Vec<(Option<PathBuf>, Vec<Node>)>;
+
+/// The digest of a whole tree from those of its entries.
+fn combine(mut nodes: Nodes) -> Key {
+    // Deeper paths sort behind the directories that hold them.
+    nodes.sort_unstable_by(|left, right| right.0.cmp(&left.0));
+    let mut below: HashMap<PathBuf, Key> = HashMap::new();
+    let mut whole = None;
+    for (path, entries) in nodes {
+        let mut hasher = KeyHasher::new("xx-build directory 1");
+        let mut count = 0_u64;
+        for node in &entries {
+            let inside = match &path {
+                _ if !node.is_directory => None,
+                Some(path) => below.remove(&path.join(&node.name)),
+                None => below.remove(Path::new("")),
+            };
+            if !node.shown && inside.is_none() {
+                continue;
+            }
+            // What the start is called is the business of the caller.
+            if path.is_some() {
+                hasher.field(node.name.as_bytes());
+            }
+            hasher.field(&node.own.0);
+            if let Some(inside) = inside {
+                hasher.field(&inside.0);
+            }
+            count += 1;
+        }
+        hasher.number(count);
+        match path {
+            Some(path) if count > 0 => drop(below.insert(path, hasher.finish())),
+            Some(_) => {}
+            None => whole = Some(hasher.finish()),
+        }
+    }
+    whole.unwrap_or_else(|| KeyHasher::new("xx-build nothing 1").finish())
+}
+
+struct Reader<'a> {
+    digester: &'a Digester<'a>,
+    tree: &'a Tree,
+    nodes: Mutex<Nodes>,
+    fresh: Mutex<Vec<(DirectoryKey, Vec<FileDigest>)>>,
+}
+
+impl Visitor for Reader<'_> {
+    type State = ();
+    type Error = EngineError;
+
+    fn visit(&self, listing: &Listing<'_>, (): &()) -> Result<(), EngineError> {
+        let mut memory = Memory::of(self.digester, self.tree, listing)?;
+        let mut nodes = Vec::with_capacity(listing.entries.len());
+        for listed in listing.entries {
+            let path = listing.path_of(listed);
+            let own = self.own(&listing.entry(listed, &path), &mut memory)?;
+            nodes.push(Node {
+                name: listed.name.clone(),
+                own,
+                shown: listed.visibility == Visibility::Show,
+                is_directory: listed.is_directory(),
+            });
+        }
+        if let Some(fresh) = memory.into_fresh(listing) {
+            self.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(fresh);
+        }
+        let path = listing.path.map(Path::to_owned);
+        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).push((path, nodes));
         Ok(())
-    })?;
-    store.set_file_digests(&fresh)?;
+    }
+
+    fn enter(&self, _: &Listing<'_>, _: &Listed, (): &()) -> Result<(), EngineError> {
+        Ok(())
+    }
+}
+
+impl Reader<'_> {
+    /// Everything that counts of an entry but what is below it, as length-prefixed fields.
+    fn own(&self, entry: &Entry<'_>, memory: &mut Memory<'_>) -> Result<Key, EngineError> {
+        let (content, stat) = match entry.kind() {
+            EntryKind::File => {
+                let read = memory.file(entry)?;
+                (read.0.to_vec(), read.1)
+            }
+            EntryKind::Directory => (attributes(self.tree, entry)?, entry.stat),
+            EntryKind::Symlink => {
+                let mut content = crate::rootfs::link_target(entry)?;
+                content.push(0);
+                content.extend(attributes(self.tree, entry)?);
+                (content, entry.stat)
+            }
+            EntryKind::Special => {
+                let mut content = entry.stat.st_rdev.to_le_bytes().to_vec();
+                content.extend(attributes(self.tree, entry)?);
+                (content, entry.stat)
+            }
+        };
+        let (uid, gid) = self.tree.owner(&entry.stat);
+        let mut hasher = KeyHasher::new("xx-build entry 1");
+        hasher.number(u64::from(stat.st_mode)).number(u64::from(uid)).number(u64::from(gid)).field(&content);
+        Ok(hasher.finish())
+    }
+}
+
+/// Extended attributes, as the tree shows them, as length-prefixed fields.
+fn attributes(tree: &Tree, entry: &Entry<'_>) -> Result<Vec<u8>, RootError> {
+    let mut out = vec![];
+    for (name, value) in tree.xattrs(entry.xattrs()?) {
+        for field in [name, value] {
+            out.extend_from_slice(&(field.len() as u64).to_le_bytes());
+            out.extend_from_slice(&field);
+        }
+    }
     Ok(out)
 }
 
-/// The digest of a file: remembered, or read and then noted in `fresh`.
-fn content(
-    store: &Store,
-    entry: &Entry<'_>,
-    now: i64,
-    fresh: &mut Vec<(FileDigestKey, [u8; 32])>,
-) -> Result<[u8; 32], EngineError> {
-    let key = key(entry);
-    if let Some(known) = store.file_digest(&key)? {
-        return Ok(known);
+/// What is remembered of the files of one directory.
+struct Memory<'a> {
+    digester: &'a Digester<'a>,
+    tree: &'a Tree,
+    directory: DirectoryKey,
+    known: HashMap<u64, FileDigest>,
+    fresh: bool,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Memory<'a> {
+    fn of(digester: &'a Digester<'a>, tree: &'a Tree, listing: &Listing<'_>) -> Result<Self, EngineError> {
+        let has_files = listing.entries.iter().any(|entry| !entry.is_directory());
+        let stat = rustix::fs::fstat(listing.directory).map_err(|errno| {
+            RootError::new("cannot look at", listing.path.unwrap_or(Path::new("")), errno)
+        })?;
+        let directory = DirectoryKey { device: stat.st_dev, inode: stat.st_ino };
+        let known = if has_files { digester.store.file_digests(&directory)? } else { vec![] };
+        let known = known.into_iter().map(|file| (file.stamp.inode, file)).collect();
+        Ok(Self { digester, tree, directory, known, fresh: false, buffer: vec![] })
     }
-    let digest = hash(open(entry)?).map_err(|error| RootError::new("cannot read", entry.path, error))?;
-    if key.ctime < now - UNSETTLED {
-        fresh.push((key, digest));
+
+    /// The digest of content and extended attributes of a file, remembered or read now, and the metadata that
+    /// it goes with.
+    fn file(&mut self, entry: &Entry<'_>) -> Result<([u8; 32], Stat), EngineError> {
+        let stamp = stamp(&entry.stat);
+        if let Some(known) = self.known.get(&stamp.inode)
+            && known.stamp == stamp
+        {
+            return Ok((known.digest, entry.stat));
+        }
+        let (digest, stat, settled) = self.read(entry)?;
+        if settled && ctime(&stat) < self.digester.now - UNSETTLED {
+            self.fresh = true;
+            let stamp = self::stamp(&stat);
+            self.known.insert(stamp.inode, FileDigest { stamp, digest });
+        }
+        Ok((digest, stat))
     }
-    Ok(digest)
+
+    /// Reads a file until it stays the same meanwhile; after some attempts, as it is.
+    fn read(&mut self, entry: &Entry<'_>) -> Result<([u8; 32], Stat, bool), EngineError> {
+        let mut stat = entry.stat;
+        for _ in 0..ATTEMPTS {
+            let fail = |error: std::io::Error| RootError::new("cannot read", entry.path, error);
+            let file = open(entry)?;
+            let attributes = attributes(self.tree, entry)?;
+            let digest = hash(&file, &attributes, &mut self.buffer).map_err(fail)?;
+            let after = rustix::fs::fstat(file.as_fd()).map_err(|errno| fail(errno.into()))?;
+            if stamp(&after) == stamp(&stat) {
+                return Ok((digest, stat, true));
+            }
+            // Owners may be shown otherwise than the kernel has them; the rest is as it is now.
+            let owner = (stat.st_uid, stat.st_gid);
+            stat = after;
+            (stat.st_uid, stat.st_gid) = owner;
+        }
+        let digest = hash(&open(entry)?, &attributes(self.tree, entry)?, &mut self.buffer);
+        Ok((digest.map_err(|error| RootError::new("cannot read", entry.path, error))?, stat, false))
+    }
+
+    /// What is to be remembered now, if that is more than before.
+    fn into_fresh(self, listing: &Listing<'_>) -> Option<(DirectoryKey, Vec<FileDigest>)> {
+        if !self.fresh {
+            return None;
+        }
+        let present: std::collections::HashSet<u64> = listing.inodes.iter().copied().collect();
+        let kept = self.known.into_values();
+        let kept = kept.filter(|file| present.is_empty() || present.contains(&file.stamp.inode));
+        let mut kept: Vec<FileDigest> = kept.collect();
+        kept.sort_unstable_by_key(|file| file.stamp.inode);
+        Some((self.directory, kept))
+    }
 }
 
 fn open(entry: &Entry<'_>) -> Result<File, RootError> {
@@ -102,11 +279,13 @@ fn open(entry: &Entry<'_>) -> Result<File, RootError> {
         .map_err(|errno| RootError::new("cannot read", entry.path, errno))
 }
 
-fn hash(mut file: File) -> std::io::Result<[u8; 32]> {
+fn hash(mut file: &File, attributes: &[u8], buffer: &mut Vec<u8>) -> std::io::Result<[u8; 32]> {
+    const CHUNK: usize = 256 * 1024;
+    buffer.resize(CHUNK, 0);
     let mut hasher = blake3::Hasher::new();
-    let mut buffer = vec![0_u8; 64 * 1024];
+    hasher.update(&(attributes.len() as u64).to_le_bytes()).update(attributes);
     loop {
-        let count = file.read(&mut buffer)?;
+        let count = file.read(buffer)?;
         if count == 0 {
             return Ok(*hasher.finalize().as_bytes());
         }
@@ -114,36 +293,181 @@ fn hash(mut file: File) -> std::io::Result<[u8; 32]> {
     }
 }
 
-fn key(entry: &Entry<'_>) -> FileDigestKey {
-    FileDigestKey {
-        device: entry.stat.st_dev,
-        inode: entry.stat.st_ino,
-        size: entry.stat.st_size.unsigned_abs(),
-        mtime: mtime(&entry.stat),
-        ctime: ctime(&entry.stat),
+fn stamp(stat: &Stat) -> FileStamp {
+    FileStamp {
+        inode: stat.st_ino,
+        size: stat.st_size.unsigned_abs(),
+        mtime: mtime(stat),
+        ctime: ctime(stat),
     }
 }
 
-/// Everything that counts of an entry but its content, as length-prefixed fields.
-fn header(tree: &Tree, entry: &Entry<'_>) -> Result<Vec<u8>, RootError> {
-    let mut out = vec![];
-    let mut field = |bytes: &[u8]| {
-        out.extend_from_slice(&(bytes.len() as u64).to_le_bytes());
-        out.extend_from_slice(bytes);
-    };
-    field(entry.path.as_os_str().as_bytes());
-    field(&entry.stat.st_mode.to_le_bytes());
-    let (uid, gid) = tree.owner(entry);
-    field(&uid.to_le_bytes());
-    field(&gid.to_le_bytes());
-    match entry.kind() {
-        EntryKind::Directory | EntryKind::File => {}
-        EntryKind::Symlink => field(&crate::rootfs::link_target(entry)?),
-        EntryKind::Special => field(&entry.stat.st_rdev.to_le_bytes()),
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+    use crate::rootfs::{Filter, Owners};
+
+    const LATER: i64 = i64::MAX;
+
+    struct Place(tempfile::TempDir, Store);
+
+    impl Place {
+        fn new() -> Self {
+            let place = tempfile::tempdir().expect("a directory");
+            let store = Store::open(&place.path().join("store"), 0, Owners::Real).expect("a store");
+            let tree = place.path().join("tree");
+            for directory in ["sub/deep", "other", "empty"] {
+                fs::create_dir_all(tree.join(directory)).expect("a directory");
+            }
+            for file in ["a", "b", "sub/a", "sub/deep/c"] {
+                fs::write(tree.join(file), file).expect("a file");
+            }
+            for file in 0..20 {
+                fs::create_dir(tree.join(format!("other/{file}"))).expect("a directory");
+                fs::write(tree.join(format!("other/{file}/f")), file.to_string()).expect("a file");
+            }
+            symlink("a", tree.join("link")).expect("a link");
+            Self(place, store)
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.0.path().join("tree").join(name)
+        }
+
+        fn digest(&self, selector: &CopySelector, now: i64, threads: usize) -> Key {
+            let tree = Tree::result(File::open(self.path("")).expect("the tree").into(), Owners::Real);
+            let digester = Digester { store: &self.1, now, threads };
+            digester.digest(&tree, std::slice::from_ref(selector)).expect("a digest")
+        }
     }
-    for (name, value) in entry.xattrs()? {
-        field(&name);
-        field(&value);
+
+    fn mode(path: &Path, mode: u32) {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("a mode");
     }
-    Ok(out)
+
+    fn own(path: &Path, uid: Option<u32>, gid: Option<u32>) {
+        std::os::unix::fs::lchown(path, uid, gid).expect("an owner");
+    }
+
+    type Case = (&'static str, bool, fn(&Place));
+
+    /// What is done to the tree, and whether it counts.
+    const CASES: &[Case] = &[
+        ("nothing", false, |_| {}),
+        ("content of the same size", true, |place| {
+            fs::write(place.path("sub/deep/c"), "sub/deep/x").expect("written")
+        }),
+        ("time of a file", false, |place| {
+            let tree = File::open(place.path("")).expect("the tree");
+            crate::rootfs::set_time(tree.as_fd(), "a".as_ref(), 5).expect("a time");
+        }),
+        ("mode of a file", true, |place| mode(&place.path("a"), 0o600)),
+        ("mode of a directory", true, |place| mode(&place.path("sub/deep"), 0o700)),
+        ("mode of an empty directory", true, |place| mode(&place.path("empty"), 0o700)),
+        ("mode of the top", true, |place| mode(&place.path(""), 0o700)),
+        ("owner of a directory", true, |place| own(&place.path("sub"), Some(7), None)),
+        ("group of a directory", true, |place| own(&place.path("sub/deep"), None, Some(7))),
+        ("owner of a link", true, |place| own(&place.path("link"), Some(7), None)),
+        ("name", true, |place| fs::rename(place.path("b"), place.path("c")).expect("renamed")),
+        ("link target", true, |place| {
+            fs::remove_file(place.path("link")).expect("removed");
+            symlink("b", place.path("link")).expect("a link");
+        }),
+        ("attribute", true, |place| {
+            rustix::fs::setxattr(place.path("a"), "user.x", b"y", rustix::fs::XattrFlags::empty())
+                .expect("an attribute");
+        }),
+        ("one more empty directory", true, |place| {
+            fs::create_dir(place.path("sub/new")).expect("a directory")
+        }),
+        ("one file less", true, |place| fs::remove_file(place.path("other/3/f")).expect("removed")),
+        ("a file becomes a directory", true, |place| {
+            fs::remove_file(place.path("b")).expect("removed");
+            fs::create_dir(place.path("b")).expect("a directory");
+        }),
+        ("a file moves to another directory", true, |place| {
+            fs::rename(place.path("b"), place.path("sub/b")).expect("renamed");
+        }),
+    ];
+
+    #[test]
+    fn what_counts() {
+        for (name, counts, change) in CASES {
+            let place = Place::new();
+            let everything = CopySelector::everything();
+            // As if nothing had changed within the last two seconds: digests are remembered.
+            let before = place.digest(&everything, LATER, 2);
+            change(&place);
+            assert_eq!(place.digest(&everything, LATER, 2) != before, *counts, "{name}");
+            assert_eq!(place.digest(&everything, 0, 1) != before, *counts, "{name}, without memory");
+        }
+    }
+
+    #[test]
+    fn threads_and_memory_change_nothing() {
+        let place = Place::new();
+        let selectors = [
+            CopySelector::everything(),
+            CopySelector { include: vec!["**/c".to_owned()], ..CopySelector::everything() },
+            CopySelector { exclude: vec!["other".to_owned()], ..CopySelector::everything() },
+            CopySelector { path: "/sub".to_owned(), ..CopySelector::everything() },
+            CopySelector { path: "/sub/a".to_owned(), ..CopySelector::everything() },
+            CopySelector { path: "/o*".to_owned(), wildcard: true, ..CopySelector::everything() },
+        ];
+        let all: Vec<Key> = selectors.iter().map(|selector| place.digest(selector, 0, 1)).collect();
+        for (number, key) in all.iter().enumerate() {
+            assert!(!all.iter().skip(number + 1).any(|other| other == key), "{:?}", selectors[number]);
+        }
+        for (now, threads) in [(0, 4), (LATER, 1), (LATER, 4)] {
+            let again: Vec<Key> =
+                selectors.iter().map(|selector| place.digest(selector, now, threads)).collect();
+            assert_eq!(again, all, "{threads} threads");
+        }
+    }
+
+    #[test]
+    fn only_what_has_settled_is_remembered() {
+        let place = Place::new();
+        let known = |place: &Place| {
+            let stat = rustix::fs::stat(place.path("")).expect("metadata");
+            let directory = DirectoryKey { device: stat.st_dev, inode: stat.st_ino };
+            place.1.file_digests(&directory).expect("readable").len()
+        };
+        let changed = ctime(&rustix::fs::stat(place.path("a")).expect("metadata"));
+        for (now, remembered) in [(changed, 0), (changed + UNSETTLED, 0), (LATER, 2)] {
+            place.digest(&CopySelector::everything(), now, 1);
+            assert_eq!(known(&place), remembered);
+        }
+        fs::remove_file(place.path("b")).expect("removed");
+        fs::write(place.path("new"), "new").expect("a file");
+        place.digest(&CopySelector::everything(), LATER, 1);
+        assert_eq!(known(&place), 2, "`b` is forgotten");
+    }
+
+    #[test]
+    fn what_is_hidden_does_not_count() {
+        #[derive(Debug)]
+        struct Hide;
+        impl Filter for Hide {
+            fn look(&self, path: &Path, _: bool) -> Visibility {
+                if path.starts_with("other") { Visibility::Hide } else { Visibility::Show }
+            }
+        }
+        let place = Place::new();
+        let digest = |place: &Place| {
+            let directory = File::open(place.path("")).expect("the tree");
+            let tree = Tree::context(directory.into(), Some(std::sync::Arc::new(Hide)));
+            let digester = Digester { store: &place.1, now: 0, threads: 2 };
+            digester.digest(&tree, &[CopySelector::everything()]).expect("a digest")
+        };
+        let before = digest(&place);
+        fs::write(place.path("other/3/f"), "changed").expect("written");
+        own(&place.path("a"), Some(7), Some(7));
+        assert_eq!(digest(&place), before, "neither hidden files nor owners in a context");
+        fs::write(place.path("a"), "changed").expect("written");
+        assert_ne!(digest(&place), before);
+    }
 }

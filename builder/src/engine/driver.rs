@@ -5,11 +5,11 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Instant;
 
 use super::job::{Input, Job, Local};
-use super::{Context, EngineError, Event, Failure, Observer, Origin, Request, Solved, digest, exec, file_op};
+use super::{Context, EngineError, Event, Failure, Observer, Origin, Request, Solved, Stream, exec, file_op};
 use crate::fetch::Layout;
 use crate::llb::pb;
 use crate::sandbox::Cancel;
-use crate::solve::{CopySelector, Edge, Graph, Key, Machine, Outcome, Selection, VertexId, Work};
+use crate::solve::{CopySelector, Edge, Graph, Identity, Key, Machine, Outcome, Selection, VertexId, Work};
 use crate::store::{LayerId, OutputLayer, Store};
 
 /// Solves the definitions of `request`.
@@ -29,7 +29,15 @@ pub fn solve(
         .map(|definition| graph.add(definition))
         .collect::<Result<Vec<_>, _>>()
         .map_err(EngineError::from)?;
+    graph.mark_emulated(|platform| request.is_native(platform));
     let wanted: Vec<Edge> = roots.iter().flatten().copied().collect();
+    for (_, vertex) in graph.iter() {
+        exec::allowed(&vertex.op, &request.steps).map_err(|error| Failure {
+            step: vertex.name.clone(),
+            place: vertex.place.clone(),
+            error: Box::new(error),
+        })?;
+    }
     let context = Context { store, request, observer };
     let mut driver = Driver {
         context,
@@ -42,7 +50,9 @@ pub fn solve(
         solved: Solved { results: vec![], origins: HashMap::new(), executed: 0, cached: 0 },
     };
     driver.run();
-    driver.finish(&roots)
+    let solved = driver.finish(&roots);
+    context.store.note_uses().map_err(EngineError::from)?;
+    solved
 }
 
 struct Driver<'a> {
@@ -185,7 +195,7 @@ impl Driver<'_> {
             Outcome::Failed
         });
         match outcome {
-            Outcome::Executed => self.solved.executed += 1,
+            Outcome::Executed | Outcome::Unrepeatable(_) => self.solved.executed += 1,
             Outcome::Found(Some(_)) => self.solved.cached += 1,
             Outcome::Found(None) | Outcome::Digest(_) | Outcome::Failed => {}
         }
@@ -281,6 +291,11 @@ type Question = (Edge, Vec<CopySelector>);
 struct Digests(Mutex<HashMap<Question, Arc<OnceLock<Key>>>>);
 
 impl Digests {
+    /// The digest, if it has been computed.
+    fn known(&self, question: &Question) -> Option<Key> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(question)?.get().copied()
+    }
+
     /// The digest, computed by the first that asks while the others wait.
     fn get(
         &self,
@@ -310,32 +325,63 @@ fn perform(
 ) -> Result<Outcome, EngineError> {
     match work {
         Work::Digest { input, .. } => {
-            let everything = CopySelector {
-                path: "/".to_owned(),
-                wildcard: false,
-                follow: true,
-                include: vec![],
-                exclude: vec![],
-            };
-            let selectors = match job.selections.get(input) {
-                Some(Selection::Content(selectors)) => selectors.clone(),
-                Some(Selection::Whole) | None => vec![everything],
-            };
-            let (Some(source), Some(edge)) = (job.inputs.get(input), job.edges.get(input)) else {
+            let Some(question) = question(job, input) else {
                 return Err(EngineError::Unsupported("a digest of an unknown input".to_owned()));
             };
-            let key = digests.get((*edge, selectors.clone()), || {
-                digest::digest(context.store, &context.tree(source)?, &selectors, context.request.now)
-            })?;
+            let key = digests.get(question, || digest(context, job, input))?;
             Ok(Outcome::Digest(key))
         }
-        Work::Execute { .. } => execute(context, cancel, job),
+        Work::Execute { .. } => execute(context, cancel, digests, job),
         Work::Lookup { .. } => Ok(Outcome::Failed),
     }
 }
 
+/// What of input number `input` enters the content key of the step.
+fn selectors(job: &Job, input: usize) -> Vec<CopySelector> {
+    match job.selections.get(input) {
+        Some(Selection::Content(selectors)) => selectors.clone(),
+        Some(Selection::Whole) | None => vec![CopySelector::everything()],
+    }
+}
+
+fn question(job: &Job, input: usize) -> Option<Question> {
+    Some((*job.edges.get(input)?, selectors(job, input)))
+}
+
+fn digest(context: Context<'_>, job: &Job, input: usize) -> Result<Key, EngineError> {
+    let source = job
+        .inputs
+        .get(input)
+        .ok_or_else(|| EngineError::Unsupported("a digest of an unknown input".to_owned()))?;
+    context.digester().digest(&context.tree(source)?, &selectors(job, input))
+}
+
+/// Whether the directories of the user are still what they were when the step's key was made of them.
+fn is_settled(context: Context<'_>, digests: &Digests, job: &Job) -> Result<bool, EngineError> {
+    for (input, source) in job.inputs.iter().enumerate() {
+        let known = match source {
+            Input::Local(_) => question(job, input).and_then(|question| digests.known(&question)),
+            Input::Layer(_) => None,
+        };
+        if let Some(known) = known
+            && digest(context, job, input)? != known
+        {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+const CHANGED: &[u8] =
+    b"a directory that this step reads changed meanwhile: its result is not kept for later builds\n";
+
 /// Runs a step, unless another build on this store has run it in the meantime.
-fn execute(context: Context<'_>, cancel: &Cancel, job: &Job) -> Result<Outcome, EngineError> {
+fn execute(
+    context: Context<'_>,
+    cancel: &Cancel,
+    digests: &Digests,
+    job: &Job,
+) -> Result<Outcome, EngineError> {
     let begun = Instant::now();
     let locks = job.keys.first().map(|key| context.store.lock_step(key)).transpose()?;
     if !job.ignore_cache {
@@ -347,14 +393,22 @@ fn execute(context: Context<'_>, cancel: &Cancel, job: &Job) -> Result<Outcome, 
         }
     }
     context.observer.event(job.number, Event::Started { name: &job.name });
-    let result = outputs(context, cancel, job)
-        .and_then(|outputs| Ok(context.store.record(&job.identity, &job.keys, outputs)?));
+    let result = outputs(context, cancel, job).and_then(|outputs| {
+        if is_settled(context, digests, job)? {
+            context.store.record(&job.identity, &job.keys, outputs, &job.name)?;
+            return Ok(Outcome::Executed);
+        }
+        context.observer.event(job.number, Event::Output { stream: Stream::Err, bytes: CHANGED });
+        let identity = Identity::new(job.identity.0, Some(context.store.unique_number()));
+        context.store.record(&identity, &[], outputs, &job.name)?;
+        Ok(Outcome::Unrepeatable(identity))
+    });
     drop(locks);
     let after = begun.elapsed();
     match result {
-        Ok(_) => {
+        Ok(outcome) => {
             context.observer.event(job.number, Event::Finished { after });
-            Ok(Outcome::Executed)
+            Ok(outcome)
         }
         Err(error) => {
             context.observer.event(job.number, Event::Failed { after });

@@ -3,12 +3,11 @@
 //! The actions of one operation form a little graph of their own. An action whose input nobody else
 //! needs writes into the same layer, so the usual chain (make a directory, copy, copy) is one layer.
 
-use std::ffi::OsStr;
 use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::job::{Input, Job};
@@ -16,8 +15,8 @@ use super::select::PatternFilter;
 use super::{Context, EngineError, account};
 use crate::llb::pb::{self, file_action::Action};
 use crate::rootfs::{
-    CopyOptions, Filter, Match, NewDirectories, Root, RootError, Tree, UnpackOptions, change_owner, copy,
-    decompressed, has_wildcard, is_archive, remove_all, set_time, unpack,
+    CopyOptions, Filter, Located, Match, Metadata, ModeChange, NewDirectories, Root, RootError, Tree,
+    UnpackOptions, copy, decompressed, has_wildcard, is_archive, remove_all, unpack,
 };
 use crate::store::{ActiveLayer, LayerId, OutputLayer};
 
@@ -36,7 +35,7 @@ pub(super) fn run(context: Context<'_>, job: &Job, op: &pb::FileOp) -> Result<Ve
     let mut states: Vec<State> = job.inputs.iter().cloned().map(State::Fixed).collect();
     for (position, action) in op.actions.iter().enumerate() {
         let (base, layer, root) = take(context, op, position, &mut states)?;
-        perform(context, action, &states, Root::new(&root))?;
+        perform(context, action, &states, Root::new(&root, context.store.owners()))?;
         states.push(State::Open { base, layer, root });
     }
     outputs(context, op, job.inputs.len(), states)
@@ -66,7 +65,8 @@ fn take(
         State::Fixed(local @ Input::Local(_)) => {
             let local = local.clone();
             let (layer, root) = context.writable(None)?;
-            copy_everything(&context.tree(&local)?, Root::new(&root))?;
+            let tree = context.tree(&local)?;
+            copy_everything(&tree, Root::new(&root, context.store.owners()), context.request.threads)?;
             Ok((None, layer, root))
         }
         State::Open { .. } if !needed_later && !is_output => match std::mem::replace(state, State::Taken) {
@@ -132,7 +132,7 @@ fn perform(
             Some(State::Fixed(input)) => context.tree(input),
             Some(State::Open { root, .. }) => {
                 let copy = root.try_clone().map_err(|error| RootError::new("cannot open", "/", error))?;
-                Ok(Tree::result(copy))
+                Ok(Tree::result(copy, context.store.owners()))
             }
             Some(State::Taken) | None => Err(bad_index(index)),
         }
@@ -141,7 +141,8 @@ fn perform(
     match &action.action {
         Some(Action::Copy(copy)) => {
             let source = tree(action.secondary_input)?;
-            copy_action(copy, &source, root, owner(copy.owner.as_ref())?)
+            let owner = owner(copy.owner.as_ref())?;
+            copy_action(copy, &source, root, owner, context.request.threads)
         }
         Some(Action::Mkdir(mkdir)) => make_directory(mkdir, root, owner(mkdir.owner.as_ref())?),
         Some(Action::Mkfile(mkfile)) => make_file(mkfile, root, owner(mkfile.owner.as_ref())?),
@@ -175,13 +176,16 @@ fn copy_action(
     tree: &Tree,
     root: Root<'_>,
     owner: Option<(u32, u32)>,
+    threads: usize,
 ) -> Result<(), EngineError> {
-    if !action.mode_str.is_empty() {
-        return Err(EngineError::Unsupported(format!("the symbolic mode `{}`", action.mode_str)));
-    }
+    let mode = match action.mode_str.as_str() {
+        "" => u32::try_from(action.mode).ok().map(ModeChange::Bits),
+        symbolic => Some(symbolic.parse::<ModeChange>()?),
+    };
     let options = CopyOptions {
         owner,
-        mode: u32::try_from(action.mode).ok(),
+        mode,
+        threads,
         time: timestamp(action.timestamp),
         contents_only: action.dir_copy_contents,
         replace: action.always_replace_existing_dest_paths,
@@ -231,13 +235,18 @@ fn unpack_archive(
     let target = root.create_directories(Path::new(destination), directories)?;
     let stream =
         decompressed(open()?).map_err(|error| RootError::new("cannot unpack", source.path(), error))?;
-    unpack(stream, Root::new(&target), &UnpackOptions { whiteouts: false, owner: options.owner })?;
+    unpack(
+        stream,
+        Root::new(&target, root.owners()),
+        &UnpackOptions { whiteouts: false, owner: options.owner },
+    )?;
     Ok(true)
 }
 
 /// Takes over all that a directory of the user shows.
-fn copy_everything(tree: &Tree, root: Root<'_>) -> Result<(), EngineError> {
-    let options = CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false };
+fn copy_everything(tree: &Tree, root: Root<'_>, threads: usize) -> Result<(), EngineError> {
+    let options =
+        CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false, threads };
     for source in tree.matches("/", false, true)? {
         copy(tree, &source, &|_, _| crate::rootfs::Visibility::Show, root, "/", &options)?;
     }
@@ -275,9 +284,8 @@ fn make_file(
     let mode = Mode::from_raw_mode(action.mode.unsigned_abs() & 0o777);
     let fd = rustix::fs::openat(&target.directory, &target.name, flags, mode).map_err(|e| fail(e.into()))?;
     std::fs::File::from(fd).write_all(&action.data).map_err(fail)?;
-    rustix::fs::chmodat(&target.directory, &target.name, mode, AtFlags::empty())
+    finish(root, &target, Some(action.mode), (owner, action.timestamp))
         .map_err(|errno| fail(errno.into()))?;
-    finish(&target.directory, &target.name, owner, action.timestamp).map_err(|errno| fail(errno.into()))?;
     Ok(())
 }
 
@@ -289,16 +297,24 @@ fn make_link(
     let target = root.locate(Path::new(&action.newpath), false)?;
     let fail = |errno: Errno| RootError::new("cannot write", &target.path, errno);
     rustix::fs::symlinkat(&action.oldpath, &target.directory, &target.name).map_err(fail)?;
-    finish(&target.directory, &target.name, owner, action.timestamp).map_err(fail)?;
+    finish(root, &target, None, (owner, action.timestamp)).map_err(fail)?;
     Ok(())
 }
 
-fn finish(directory: &OwnedFd, name: &OsStr, owner: Option<(u32, u32)>, time: i64) -> rustix::io::Result<()> {
-    change_owner(directory.as_fd(), name, owner.unwrap_or((0, 0)))?;
-    match timestamp(time) {
-        Some(time) => set_time(directory.as_fd(), name, time),
-        None => Ok(()),
-    }
+/// Gives a new file or link its metadata; links have no mode.
+fn finish(
+    root: Root<'_>,
+    target: &Located,
+    mode: Option<i32>,
+    (owner, time): (Option<(u32, u32)>, i64),
+) -> rustix::io::Result<()> {
+    let metadata = Metadata {
+        owner: owner.unwrap_or((0, 0)),
+        mode: mode.map(|mode| mode.unsigned_abs() & 0o777),
+        time: timestamp(time),
+        xattrs: vec![],
+    };
+    metadata.apply(root.owners(), target.directory.as_fd(), &target.name)
 }
 
 fn remove_path(action: &pb::FileActionRm, root: Root<'_>) -> Result<(), EngineError> {

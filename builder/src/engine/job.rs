@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::digest::Digester;
 use super::select::PatternFilter;
 use super::{Context, EngineError};
 use crate::fetch::open_local;
@@ -46,11 +47,16 @@ pub(super) struct Job {
     pub(super) name: String,
 }
 
-impl Context<'_> {
+impl<'a> Context<'a> {
+    /// Digests files, remembering what it read.
+    pub(super) fn digester(&self) -> Digester<'a> {
+        Digester { store: self.store, now: self.request.now, threads: self.request.threads }
+    }
+
     /// The files of an input, to read.
     pub(super) fn tree(&self, input: &Input) -> Result<Tree, EngineError> {
         match input {
-            Input::Layer(layer) => Ok(Tree::result(self.view(*layer)?)),
+            Input::Layer(layer) => Ok(Tree::result(self.view(*layer)?, self.store.owners())),
             Input::Local(local) => {
                 let filter = PatternFilter::new(&local.include, &local.exclude)?;
                 let filter = (!filter.is_empty()).then(|| Arc::new(filter) as Arc<dyn Filter>);

@@ -62,10 +62,14 @@ fn manifest(
     blobs: &mut Vec<Descriptor>,
 ) -> Result<Descriptor, ExportError> {
     let mut chain = store.layer_chain(result.layer)?;
+    let mut made: Vec<LayerBlob> = vec![];
+    let mut below = &chain[..];
+    while let [layer, rest @ ..] = below {
+        made.push(layer::blob(store, layer, rest)?);
+        below = rest;
+    }
+    made.reverse();
     chain.reverse();
-    let made: Result<Vec<LayerBlob>, ExportError> =
-        chain.iter().map(|layer| layer::blob(store, layer)).collect();
-    let made = made?;
     let layers: Vec<Descriptor> =
         made.iter().map(|blob| Descriptor::new(&blob.media_type, blob.digest, blob.size)).collect();
     let diff_ids = made.iter().map(|blob| blob.diff_id).collect();

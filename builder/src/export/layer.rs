@@ -17,13 +17,14 @@ use sha2::{Digest as _, Sha256};
 use tar::{EntryType, Header};
 
 use super::ExportError;
+use super::below::{Below, is_directory};
 use crate::oci::digest::Digest;
 use crate::oci::media_type;
-use crate::rootfs::{Entry, RootError, Visibility, link_target, walk};
+use crate::rootfs::{Entry, Owners, RootError, Visibility, Xattrs, is_opaque, link_target, walk};
 use crate::store::{Layer, LayerBlob, Store};
 
-/// The blob of a layer; made now if it does not exist.
-pub(super) fn blob(store: &Store, layer: &Layer) -> Result<LayerBlob, ExportError> {
+/// The blob of a layer over those `below` it, the next one first; made now if it does not exist.
+pub(super) fn blob(store: &Store, layer: &Layer, below: &[Layer]) -> Result<LayerBlob, ExportError> {
     if let Some(known) = store.layer_blob(layer.id)?
         && store.has_blob(&known.digest)
     {
@@ -34,7 +35,8 @@ pub(super) fn blob(store: &Store, layer: &Layer) -> Result<LayerBlob, ExportErro
     let diff_id = {
         let compressor = GzBuilder::new().write(&mut writer, Compression::default());
         let mut hashed = HashWriter { to: compressor, hasher: Sha256::new() };
-        write_tar(&layer.path, &mut hashed)?;
+        let below = Below::open(below, store.owners())?;
+        write_tar(&layer.path, store.owners(), &below, &mut hashed)?;
         let HashWriter { to, hasher } = hashed;
         to.finish().map_err(failed)?;
         Digest::from_raw(hasher.finalize().into())
@@ -63,24 +65,68 @@ impl<W: Write> Write for HashWriter<W> {
     }
 }
 
-/// Writes the layer directory `path` as a tar stream.
-fn write_tar(path: &Path, to: &mut dyn Write) -> Result<(), ExportError> {
+/// Writes the layer directory `path` as a tar stream, without directories that are `below` already, unless they
+/// hold something that is not.
+fn write_tar(path: &Path, owners: Owners, below: &Below, to: &mut dyn Write) -> Result<(), ExportError> {
     let root = File::open(path).map_err(ExportError::write("read", path))?;
     let mut tar = tar::Builder::new(to);
     let mut links: HashMap<(u64, u64), PathBuf> = HashMap::new();
+    let mut unsaid: Vec<Directory> = vec![];
     let everything = |_: &Path, _: bool| Visibility::Show;
-    walk(root.as_fd(), OsStr::new("."), &everything, &mut |entry: &Entry<'_>| -> Result<(), ExportError> {
-        if entry.path.as_os_str().is_empty() {
-            return Ok(());
-        }
-        let fail = |error: io::Error| RootError::new("cannot archive", entry.path, error);
-        write_entry(&mut tar, entry, &mut links).map_err(|error| match error {
-            Failed::Read(error) => error,
-            Failed::Write(error) => fail(error),
-        })?;
-        Ok(())
-    })?;
+    walk(
+        owners,
+        root.as_fd(),
+        OsStr::new("."),
+        &everything,
+        &mut |entry: &Entry<'_>| -> Result<(), ExportError> {
+            if entry.path.as_os_str().is_empty() {
+                return Ok(());
+            }
+            let fail = |error: io::Error| RootError::new("cannot archive", entry.path, error);
+            unsaid.retain(|directory| entry.path.starts_with(&directory.path));
+            if is_directory(entry) && below.says(entry).map_err(|errno| fail(errno.into()))? {
+                unsaid.push(Directory::of(entry)?);
+                return Ok(());
+            }
+            for directory in unsaid.drain(..) {
+                directory.write(&mut tar).map_err(fail)?;
+            }
+            write_entry(&mut tar, entry, &mut links).map_err(|error| match error {
+                Failed::Read(error) => error,
+                Failed::Write(error) => fail(error),
+            })?;
+            Ok(())
+        },
+    )?;
     tar.finish().map_err(ExportError::write("archive", path))
+}
+
+/// The entry of a directory, to be written when something in it is.
+struct Directory {
+    path: PathBuf,
+    header: Header,
+    ids: (u32, u32),
+    xattrs: Xattrs,
+}
+
+impl Directory {
+    fn of(entry: &Entry<'_>) -> Result<Self, RootError> {
+        let mut header = header(entry);
+        header.set_entry_type(EntryType::Directory);
+        Ok(Self {
+            path: entry.path.to_owned(),
+            header,
+            ids: (entry.stat.st_uid, entry.stat.st_gid),
+            xattrs: entry.xattrs()?,
+        })
+    }
+
+    fn write<W: Write>(mut self, tar: &mut tar::Builder<W>) -> io::Result<()> {
+        extended(tar, self.ids, &self.xattrs)?;
+        let mut path = self.path.into_os_string();
+        path.push("/");
+        tar.append_data(&mut self.header, &path, io::empty())
+    }
 }
 
 enum Failed {
@@ -111,19 +157,30 @@ fn write_entry<W: Write>(
         name.extend_from_slice(entry.name.as_bytes());
         return Ok(empty(tar, &entry.path.with_file_name(OsStr::from_bytes(&name)))?);
     }
+    if kind.is_dir() {
+        Directory::of(entry)?.write(tar)?;
+        if is_opaque(entry.directory, entry.name).map_err(io::Error::from)? {
+            empty(tar, &entry.path.join(".wh..wh..opq"))?;
+        }
+        return Ok(());
+    }
+    // A socket means nothing without the process that listens on it; BuildKit leaves it out too.
+    if matches!(kind, FileType::Socket | FileType::Unknown) {
+        return Ok(());
+    }
+    let ids = (entry.stat.st_uid, entry.stat.st_gid);
     let mut header = header(entry);
-    let xattrs = entry.xattrs()?;
     if entry.stat.st_nlink > 1 && kind.is_file() {
         let inode = (entry.stat.st_dev, entry.stat.st_ino);
         if let Some(first) = links.get(&inode) {
             header.set_entry_type(EntryType::Link);
             header.set_size(0);
-            extended(tar, entry, &[])?;
+            extended(tar, ids, &[])?;
             return Ok(tar.append_link(&mut header, entry.path, first)?);
         }
         links.insert(inode, entry.path.to_owned());
     }
-    extended(tar, entry, &xattrs)?;
+    extended(tar, ids, &entry.xattrs()?)?;
     match kind {
         FileType::RegularFile => {
             header.set_entry_type(EntryType::Regular);
@@ -132,15 +189,6 @@ fn write_entry<W: Write>(
             let fd = rustix::fs::openat(entry.directory, entry.name, flags, Mode::empty())
                 .map_err(io::Error::from)?;
             tar.append_data(&mut header, entry.path, File::from(fd))?;
-        }
-        FileType::Directory => {
-            header.set_entry_type(EntryType::Directory);
-            let mut path = entry.path.as_os_str().to_owned();
-            path.push("/");
-            tar.append_data(&mut header, &path, io::empty())?;
-            if is_opaque(entry)? {
-                empty(tar, &entry.path.join(".wh..wh..opq"))?;
-            }
         }
         FileType::Symlink => {
             header.set_entry_type(EntryType::Symlink);
@@ -158,8 +206,7 @@ fn write_entry<W: Write>(
             header.set_device_minor(rustix::fs::minor(entry.stat.st_rdev))?;
             tar.append_data(&mut header, entry.path, io::empty())?;
         }
-        // A socket means nothing without the process that listens on it; BuildKit leaves it out too.
-        FileType::Socket | FileType::Unknown => {}
+        FileType::Directory | FileType::Socket | FileType::Unknown => {}
     }
     Ok(())
 }
@@ -177,7 +224,7 @@ fn header(entry: &Entry<'_>) -> Header {
 /// Writes the records that the header has no room for.
 fn extended<W: Write>(
     tar: &mut tar::Builder<W>,
-    entry: &Entry<'_>,
+    (uid, gid): (u32, u32),
     xattrs: &[(Vec<u8>, Vec<u8>)],
 ) -> io::Result<()> {
     let names: Vec<String> =
@@ -185,12 +232,12 @@ fn extended<W: Write>(
     let records = names.iter().zip(xattrs).map(|(name, (_, value))| (name.as_str(), value.as_slice()));
     let mut records: Vec<(&str, &[u8])> = records.collect();
     // ustar holds 21 bits of an id; subordinate ids of large installations need more.
-    let (uid, gid) = (entry.stat.st_uid.to_string(), entry.stat.st_gid.to_string());
-    if entry.stat.st_uid >= 1 << 21 {
-        records.push(("uid", uid.as_bytes()));
+    let (long_uid, long_gid) = (uid.to_string(), gid.to_string());
+    if uid >= 1 << 21 {
+        records.push(("uid", long_uid.as_bytes()));
     }
-    if entry.stat.st_gid >= 1 << 21 {
-        records.push(("gid", gid.as_bytes()));
+    if gid >= 1 << 21 {
+        records.push(("gid", long_gid.as_bytes()));
     }
     if records.is_empty() { Ok(()) } else { tar.append_pax_extensions(records) }
 }
@@ -204,14 +251,4 @@ fn empty<W: Write>(tar: &mut tar::Builder<W>, path: &Path) -> io::Result<()> {
     header.set_uid(0);
     header.set_gid(0);
     tar.append_data(&mut header, path, io::empty())
-}
-
-fn is_opaque(entry: &Entry<'_>) -> io::Result<bool> {
-    let path = crate::rootfs::descriptor_path(entry.directory, entry.name);
-    let mut value = [0_u8; 8];
-    match rustix::fs::lgetxattr(path, "user.overlay.opaque", &mut value[..]) {
-        Ok(length) => Ok(value.get(..length) == Some(b"y")),
-        Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => Ok(false),
-        Err(errno) => Err(errno.into()),
-    }
 }

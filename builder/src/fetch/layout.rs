@@ -245,7 +245,7 @@ impl Layout {
             let stream = decompressed(copy).map_err(read)?;
             let mut hashed = HashReader { from: stream, hasher: Sha256::new() };
             let options = UnpackOptions { whiteouts: true, owner: None };
-            unpack(&mut hashed, Root::new(&directory), &options).map_err(broken)?;
+            unpack(&mut hashed, Root::new(&directory, store.owners()), &options).map_err(broken)?;
             // What follows the end of the archive belongs to the layer's digest all the same.
             io::copy(&mut hashed, &mut io::sink()).map_err(read)?;
             let found = Digest::from_raw(hashed.hasher.finalize().into());
@@ -256,7 +256,8 @@ impl Layout {
         }
         let (digest, size) = store.finish_blob(blob, Some(&descriptor.digest))?;
         let blob = LayerBlob { diff_id: *diff_id, digest, media_type: descriptor.media_type.clone(), size };
-        Ok(store.add_image_layer(chain_id, layer, parent, &blob)?)
+        let description = format!("layer {} of a base image", descriptor.digest);
+        Ok(store.add_image_layer(chain_id, layer, parent, &blob, &description)?)
     }
 
     fn blob(&self, digest: &Digest) -> PathBuf {

@@ -8,6 +8,10 @@
 //! or instructions.
 
 mod copy;
+mod metadata;
+mod mode;
+mod owner;
+mod scan;
 mod tree;
 mod unpack;
 mod walk;
@@ -18,13 +22,18 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, Gid, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps, Uid};
+use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
 use thiserror::Error;
 
 pub use copy::{CopyOptions, copy};
+pub use metadata::Metadata;
+pub use mode::{BadMode, Clause, ModeChange};
+pub use owner::{Device, OWNER_ATTRIBUTE, Owner, Owners};
+pub use scan::{Listed, Listing, Select, Visitor};
 pub use tree::{Match, Tree, has_wildcard};
 pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
 pub use walk::{Entry, EntryKind, Filter, Visibility, Xattrs, descriptor_path, list, walk};
+pub(crate) use walk::{is_opaque, xattrs};
 
 /// A file operation inside a root that did not work.
 #[derive(Debug, Error)]
@@ -49,7 +58,10 @@ const MAX_LINKS: usize = 40;
 
 /// A directory whose contents are looked at as if it were `/`.
 #[derive(Debug, Clone, Copy)]
-pub struct Root<'a>(BorrowedFd<'a>);
+pub struct Root<'a> {
+    fd: BorrowedFd<'a>,
+    owners: Owners,
+}
 
 /// A name in an open directory: what a path led to. The name may not exist.
 #[derive(Debug)]
@@ -60,6 +72,7 @@ pub struct Located {
     pub name: OsString,
     /// The path inside the root with all links resolved, without a leading slash.
     pub path: PathBuf,
+    owners: Owners,
 }
 
 impl Located {
@@ -68,7 +81,7 @@ impl Located {
     /// # Errors
     /// When it cannot be looked at.
     pub fn stat(&self) -> Result<Option<Stat>, RootError> {
-        match rustix::fs::statat(&self.directory, &self.name, AtFlags::SYMLINK_NOFOLLOW) {
+        match self.owners.stat(self.directory.as_fd(), &self.name) {
             Ok(stat) => Ok(Some(stat)),
             Err(rustix::io::Errno::NOENT) => Ok(None),
             Err(errno) => Err(RootError::new("cannot look at", &self.path, errno)),
@@ -88,10 +101,16 @@ pub struct NewDirectories {
 }
 
 impl<'a> Root<'a> {
-    /// Looks at the directory `fd` as a root.
+    /// Looks at the directory `fd` as a root, whose files have their owners as `owners` says.
     #[must_use]
-    pub fn new(fd: &'a impl AsFd) -> Self {
-        Self(fd.as_fd())
+    pub fn new(fd: &'a impl AsFd, owners: Owners) -> Self {
+        Self { fd: fd.as_fd(), owners }
+    }
+
+    /// How the owners of its files are kept.
+    #[must_use]
+    pub fn owners(&self) -> Owners {
+        self.owners
     }
 
     /// Follows `path` to the name it stands for; only the last component may be missing.
@@ -122,7 +141,7 @@ impl<'a> Root<'a> {
     pub fn create_directories(&self, path: &Path, directories: NewDirectories) -> Result<OwnedFd, RootError> {
         let located = self.locate_or_create(path, true, directories)?;
         if located.stat()?.is_none() {
-            make_directory(located.directory.as_fd(), &located.name, directories)
+            make_directory(self.owners, located.directory.as_fd(), &located.name, directories)
                 .map_err(|errno| RootError::new("cannot create directory", path, errno))?;
         }
         open_directory(located.directory.as_fd(), &located.name)
@@ -186,7 +205,7 @@ impl<'a> Walker<'a> {
     }
 
     fn restart(&mut self, path: &Path) -> Result<(), RootError> {
-        let root = rustix::io::fcntl_dupfd_cloexec(self.root.0, 0)
+        let root = rustix::io::fcntl_dupfd_cloexec(self.root.fd, 0)
             .map_err(|errno| RootError::new("cannot open the root of", path, errno))?;
         self.stack = vec![(root, OsString::new())];
         Ok(())
@@ -221,7 +240,7 @@ impl<'a> Walker<'a> {
             } else {
                 let opened = match (open_directory(directory, &name), create) {
                     (Err(rustix::io::Errno::NOENT), Some(directories)) => {
-                        make_directory(directory, &name, directories)
+                        make_directory(self.root.owners, directory, &name, directories)
                             .and_then(|()| open_directory(directory, &name))
                     }
                     (result, _) => result,
@@ -261,7 +280,7 @@ impl<'a> Walker<'a> {
             .stack
             .pop()
             .ok_or_else(|| RootError::new("cannot resolve", path, rustix::io::Errno::NOENT))?;
-        Ok(Located { directory, name, path: shown })
+        Ok(Located { directory, name, path: shown, owners: self.root.owners })
     }
 }
 
@@ -294,12 +313,17 @@ pub fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Re
     )
 }
 
-fn make_directory(directory: BorrowedFd<'_>, name: &OsStr, new: NewDirectories) -> rustix::io::Result<()> {
+fn make_directory(
+    owners: Owners,
+    directory: BorrowedFd<'_>,
+    name: &OsStr,
+    new: NewDirectories,
+) -> rustix::io::Result<()> {
     rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(new.mode))?;
     // Explicitly, as the umask is not ours to change in a process with threads.
     rustix::fs::chmodat(directory, name, Mode::from_raw_mode(new.mode), AtFlags::empty())?;
     if new.owner != (0, 0) {
-        change_owner(directory, name, new.owner)?;
+        owners.change(directory, name, new.owner)?;
     }
     if let Some(time) = new.time {
         set_time(directory, name, time)?;
@@ -307,26 +331,21 @@ fn make_directory(directory: BorrowedFd<'_>, name: &OsStr, new: NewDirectories) 
     Ok(())
 }
 
-/// Sets user and group of a name itself.
-///
-/// # Errors
-/// When the system call fails.
-pub fn change_owner(directory: BorrowedFd<'_>, name: &OsStr, owner: (u32, u32)) -> rustix::io::Result<()> {
-    let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
-    rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
-}
-
 /// Sets access and modification time, in nanoseconds since 1970, of a name itself.
 ///
 /// # Errors
 /// When the system call fails.
 pub fn set_time(directory: BorrowedFd<'_>, name: &OsStr, nanoseconds: i64) -> rustix::io::Result<()> {
+    rustix::fs::utimensat(directory, name, &timestamps(nanoseconds), AtFlags::SYMLINK_NOFOLLOW)
+}
+
+/// A time in nanoseconds since 1970 as access and modification time.
+fn timestamps(nanoseconds: i64) -> Timestamps {
     let time = Timespec {
         tv_sec: nanoseconds.div_euclid(1_000_000_000),
         tv_nsec: nanoseconds.rem_euclid(1_000_000_000),
     };
-    let times = Timestamps { last_access: time, last_modification: time };
-    rustix::fs::utimensat(directory, name, &times, AtFlags::SYMLINK_NOFOLLOW)
+    Timestamps { last_access: time, last_modification: time }
 }
 
 /// Modification time in nanoseconds since 1970.

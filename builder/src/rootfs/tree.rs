@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::walk::{Entry, Filter, Visibility, walk};
-use super::{Located, Root, RootError};
+use super::walk::{Entry, Filter, Visibility, Xattrs, walk};
+use super::{Located, Owners, Root, RootError};
 
 /// Files to read, with what is hidden of them.
 #[derive(Debug, Clone)]
@@ -15,6 +15,7 @@ pub struct Tree {
     directory: Arc<OwnedFd>,
     filter: Option<Arc<dyn Filter>>,
     root_owned: bool,
+    owners: Owners,
 }
 
 /// One path of a tree that a pattern stands for.
@@ -40,23 +41,23 @@ impl Match {
 }
 
 impl Tree {
-    /// The result of a step: everything shows as it is.
+    /// The result of a step: everything shows as it is, with owners kept as `owners` says.
     #[must_use]
-    pub fn result(directory: OwnedFd) -> Self {
-        Self { directory: Arc::new(directory), filter: None, root_owned: false }
+    pub fn result(directory: OwnedFd, owners: Owners) -> Self {
+        Self { directory: Arc::new(directory), filter: None, root_owned: false, owners }
     }
 
     /// A directory of the user: `filter` hides entries, and everything counts as owned by root, since the
     /// ids of this machine mean nothing in an image.
     #[must_use]
     pub fn context(directory: OwnedFd, filter: Option<Arc<dyn Filter>>) -> Self {
-        Self { directory: Arc::new(directory), filter, root_owned: true }
+        Self { directory: Arc::new(directory), filter, root_owned: true, owners: Owners::Real }
     }
 
     /// The root directory.
     #[must_use]
     pub fn root(&self) -> Root<'_> {
-        Root::new(&*self.directory)
+        Root::new(&*self.directory, self.owners)
     }
 
     /// What hides entries, if anything does.
@@ -71,10 +72,20 @@ impl Tree {
         self.root_owned
     }
 
-    /// User and group of an entry, as the tree shows them.
+    /// User and group of an entry with this metadata, as the tree shows them.
     #[must_use]
-    pub fn owner(&self, entry: &Entry<'_>) -> (u32, u32) {
-        if self.root_owned { (0, 0) } else { (entry.stat.st_uid, entry.stat.st_gid) }
+    pub fn owner(&self, stat: &rustix::fs::Stat) -> (u32, u32) {
+        if self.root_owned { (0, 0) } else { (stat.st_uid, stat.st_gid) }
+    }
+
+    /// Extended attributes as the tree shows them: of a user's file only its capabilities, since the others are
+    /// notes of this machine. BuildKit's layers have no others either.
+    #[must_use]
+    pub fn xattrs(&self, mut xattrs: Xattrs) -> Xattrs {
+        if self.root_owned {
+            xattrs.retain(|(name, _)| name == b"security.capability");
+        }
+        xattrs
     }
 
     /// The paths that `path` stands for, sorted; none when nothing is there.
@@ -116,7 +127,7 @@ impl Tree {
                 ));
             }
         }
-        let hidden = |path: &Path, is_directory| self.look(start.path(), path, is_directory);
+        let hidden = |path: &Path, is_directory| self.visibility(start.path(), path, is_directory);
         let look = |path: &Path, is_directory: bool| {
             let parts: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
             let so_far = parts.iter().zip(&pattern).all(|(part, pattern)| matches_component(pattern, part));
@@ -128,16 +139,23 @@ impl Tree {
         };
         let mut found = vec![];
         let Located { directory, name, .. } = start.located();
-        walk(directory.as_fd(), name, &look, &mut |entry: &Entry<'_>| -> Result<(), RootError> {
-            if entry.path.iter().count() == pattern.len() {
-                let duplicate = rustix::io::fcntl_dupfd_cloexec(entry.directory, 0)
-                    .map_err(|errno| RootError::new("cannot open", entry.path, errno))?;
-                let path = start.path().join(entry.path);
-                let located = Located { directory: duplicate, name: entry.name.to_owned(), path };
-                found.push(Match { located, name: entry.name.to_owned() });
-            }
-            Ok(())
-        })?;
+        walk(
+            self.owners,
+            directory.as_fd(),
+            name,
+            &look,
+            &mut |entry: &Entry<'_>| -> Result<(), RootError> {
+                if entry.path.iter().count() == pattern.len() {
+                    let duplicate = rustix::io::fcntl_dupfd_cloexec(entry.directory, 0)
+                        .map_err(|errno| RootError::new("cannot open", entry.path, errno))?;
+                    let path = start.path().join(entry.path);
+                    let (name, owners) = (entry.name.to_owned(), self.owners);
+                    let located = Located { directory: duplicate, name, path, owners };
+                    found.push(Match { located, name: entry.name.to_owned() });
+                }
+                Ok(())
+            },
+        )?;
         Ok(found)
     }
 
@@ -153,12 +171,18 @@ impl Tree {
         visit: &mut dyn FnMut(&Entry<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let look = |path: &Path, is_directory| {
-            self.look(start.path(), path, is_directory).and(select(path, is_directory))
+            self.visibility(start.path(), path, is_directory).and(select(path, is_directory))
         };
-        walk(start.located.directory.as_fd(), &start.located.name, &look, visit)
+        walk(self.owners, start.located.directory.as_fd(), &start.located.name, &look, visit)
     }
 
-    fn look(&self, start: &Path, path: &Path, is_directory: bool) -> Visibility {
+    /// How the owners of its files are kept.
+    pub(super) fn owners(&self) -> Owners {
+        self.owners
+    }
+
+    /// What the filter says of `path` below `start`.
+    pub(super) fn visibility(&self, start: &Path, path: &Path, is_directory: bool) -> Visibility {
         match &self.filter {
             None => Visibility::Show,
             Some(filter) => filter.look(&start.join(path), is_directory),

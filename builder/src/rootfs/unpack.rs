@@ -5,7 +5,7 @@
 //! directory).
 
 use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,8 +15,8 @@ use std::path::{Component, Path, PathBuf};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 
-use super::walk::descriptor_path;
-use super::{NewDirectories, Root, RootError, change_owner, remove_all, set_time};
+use super::walk::{descriptor_path, is_kept};
+use super::{Metadata, NewDirectories, Root, RootError, remove_all, set_time};
 
 /// How an archive is unpacked.
 #[derive(Debug, Clone, Copy)]
@@ -77,14 +77,6 @@ struct Unpacker<'a> {
     parent: Option<(PathBuf, OwnedFd)>,
 }
 
-/// What a header says, with the extended records applied.
-struct Header {
-    owner: (u32, u32),
-    mode: u32,
-    time: i64,
-    xattrs: Vec<(OsString, Vec<u8>)>,
-}
-
 /// Devices and pipes, as tar and as the system name them.
 const SPECIAL: [(tar::EntryType, FileType); 3] = [
     (tar::EntryType::Char, FileType::CharacterDevice),
@@ -105,13 +97,15 @@ impl Unpacker<'_> {
         }
         let header = header(entry, self.options).map_err(fail)?;
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
-            return if kind.is_dir() { self.root_metadata(&header) } else { Ok(()) };
+            // An archive says nothing of the directory that it is unpacked into; a layer does.
+            let counts = kind.is_dir() && self.options.whiteouts;
+            return if counts { self.root_metadata(header) } else { Ok(()) };
         };
         let directory = self.enter(parent)?;
         if self.options.whiteouts && name.as_bytes().starts_with(b".wh.") {
             return whiteout(directory.as_fd(), name).map_err(|errno| fail(errno.into()));
         }
-        self.write(entry, directory.as_fd(), name, &path, &header)?;
+        self.write(entry, directory.as_fd(), name, &path, header)?;
         self.parent = Some((parent.to_owned(), directory));
         Ok(())
     }
@@ -123,10 +117,11 @@ impl Unpacker<'_> {
         }
     }
 
-    fn root_metadata(&mut self, header: &Header) -> Result<(), RootError> {
+    fn root_metadata(&mut self, header: Metadata) -> Result<(), RootError> {
         let directory = self.root.open_directory(Path::new(""))?;
-        self.directory_times.push((PathBuf::new(), header.time));
-        metadata(directory.as_fd(), OsStr::new("."), header, false)
+        self.directory_times.extend(header.time.map(|time| (PathBuf::new(), time)));
+        header
+            .apply(self.root.owners(), directory.as_fd(), OsStr::new("."))
             .map_err(|errno| RootError::new("cannot write", "/", errno))
     }
 
@@ -136,7 +131,7 @@ impl Unpacker<'_> {
         directory: BorrowedFd<'_>,
         name: &OsStr,
         path: &Path,
-        header: &Header,
+        mut header: Metadata,
     ) -> Result<(), RootError> {
         let fail = |error: io::Error| RootError::new("cannot unpack", path, error);
         let kind = entry.header().entry_type();
@@ -145,13 +140,13 @@ impl Unpacker<'_> {
         if existing.is_some() && !(kind.is_dir() && existing.is_some_and(FileType::is_dir)) {
             remove_all(directory, name)?;
         }
-        let mode = Mode::from_raw_mode(header.mode & 0o777);
+        let mode = Mode::from_raw_mode(header.mode.unwrap_or_default() & 0o777);
         let special = SPECIAL.iter().find(|(of_tar, _)| *of_tar == kind).map(|(_, of_system)| *of_system);
         if kind.is_dir() {
             if !existing.is_some_and(FileType::is_dir) {
                 rustix::fs::mkdirat(directory, name, mode).map_err(|errno| fail(errno.into()))?;
             }
-            self.directory_times.push((path.to_owned(), header.time));
+            self.directory_times.extend(header.time.map(|time| (path.to_owned(), time)));
         } else if kind.is_file() || kind == tar::EntryType::Continuous || kind == tar::EntryType::GNUSparse {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let fd = rustix::fs::openat(directory, name, flags, mode).map_err(|errno| fail(errno.into()))?;
@@ -160,19 +155,19 @@ impl Unpacker<'_> {
             let target = entry.link_name_bytes().unwrap_or_default();
             rustix::fs::symlinkat(OsStr::from_bytes(&target), directory, name)
                 .map_err(|errno| fail(errno.into()))?;
+            header.mode = None;
         } else if kind.is_hard_link() {
             return self.hard_link(entry, directory, name, path);
         } else if let Some(special) = special {
-            match rustix::fs::mknodat(directory, name, special, mode, device(entry.header())) {
-                Ok(()) => {}
-                // An ordinary user makes no devices. Steps get their own /dev, so none is missed.
-                Err(Errno::PERM) if special != FileType::Fifo => return Ok(()),
-                Err(errno) => return Err(fail(errno.into())),
+            let what = (special, mode, device(entry.header()));
+            let made = self.root.owners().make_special(directory, name, what);
+            if !made.map_err(|errno| fail(errno.into()))? {
+                return Ok(());
             }
         } else {
             return Err(fail(io::Error::other("an entry of an unknown kind")));
         }
-        metadata(directory, name, header, kind.is_symlink()).map_err(|errno| fail(errno.into()))
+        header.apply(self.root.owners(), directory, name).map_err(|errno| fail(errno.into()))
     }
 
     fn hard_link(
@@ -219,7 +214,8 @@ fn inside(path: &Path) -> Result<PathBuf, RootError> {
     Ok(out)
 }
 
-fn header(entry: &mut tar::Entry<'_, impl Read>, options: &UnpackOptions) -> io::Result<Header> {
+/// What a header says, with the extended records applied.
+fn header(entry: &mut tar::Entry<'_, impl Read>, options: &UnpackOptions) -> io::Result<Metadata> {
     let raw = entry.header();
     let mut owner = (raw.uid()? as u32, raw.gid()? as u32);
     let (mode, mut time) = (raw.mode()?, (raw.mtime()? as i64).saturating_mul(1_000_000_000));
@@ -235,17 +231,14 @@ fn header(entry: &mut tar::Entry<'_, impl Read>, options: &UnpackOptions) -> io:
                 b"mtime" => time = nanoseconds(text).unwrap_or(time),
                 _ => {
                     if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                        xattrs.push((OsStr::from_bytes(name).to_owned(), value.to_owned()));
+                        xattrs.push((name.to_owned(), value.to_owned()));
                     }
                 }
             }
         }
     }
-    xattrs.retain(|(name, _)| {
-        let name = name.as_bytes();
-        !name.starts_with(b"trusted.") && !name.starts_with(b"user.overlay.")
-    });
-    Ok(Header { owner: options.owner.unwrap_or(owner), mode, time, xattrs })
+    xattrs.retain(|(name, _)| is_kept(name));
+    Ok(Metadata { owner: options.owner.unwrap_or(owner), mode: Some(mode), time: Some(time), xattrs })
 }
 
 /// The number of a device file.
@@ -262,25 +255,6 @@ fn nanoseconds(text: &str) -> Option<i64> {
     let digits = fraction.get(..fraction.len().min(9))?;
     let part = if digits.is_empty() { 0 } else { format!("{digits:0<9}").parse::<i64>().ok()? };
     whole.checked_add(if seconds.starts_with('-') { -part } else { part })
-}
-
-fn metadata(
-    directory: BorrowedFd<'_>,
-    name: &OsStr,
-    header: &Header,
-    is_link: bool,
-) -> rustix::io::Result<()> {
-    change_owner(directory, name, header.owner)?;
-    if !is_link {
-        rustix::fs::chmodat(directory, name, Mode::from_raw_mode(header.mode & 0o7777), AtFlags::empty())?;
-    }
-    for (key, value) in &header.xattrs {
-        match rustix::fs::lsetxattr(descriptor_path(directory, name), key, value, XattrFlags::empty()) {
-            Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => {}
-            Err(errno) => return Err(errno),
-        }
-    }
-    set_time(directory, name, header.time)
 }
 
 /// Writes what overlayfs takes for "removed": a character device 0:0, or a mark on the directory.

@@ -5,9 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Stat};
+use rustix::fs::{FileType, Stat};
 
-use super::{RootError, open_directory};
+use super::{OWNER_ATTRIBUTE, Owners, RootError, open_directory};
 
 /// What kind of file an entry is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +34,7 @@ pub struct Entry<'a> {
     pub name: &'a OsStr,
     /// Its path from where the walk began; empty for the start itself.
     pub path: &'a Path,
-    /// Its metadata, links not followed.
+    /// Its metadata, links not followed, with the owner and kind that it is said to have.
     pub stat: Stat,
 }
 
@@ -54,7 +54,7 @@ impl Entry<'_> {
         }
     }
 
-    /// Extended attributes as sorted pairs, without those that overlayfs keeps for itself.
+    /// Extended attributes as sorted pairs, without those that overlayfs and [`Owners`] keep for themselves.
     ///
     /// # Errors
     /// When they cannot be read.
@@ -68,21 +68,39 @@ impl Entry<'_> {
 /// host (which label files by themselves).
 pub(crate) fn xattrs(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<Xattrs> {
     let path = descriptor_path(directory, name);
-    let mut list = vec![0_u8; 1024];
+    read_xattrs(
+        |list| rustix::fs::llistxattr(&path, list),
+        |key, value| rustix::fs::lgetxattr(&path, key, value),
+    )
+}
+
+/// As [`xattrs`], of a file that is open.
+pub(super) fn open_xattrs(file: BorrowedFd<'_>) -> rustix::io::Result<Xattrs> {
+    read_xattrs(
+        |list| rustix::fs::flistxattr(file, list),
+        |key, value| rustix::fs::fgetxattr(file, key, value),
+    )
+}
+
+fn read_xattrs(
+    list: impl Fn(&mut [u8]) -> rustix::io::Result<usize>,
+    get: impl Fn(&OsStr, &mut [u8]) -> rustix::io::Result<usize>,
+) -> rustix::io::Result<Xattrs> {
+    let mut names = vec![0_u8; 1024];
     let length = loop {
-        match rustix::fs::llistxattr(&path, list.as_mut_slice()) {
+        match list(names.as_mut_slice()) {
             Ok(length) => break length,
-            Err(rustix::io::Errno::RANGE) => list.resize(list.len() * 4, 0),
+            Err(rustix::io::Errno::RANGE) => names.resize(names.len() * 4, 0),
             Err(rustix::io::Errno::OPNOTSUPP) => return Ok(vec![]),
             Err(errno) => return Err(errno),
         }
     };
-    list.truncate(length);
+    names.truncate(length);
     let mut out = vec![];
-    for key in list.split(|byte| *byte == 0).filter(|key| !key.is_empty() && is_kept(key)) {
+    for key in names.split(|byte| *byte == 0).filter(|key| !key.is_empty() && is_kept(key)) {
         let mut value = vec![0_u8; 256];
         let length = loop {
-            match rustix::fs::lgetxattr(&path, OsStr::from_bytes(key), value.as_mut_slice()) {
+            match get(OsStr::from_bytes(key), value.as_mut_slice()) {
                 Ok(length) => break length,
                 Err(rustix::io::Errno::RANGE) => value.resize(value.len() * 4, 0),
                 Err(errno) => return Err(errno),
@@ -95,8 +113,22 @@ pub(crate) fn xattrs(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Res
     Ok(out)
 }
 
-fn is_kept(key: &[u8]) -> bool {
-    !key.starts_with(b"user.overlay.") && !key.starts_with(b"trusted.") && key != b"security.selinux"
+/// Whether a directory hides what is below it in lower layers.
+pub(crate) fn is_opaque(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<bool> {
+    let mut value = [0_u8; 8];
+    match rustix::fs::lgetxattr(descriptor_path(directory, name), "user.overlay.opaque", &mut value[..]) {
+        Ok(length) => Ok(value.get(..length) == Some(b"y")),
+        Err(rustix::io::Errno::NODATA | rustix::io::Errno::OPNOTSUPP) => Ok(false),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Whether an attribute belongs to the file rather than to the machinery that keeps it.
+pub(super) fn is_kept(key: &[u8]) -> bool {
+    !key.starts_with(b"user.overlay.")
+        && !key.starts_with(b"trusted.")
+        && key != b"security.selinux"
+        && key != OWNER_ATTRIBUTE.as_bytes()
 }
 
 /// The path of a name in an open directory, for system calls that take no descriptor.
@@ -147,11 +179,12 @@ struct Level {
 }
 
 /// Visits `name` in `directory` and everything below it that `look` shows; names sorted by byte,
-/// directories before what is in them.
+/// directories before what is in them. `owners` says how their owners are kept.
 ///
 /// # Errors
 /// When a directory cannot be read, or `visit` fails.
 pub fn walk<E: From<RootError>>(
+    owners: Owners,
     directory: BorrowedFd<'_>,
     name: &OsStr,
     look: &dyn Fn(&Path, bool) -> Visibility,
@@ -172,7 +205,7 @@ pub fn walk<E: From<RootError>>(
             continue;
         };
         let parent = levels.last().map_or(directory, |level| level.directory.as_fd());
-        let stat = match rustix::fs::statat(parent, &name, AtFlags::SYMLINK_NOFOLLOW) {
+        let stat = match owners.stat(parent, &name) {
             Ok(stat) => stat,
             Err(errno) => return Err(RootError::new("cannot look at", &path, errno).into()),
         };

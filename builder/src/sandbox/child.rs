@@ -24,6 +24,8 @@ pub(super) struct Plan<'a> {
     pub(super) builder: BorrowedFd<'a>,
     pub(super) root: BorrowedFd<'a>,
 
+    /// The control group to join.
+    pub(super) cgroup: Option<BorrowedFd<'a>>,
     /// Where `/proc` goes.
     pub(super) proc: BorrowedFd<'a>,
     /// An empty directory to cover others with; `None` leaves `/proc` uncovered.
@@ -35,9 +37,10 @@ pub(super) struct Plan<'a> {
     /// `None` with one uid only: ids are then pretended, and this socket takes the filter's listener.
     pub(super) groups: Option<&'a [Gid]>,
     pub(super) supervisor: Option<BorrowedFd<'a>>,
+    /// Lines for `uid_map` and `gid_map` of a user namespace in which the one uid is the step's user.
+    pub(super) own_ids: Option<&'a [String; 2]>,
     /// The bound on capabilities; `None` keeps all.
     pub(super) capabilities: Option<CapabilitySet>,
-    pub(super) no_new_privs: bool,
     /// The system call filter; empty for none.
     pub(super) filter: &'a [Instruction],
     pub(super) limits: &'a [(Resource, Rlimit)],
@@ -54,6 +57,7 @@ pub(super) struct Plan<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     Lifeline,
+    Cgroup,
     Proc,
     Mask(&'static CStr),
     Pivot,
@@ -111,6 +115,9 @@ extern "C" fn main(plan: *mut c_void) -> c_int {
 
 fn become_step(plan: &Plan<'_>) -> Done {
     lifeline(plan)?;
+    if let Some(processes) = plan.cgroup {
+        rustix::io::write(processes, b"0").map_err(at(Stage::Cgroup))?;
+    }
     mount_proc(plan)?;
     enter_root(plan)?;
     stdio(plan).map_err(at(Stage::Stdio))?;
@@ -118,10 +125,6 @@ fn become_step(plan: &Plan<'_>) -> Done {
         setrlimit(*resource, *limit).map_err(at(Stage::Limits))?;
     }
     identity(plan)?;
-    // Without `no_new_privs` a filter needs a capability that a step does not keep: see `identity`.
-    if plan.no_new_privs {
-        install_filter(plan).map_err(at(Stage::Filter))?;
-    }
     // The change of ids has cleared it.
     lifeline(plan)?;
     reset_signals();
@@ -227,6 +230,7 @@ fn stdio(plan: &Plan<'_>) -> rustix::io::Result<()> {
 /// Capabilities and ids, raw per thread: libc's wrappers would change every thread that shares the memory.
 fn identity(plan: &Plan<'_>) -> Done {
     let capabilities = at(Stage::Capabilities);
+    let mapped = plan.own_ids.map_or(Ok(false), map_ids).map_err(at(Stage::Identity))?;
     if let Some(keep) = plan.capabilities {
         rustix::thread::clear_ambient_capability_set().map_err(&capabilities)?;
         for number in 0..u64::BITS {
@@ -241,26 +245,38 @@ fn identity(plan: &Plan<'_>) -> Done {
             }
         }
     }
-    if !plan.no_new_privs {
-        install_filter(plan).map_err(at(Stage::Filter))?;
-    }
+    // Here, because it takes a capability that the step does not keep.
+    install_filter(plan).map_err(at(Stage::Filter))?;
     let ids = at(Stage::Identity);
     if let Some(groups) = plan.groups {
         rustix::thread::set_thread_groups(groups).map_err(&ids)?;
         rustix::thread::set_thread_res_gid(plan.gid, plan.gid, plan.gid).map_err(&ids)?;
         rustix::thread::set_thread_res_uid(plan.uid, plan.uid, plan.uid).map_err(&ids)?;
     }
-    let still_root = plan.uid.is_root() || plan.groups.is_none();
+    let still_root = plan.uid.is_root() || (plan.groups.is_none() && !mapped);
     if let (Some(keep), true) = (plan.capabilities, still_root) {
         let permitted = rustix::thread::capabilities(None).map_err(&capabilities)?.permitted & keep;
         let sets = CapabilitySets { effective: permitted, permitted, inheritable: CapabilitySet::empty() };
         rustix::thread::set_capabilities(None, sets).map_err(&capabilities)?;
     }
-    if plan.no_new_privs {
-        rustix::thread::set_no_new_privs(true).map_err(&capabilities)?;
-    }
     rustix::process::umask(Mode::from_raw_mode(0o022));
     rustix::process::setsid().map(drop).map_err(&ids)
+}
+
+/// Shows the one uid as the step's user; `false` where the kernel forbids it. The supervisor answers questions
+/// about ids in either case; with it, signals, sockets and `/proc` tell the same.
+fn map_ids(own_ids: &[String; 2]) -> rustix::io::Result<bool> {
+    #[expect(unsafe_code, reason = "unshare(2) can break assumptions of other threads")]
+    // SAFETY: this process has one thread, and the flag concerns neither its memory nor its descriptors.
+    let unshared = unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWUSER) };
+    if unshared.is_err() {
+        return Ok(false);
+    }
+    for (file, line) in [c"/proc/self/uid_map", c"/proc/self/gid_map"].into_iter().zip(own_ids) {
+        let map = rustix::fs::openat(CWD, file, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+        rustix::io::write(&map, line.as_bytes())?;
+    }
+    Ok(true)
 }
 
 fn install_filter(plan: &Plan<'_>) -> rustix::io::Result<()> {

@@ -15,6 +15,7 @@
 //! This is the one folder of the workspace that bears `unsafe`; each block says why it is sound.
 
 mod caps;
+mod cgroup;
 mod child;
 mod error;
 mod etc;
@@ -32,9 +33,10 @@ mod step;
 mod supervisor;
 pub mod userns;
 
+pub use cgroup::{Cgroups, Group, Limits, NoCgroups};
 pub use error::SandboxError;
 pub use etc::DEFAULT_HOSTNAME;
 pub use passwd::UserError;
 pub use run::{Cancel, run};
-pub use step::{BindSource, Exit, Mount, MountKind, Network, Security, Step, Stream, Ulimit};
-pub use supervisor::{Device, OWNER_ATTRIBUTE, Owner};
+pub use step::{BindSource, Exit, Finished, Mount, MountKind, Network, Security, Step, Stream, Ulimit};
+pub use supervisor::Unreal;

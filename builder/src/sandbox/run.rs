@@ -22,7 +22,7 @@ use rustix::process::{
 use super::child::{self, Plan, Stage};
 use super::inside::{Inside, Stub};
 use super::prepare::{Prepared, Source, prepare};
-use super::step::{Exit, Security, Step, Stream};
+use super::step::{Exit, Finished, Security, Step, Stream};
 use super::supervisor::Ask;
 use super::{SandboxError, caps, seccomp, setup, supervisor};
 
@@ -64,7 +64,7 @@ pub fn run(
     step: &Step,
     cancel: &Cancel,
     output: &mut dyn FnMut(Stream, &[u8]),
-) -> Result<Exit, SandboxError> {
+) -> Result<Finished, SandboxError> {
     let mut prepared = prepare(step)?;
     let sources = std::mem::take(&mut prepared.sources);
     let resolv_conf = fs::read("/etc/resolv.conf").ok();
@@ -77,7 +77,7 @@ pub fn run(
         if single { Some(supervisor::link().map_err(SandboxError::on("create", "a socket"))?) } else { None };
     let (ask, listen) = link.unzip();
     let (started, start) = channel();
-    let (ended, cancelled) = thread::scope(|scope| -> Result<_, SandboxError> {
+    let (ended, cancelled, unreal) = thread::scope(|scope| -> Result<_, SandboxError> {
         let supervise = listen.map(|listen| {
             let listen = || listen.run(step.root.as_fd(), &prepared.user);
             scope.spawn(listen)
@@ -90,14 +90,15 @@ pub fn run(
         // The sender is dropped without a word when the step could not be started.
         let pumped = start.recv().map_or(Ok(false), |pidfd| pump(&pidfd, cancel, [out, err], output));
         let ended = bearer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let mut unreal = None;
         if let Some(supervise) = supervise {
             let supervised = supervise.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            supervised.map_err(SandboxError::on("supervise", "the processes of the step"))?;
+            unreal = supervised.map_err(SandboxError::on("supervise", "the processes of the step"))?;
         }
-        Ok((ended?, pumped?))
+        Ok((ended?, pumped?, unreal))
     })?;
     Inside(step.root.as_fd()).remove(&ended.stubs);
-    Ok(if cancelled { Exit::Cancelled } else { ended.exit })
+    Ok(Finished { exit: if cancelled { Exit::Cancelled } else { ended.exit }, unreal })
 }
 
 /// What the bearing thread leaves.
@@ -131,7 +132,10 @@ fn bear(
         ask.tell_namespace().map_err(SandboxError::on("open", "the mount namespace of the step"))?;
     }
 
-    let notify = if single { supervisor::numbers() } else { Vec::new() };
+    let user = &prepared.user;
+    let own_ids = (single && (user.uid, user.gid) != (0, 0))
+        .then(|| [format!("{} 0 1", user.uid), format!("{} 0 1", user.gid)]);
+    let notify = if single { supervisor::questions() } else { Vec::new() };
     let filter = match (sandboxed, single) {
         (true, _) => seccomp::filter(&notify),
         (false, true) => seccomp::only_notify(&notify),
@@ -142,6 +146,7 @@ fn bear(
         builder: builder.as_fd(),
         root: step.root.as_fd(),
 
+        cgroup: step.cgroup.as_ref().map(AsFd::as_fd),
         proc: scene.proc.as_fd(),
         empty: sandboxed.then_some(scene.empty.as_fd()),
         stdio: [stdin.as_fd(), out.as_fd(), err.as_fd()],
@@ -151,9 +156,9 @@ fn bear(
         groups: (!single).then_some(&groups),
         supervisor: ask.as_ref().map(|ask| ask.socket.as_fd()),
         capabilities: sandboxed.then_some(caps::DEFAULT),
-        no_new_privs: step.no_new_privs && sandboxed,
         filter: &filter,
         limits: &prepared.limits,
+        own_ids: own_ids.as_ref(),
         programs: &prepared.programs,
         argv: &pointers(&prepared.args),
         envp: &pointers(&prepared.env),
@@ -200,6 +205,7 @@ fn explain(step: &Step, stage: Stage, errno: Errno) -> SandboxError {
     let program = step.args.first().map_or("", String::as_str);
     let (action, subject) = match stage {
         Stage::Lifeline => ("tie to the builder", "the process of the step"),
+        Stage::Cgroup => ("enter", "the control group of the step"),
         Stage::Proc => ("mount", "/proc"),
         Stage::Mask(name) => ("mask in /proc", name.to_str().unwrap_or_default()),
         Stage::Pivot => ("enter the root of", "the step"),

@@ -4,6 +4,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use super::etc::DEFAULT_HOSTNAME;
+use super::supervisor::Unreal;
 
 /// One process to run to its end in a sandbox.
 #[derive(Debug)]
@@ -32,10 +33,10 @@ pub struct Step {
     pub shm_size: u64,
     /// Resource limits.
     pub ulimits: Vec<Ulimit>,
+    /// The list of processes of a control group that the step is to be in.
+    pub cgroup: Option<OwnedFd>,
     /// Forbids writing to the root itself.
     pub readonly_root: bool,
-    /// Sets `no_new_privs`: setuid programs (sudo) gain nothing.
-    pub no_new_privs: bool,
 }
 
 impl Step {
@@ -56,8 +57,8 @@ impl Step {
             extra_hosts: Vec::new(),
             shm_size: 64 << 20,
             ulimits: Vec::new(),
+            cgroup: None,
             readonly_root: false,
-            no_new_privs: true,
         }
     }
 }
@@ -160,6 +161,15 @@ impl Exit {
             Self::Cancelled => 128 + libc::SIGKILL,
         }
     }
+}
+
+/// What came of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished {
+    /// How it ended.
+    pub exit: Exit,
+    /// Something it asked for that takes more than one real uid, and so was not answered truly.
+    pub unreal: Option<Unreal>,
 }
 
 /// Which of a step's outputs.

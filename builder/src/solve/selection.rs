@@ -30,6 +30,12 @@ pub struct CopySelector {
 }
 
 impl CopySelector {
+    /// Selects all there is.
+    #[must_use]
+    pub fn everything() -> Self {
+        Self::path("/")
+    }
+
     fn path(path: &str) -> Self {
         Self { path: path.to_owned(), wildcard: false, follow: true, include: vec![], exclude: vec![] }
     }

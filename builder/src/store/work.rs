@@ -30,6 +30,16 @@ impl WorkDir {
         Ok(Self { path, _lock: lock, counter: AtomicU64::new(0) })
     }
 
+    /// The directory that holds those of all processes.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// What this process is called there.
+    pub(super) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     pub(super) fn next_path(&self, kind: &str) -> PathBuf {
         self.path.join(format!("{kind}{}", self.counter.fetch_add(1, Ordering::Relaxed)))
     }
@@ -62,11 +72,15 @@ fn sweep(parent: &Path) -> Result<(), StoreError> {
 
 /// 16 hexadecimal digits that no other process comes up with.
 pub(super) fn random_name() -> String {
+    format!("{:016x}", random_number())
+}
+
+fn random_number() -> u64 {
     let mut bytes = [0_u8; 8];
     // Eight bytes are always available at once after boot; on failure the zeroes make creation fail with
     // "exists", which is an error and not a mix-up.
     let _ = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty());
-    format!("{:016x}", u64::from_le_bytes(bytes))
+    u64::from_le_bytes(bytes)
 }
 
 /// A layer that is being made: removed when dropped, kept by recording it.
@@ -122,6 +136,12 @@ impl Store {
             fs::create_dir(&directory).map_err(StoreError::io("create", &directory))?;
         }
         Ok(layer)
+    }
+
+    /// A number that no other build comes up with.
+    #[must_use]
+    pub fn unique_number(&self) -> u64 {
+        random_number()
     }
 
     /// A path for a file or directory that lives as long as this process at the most.

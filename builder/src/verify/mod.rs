@@ -14,7 +14,7 @@ use rustix::fs::{Mode, OFlags};
 use thiserror::Error;
 
 use crate::engine::{Origin, PlatformResult};
-use crate::rootfs::{Entry, EntryKind, RootError, Visibility, walk};
+use crate::rootfs::{Entry, EntryKind, Owners, RootError, Visibility, walk};
 use crate::solve::Place;
 use crate::store::{LayerId, Store, StoreError};
 
@@ -64,7 +64,7 @@ pub fn verify(
             if store.is_checked(layer.id, &platform)? {
                 continue;
             }
-            let found = check_layer(&layer.path, &result.platform, origins.get(&layer.id))?;
+            let found = check_layer((&layer.path, store.owners()), &result.platform, origins.get(&layer.id))?;
             if found.is_empty() {
                 store.set_checked(layer.id, &platform)?;
             }
@@ -76,27 +76,33 @@ pub fn verify(
 }
 
 fn check_layer(
-    path: &Path,
+    (path, owners): (&Path, Owners),
     platform: &Platform,
     origin: Option<&Origin>,
 ) -> Result<Vec<Misfit>, VerifyError> {
     let mut misfits = vec![];
     let root = File::open(path).map_err(|error| RootError::new("cannot read", path, error))?;
     let everything = |_: &Path, _: bool| Visibility::Show;
-    walk(root.as_fd(), OsStr::new("."), &everything, &mut |entry: &Entry<'_>| -> Result<(), VerifyError> {
-        if entry.kind() == EntryKind::File
-            && let Some(reason) = check_file(entry, platform)?
-        {
-            misfits.push(Misfit {
-                path: Path::new("/").join(entry.path),
-                platform: platform.clone(),
-                reason,
-                step: origin.map(|origin| origin.step.clone()).unwrap_or_default(),
-                place: origin.and_then(|origin| origin.place.clone()),
-            });
-        }
-        Ok(())
-    })?;
+    walk(
+        owners,
+        root.as_fd(),
+        OsStr::new("."),
+        &everything,
+        &mut |entry: &Entry<'_>| -> Result<(), VerifyError> {
+            if entry.kind() == EntryKind::File
+                && let Some(reason) = check_file(entry, platform)?
+            {
+                misfits.push(Misfit {
+                    path: Path::new("/").join(entry.path),
+                    platform: platform.clone(),
+                    reason,
+                    step: origin.map(|origin| origin.step.clone()).unwrap_or_default(),
+                    place: origin.and_then(|origin| origin.place.clone()),
+                });
+            }
+            Ok(())
+        },
+    )?;
     Ok(misfits)
 }
 

@@ -139,27 +139,56 @@ pub(super) const fn machine_name(arch: Arch) -> &'static str {
         Arch::Amd64p32 => "x86_64 (x32)",
         Arch::Arm64 => "aarch64",
         Arch::Arm64be => "aarch64_be",
+        Arch::Arm64p32 => "aarch64 (ilp32)",
+        Arch::Arm64p32be => "aarch64_be (ilp32)",
         Arch::Armbe => "arm big-endian",
+        Arch::Loong32 => "loongarch32",
         Arch::Loong64 => "loongarch64",
+        Arch::Mips64p32 => "mips64 (n32)",
+        Arch::Mips64p32le => "mips64le (n32)",
         Arch::Riscv => "riscv32",
         Arch::Alpha
+        | Arch::Amdgcn
+        | Arch::Arc
         | Arch::Arm
+        | Arch::Avr
+        | Arch::Avr32
+        | Arch::Bpf
+        | Arch::Bpfbe
+        | Arch::Cris
+        | Arch::Csky
+        | Arch::Hexagon
         | Arch::Hppa
         | Arch::Ia64
+        | Arch::M32r
         | Arch::M68k
+        | Arch::Microblaze
+        | Arch::Microblazeel
         | Arch::Mips
         | Arch::Mips64
         | Arch::Mips64le
         | Arch::Mipsle
+        | Arch::Msp430
+        | Arch::Nios2
+        | Arch::Nvptx64
+        | Arch::Or1k
         | Arch::Ppc
         | Arch::Ppc64
         | Arch::Ppc64le
+        | Arch::Ppcle
         | Arch::Riscv64
         | Arch::S390
         | Arch::S390x
+        | Arch::Sh3
+        | Arch::Sh3be
         | Arch::Sh4
+        | Arch::Sh4be
         | Arch::Sparc
         | Arch::Sparc64
-        | Arch::Wasm => arch.name(),
+        | Arch::Tilegx
+        | Arch::Wasm
+        | Arch::Wasm64
+        | Arch::Xtensa
+        | Arch::Xtensabe => arch.name(),
     }
 }

@@ -1,4 +1,5 @@
-//! Where set-up puts its files: the paths of the original, or an ordinary user's cache.
+//! Where set-up puts its files: the paths of the original, the folder that `XX_SETUP_DIR` names, or an ordinary user's
+//! cache.
 
 use std::path::{Path, PathBuf};
 
@@ -22,6 +23,9 @@ impl Layout {
     /// Chooses the layout that this process can write, or that someone with more rights has set up for the target.
     #[must_use]
     pub fn of(env: &Env, host: &dyn Host, triple: &str) -> Self {
+        if env.is_set("XX_SETUP_DIR") {
+            return Self::below(&env.cwd.join(env.var("XX_SETUP_DIR")));
+        }
         let system = Self::system();
         if host.is_writable(&system.bin) || (!triple.is_empty() && host.is_file(&system.cfg(triple))) {
             return system;
@@ -31,11 +35,16 @@ impl Layout {
             ("", home) => Path::new(home).join(".cache/xx"),
             (cache, _) => Path::new(cache).join("xx"),
         };
+        Self::below(&cache)
+    }
+
+    /// A layout that takes nothing over and stays in one folder.
+    fn below(dir: &Path) -> Self {
         Self {
-            bin: cache.join("bin"),
-            default_cfg: cache.join("default.cfg"),
+            bin: dir.join("bin"),
+            default_cfg: dir.join("default.cfg"),
             override_bin: None,
-            state: cache.join("state"),
+            state: dir.join("state"),
         }
     }
 
@@ -69,6 +78,23 @@ impl Layout {
             return format!("{triple}-{program}");
         }
         self.prefixed(triple, program).display().to_string()
+    }
+
+    /// Returns the program with the target's prefix that is installed, or was made by set-up.
+    #[must_use]
+    pub fn find(&self, host: &dyn Host, triple: &str, program: &str) -> Option<PathBuf> {
+        let installed = host.program(&format!("{triple}-{program}"));
+        installed.or_else(|| Some(self.prefixed(triple, program)).filter(|path| host.is_file(path)))
+    }
+
+    /// Returns how other programs call what [`Layout::find`] finds: by its bare name where that is on PATH.
+    #[must_use]
+    pub fn found_command(&self, host: &dyn Host, triple: &str, program: &str) -> Option<String> {
+        let name = format!("{triple}-{program}");
+        if host.program(&name).is_some() {
+            return Some(name);
+        }
+        self.find(host, triple, program).map(|path| path.display().to_string())
     }
 
     /// Returns the path of the note on a target's set-up.

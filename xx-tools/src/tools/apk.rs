@@ -7,28 +7,34 @@ use std::path::{Path, PathBuf};
 
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{CommandPlan, Plan, Step};
+use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-
-/// First release of Alpine with packages for an architecture, and the repositories used before it.
-///
-/// The addresses are those that the original writes into the target's root.
-const SINCE: &[(&str, (u32, u32), &str)] = &[
-    (
-        "loong64",
-        (3, 21),
-        "https://dl-cdn.alpinelinux.org/alpine/v3.21/main\nhttps://dl-cdn.alpinelinux.org/alpine/v3.21/community\n",
-    ),
-    (
-        "riscv64",
-        (3, 20),
-        "https://dl-cdn.alpinelinux.org/alpine/v3.20/main\nhttps://dl-cdn.alpinelinux.org/alpine/v3.20/community\n",
-    ),
-];
+use crate::tools::mirrors;
 
 /// Commands of apk that run package scripts.
 const SCRIPTED: &[&str] = &["add", "del", "fix", "upgrade"];
+/// Options of apk whose value is the next word. Source: apk(8), apk-add(8) and apk-fetch(8) of apk-tools 2 and 3.
+const WITH_VALUE: &[&str] = &[
+    "-X",
+    "-o",
+    "-p",
+    "-t",
+    "--arch",
+    "--cache-dir",
+    "--cache-max-age",
+    "--keys-dir",
+    "--logfile",
+    "--output",
+    "--progress-fd",
+    "--repositories-file",
+    "--repository",
+    "--repository-config",
+    "--root",
+    "--timeout",
+    "--virtual",
+    "--wait",
+];
 
 /// Plans an apk call.
 ///
@@ -48,9 +54,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let call = Apk::new(&env, host, &target)?;
     let args: Vec<String> = env.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let mut steps = Vec::new();
-    if !env.is_set("XX_APK_NOLOCK") {
-        steps.push(Step::Lock("/var/lock/xx-apk"));
-    }
+    steps.extend(Lock { name: "xx-apk", kept: true }.step(&env));
     match args.first().map(String::as_str) {
         Some("clean") => steps.extend(call.cross.then(|| Step::RemoveDir(call.root.clone()))),
         Some("setup") => {
@@ -77,7 +81,7 @@ struct Apk {
     triple: String,
     arch: String,
     /// Repositories of a release that has the architecture, when the running one does not.
-    repositories: Option<&'static str>,
+    repositories: Option<String>,
     can_run_scripts: bool,
 }
 
@@ -87,16 +91,27 @@ impl Apk {
         let cross = target.is_cross(host);
         let mut numbers = target.distro.version.split('.').map(|number| number.parse().unwrap_or(0));
         let release: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
-        let older = SINCE.iter().find(|(arch, since, _)| *arch == target.arch && release < *since);
+        let older = mirrors::ALPINE.iter().find(|(arch, since, _)| *arch == target.arch && release < *since);
         let qemu = target.platform.as_ref().and_then(|platform| platform.qemu()).unwrap_or_default();
         let interpreter = Path::new("/proc/sys/fs/binfmt_misc").join(format!("qemu-{qemu}"));
+        let root: PathBuf = if cross { format!("/{}", names.triple).into() } else { "/".into() };
+        let can_run_scripts = !cross || host.is_file(&interpreter) || env.is_set("XX_APK_SCRIPTS");
+        host.why(format_args!(
+            "packages for {} go to {}: {}",
+            names.alpine,
+            root.display(),
+            if cross { "foreign to the build machine" } else { "the build machine's own" }
+        ));
+        if !can_run_scripts {
+            host.why(format_args!("no package scripts: no {} and no XX_APK_SCRIPTS", interpreter.display()));
+        }
         Ok(Self {
             cross,
-            root: if cross { format!("/{}", names.triple).into() } else { "/".into() },
+            root,
             triple: names.triple.clone(),
             arch: names.alpine.clone(),
-            repositories: older.map(|(.., text)| *text),
-            can_run_scripts: !cross || host.is_file(&interpreter) || env.is_set("XX_APK_SCRIPTS"),
+            repositories: older.map(|(.., address)| format!("{address}/main\n{address}/community\n")),
+            can_run_scripts,
         })
     }
 
@@ -108,7 +123,7 @@ impl Apk {
         }
         let dir = self.root.join("etc/apk");
         let own = host.read(Path::new("/etc/apk/repositories")).unwrap_or_default();
-        let repositories = self.repositories.map_or(own, str::to_owned);
+        let repositories = self.repositories.clone().unwrap_or(own);
         let write = |name: &str, text: String| Step::Write { path: dir.join(name), text, mode: 0o644 };
         let mut steps = vec![
             write("repositories", repositories),
@@ -135,7 +150,7 @@ impl Apk {
         let has = |names: &[&str]| args.iter().find(|arg| names.contains(&arg.as_str())).cloned();
         let (runtime, rust) = (has(&["compiler-rt", "compiler-rt-static"]), has(&["rust-stdlib"]));
         let mut all = vec!["--root".to_owned(), self.root.display().to_string()];
-        all.extend(args.into_iter().flat_map(|arg| self.expand(arg)));
+        all.extend(self.expand(args));
         let shown = all.join(" ");
         let mut steps = vec![Step::Print(format!("+ apk  {shown}\n"))];
         let command = CommandPlan::new("apk").args(all);
@@ -154,15 +169,32 @@ impl Apk {
         steps
     }
 
-    fn expand(&self, arg: String) -> Vec<String> {
-        match arg.as_str() {
-            "xx-c-essentials" => vec!["musl-dev".to_owned(), "gcc".to_owned()],
-            "xx-cxx-essentials" => vec!["g++".to_owned()],
-            command if SCRIPTED.contains(&command) && !self.can_run_scripts => {
-                vec![arg, "--no-scripts".to_owned()]
+    /// Names that stand for others, and what foreign packages need: both leave options and their values alone.
+    fn expand(&self, args: Vec<String>) -> Vec<String> {
+        let mut expanded = Vec::new();
+        let mut command = None;
+        let has_flag = args.iter().any(|arg| arg == "--no-scripts");
+        let mut args = args.into_iter();
+        while let Some(arg) = args.next() {
+            let takes_next = WITH_VALUE.contains(&arg.as_str());
+            let is_command = command.is_none() && !arg.starts_with('-');
+            match arg.as_str() {
+                "xx-c-essentials" if !is_command => expanded.extend(["musl-dev", "gcc"].map(str::to_owned)),
+                "xx-cxx-essentials" if !is_command => expanded.push("g++".to_owned()),
+                _ => expanded.push(arg.clone()),
             }
-            _ => vec![arg],
+            if takes_next {
+                expanded.extend(args.next());
+            }
+            if is_command {
+                let scripted = SCRIPTED.contains(&arg.as_str());
+                expanded.extend(
+                    (scripted && !has_flag && !self.can_run_scripts).then(|| "--no-scripts".to_owned()),
+                );
+                command = Some(arg);
+            }
         }
+        expanded
     }
 }
 

@@ -9,19 +9,18 @@ mod lists;
 mod root;
 mod sources;
 
-use std::collections::BTreeSet;
-use std::ffi::OsString;
 use std::path::Path;
 
 use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{CommandPlan, Plan, Step};
+use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::layout::Layout;
 
 use args::{Call, Package};
-use lists::Lists;
+use lists::{Known, Lists};
 
 /// Plans an apt call.
 ///
@@ -43,35 +42,58 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     if let Some(note) = unavailable(&env, &target, host) {
         return Ok(Plan::new(vec![Step::Note(note)]));
     }
-    let program = if env.name == "xx-apt-get" { "apt-get" } else { "apt" };
-    let call = Call::parse(&args);
-    let Some(packages) = call.packages else {
+    let Call { command: Some(command), options, packages } = Call::parse(&args) else {
         if target.os != "linux" {
             return Ok(Plan::new(vec![Step::Note(skipping(&target.os))]));
         }
-        return Ok(Plan::new(vec![Step::Exec(CommandPlan::new(program).args(args))]));
+        // Under either name, as in the original.
+        return Ok(Plan::new(vec![Step::Exec(CommandPlan::new("apt").args(args))]));
     };
+    if root.is_some() && (command != "install" || target.os != "linux") {
+        return Err(Failure::new(format!("--target-root: `{command}` on {}", target.os))
+            .hint("only `install` of Linux packages goes to a folder"));
+    }
     let dry_run = env.var("XX_DRY_RUN") == "1";
     let mut steps = Vec::new();
-    if !env.is_set("XX_APT_NOLOCK") {
-        steps.push(Step::Lock("/var/lock/xx-apt"));
-    }
-    let options = call.options;
+    steps.extend(Lock { name: "xx-apt", kept: true }.step(&env));
     steps.push(Step::Next(Box::new(move |host: &dyn Host| {
-        let mut steps = add_architecture(&target, host);
+        // Ubuntu has its other architectures on other mirrors, which adding one takes care of.
+        let apart = root.is_some() && target.distro.id != "ubuntu";
+        let mut steps = if apart { Vec::new() } else { add_architecture(&target, host) };
         steps.push(Step::Next(Box::new(move |host: &dyn Host| {
-            let lists = Lists::read(host);
             let arch = target.package_arch();
-            if target.os == "linux" && !lists.has(arch) && !dry_run {
+            let lists = Lists::read(host);
+            let asks_lists =
+                root.is_none() && target.os == "linux" && packages.iter().any(Package::takes_arch);
+            if asks_lists && !lists.has(arch) && !dry_run {
                 return Err(Failure::new(format!("no package lists for {arch} after `apt-get update`"))
                     .hint("its messages above tell why; a distribution may have dropped the architecture")
                     .code(100));
             }
+            let wanted: Vec<Package> =
+                packages.into_iter().flat_map(|package| expand(host, package, &lists, arch)).collect();
             if let Some(dir) = root {
-                let names: Vec<String> = packages.iter().map(ToString::to_string).collect();
-                return Ok(Plan::new(root::install(&dir, arch, options, &names)));
+                let names: Vec<String> = wanted.iter().map(ToString::to_string).collect();
+                let state = root::State {
+                    dir: Layout::of(&env, host, "").state.join(format!("root-{arch}")),
+                    arch: arch.to_owned(),
+                    has_lists: lists::are_there(host, Some(arch)),
+                };
+                return Ok(Plan::new(root::install(&state, &dir, options, &names)));
             }
-            Ok(Plan::new(resolve(&env, host, &target, &lists, program, options, packages)))
+            let wanted = match command {
+                // What `search` is given are expressions, not packages.
+                "search" => wanted.iter().map(ToString::to_string).collect(),
+                _ => Resolver::new(&env, host, &target, &lists, &wanted).resolve(wanted),
+            };
+            if wanted.is_empty() && target.os != "linux" {
+                return Ok(Plan::new(vec![Step::Note(skipping(&target.os))]));
+            }
+            let program = if env.name == "xx-apt-get" { "apt-get" } else { "apt" };
+            let args = [options, wanted].concat();
+            let shown = args.join(" ");
+            let command = CommandPlan::new(program).args(args);
+            Ok(Plan::new(vec![Step::Note(format!("+ {program}  {shown}")), Step::Exec(command)]))
         })));
         Ok(Plan::new(steps))
     })));
@@ -117,8 +139,13 @@ fn add_architecture(target: &Target, host: &dyn Host) -> Vec<Step> {
     let native = known("--print-architecture");
     let has_lists = lists::are_there(host, if target.os == "linux" { Some(arch) } else { None });
     if target.os != "linux" || native || known("--print-foreign-architectures") {
+        let found = if has_lists { "there: no update" } else { "missing: update" };
+        host.why(format_args!("package lists for {arch}: {found}"));
         return if has_lists { Vec::new() } else { vec![update] };
     }
+    host.why(format_args!(
+        "architecture {arch}: added, dpkg has neither its own nor a foreign one of that name"
+    ));
     let mut steps = Vec::new();
     if target.distro.id == "ubuntu" && target.family() == Family::Debian {
         steps.extend(sources::ubuntu(host, &target.distro.codename, arch));
@@ -128,43 +155,95 @@ fn add_architecture(target: &Target, host: &dyn Host) -> Vec<Step> {
     steps
 }
 
-fn resolve(
-    env: &Env,
-    host: &dyn Host,
-    target: &Target,
-    lists: &Lists,
-    program: &str,
-    mut args: Vec<String>,
-    packages: Vec<Package>,
-) -> Vec<Step> {
-    let cross = target.is_cross(host);
-    let wanted = packages.into_iter().flat_map(|package| expand(package, lists, target.package_arch()));
-    let wanted: Vec<Package> = wanted.collect();
-    let known = lists.which_are_known(&candidates(&wanted, target));
-    let before = args.len();
-    for package in wanted {
-        if let Some(name) = package_of_target(env, &package, target, cross, &known) {
-            args.push(name);
-        }
-    }
-    if args.len() == before && target.os != "linux" {
-        return vec![Step::Note(skipping(&target.os))];
-    }
-    let shown = args.join(" ");
-    let command = CommandPlan::new(program).args(args.into_iter().map(OsString::from));
-    vec![Step::Note(format!("+ {program}  {shown}")), Step::Exec(command)]
-}
-
 /// The names that stand for what a C or C++ compiler needs of the target.
-fn expand(package: Package, lists: &Lists, arch: &str) -> Vec<Package> {
+fn expand(host: &dyn Host, package: Package, lists: &Lists, arch: &str) -> Vec<Package> {
     let newest = |prefix: &str| {
         let version = lists.newest(prefix, "-dev", arch).unwrap_or(8);
+        host.why(format_args!(
+            "{}: {prefix}{version}-dev is the newest in the lists of {arch}",
+            package.name
+        ));
         Package::named(format!("{prefix}{version}-dev"))
     };
     match package.name.as_str() {
         "xx-c-essentials" => vec![Package::named("libc6-dev".to_owned()), newest("libgcc-")],
         "xx-cxx-essentials" => vec![newest("libstdc++-")],
         _ => vec![package],
+    }
+}
+
+/// What turns a package's name into that of the target's.
+struct Resolver<'a> {
+    host: &'a dyn Host,
+    arch: &'a str,
+    linux: bool,
+    cross: bool,
+    prefer_cross: bool,
+    /// What Debian's cross tools are called after: `aarch64-linux-gnu`, `mingw-w64-x86-64`.
+    suffix: String,
+    /// The names that are in the lists.
+    known: Known,
+}
+
+impl<'a> Resolver<'a> {
+    fn new(env: &Env, host: &'a dyn Host, target: &'a Target, lists: &Lists, packages: &[Package]) -> Self {
+        let mut resolver = Self {
+            host,
+            arch: target.package_arch(),
+            linux: target.os == "linux",
+            cross: target.is_cross(host),
+            prefer_cross: env.is_set("XX_APT_PREFER_CROSS"),
+            suffix: suffix(target),
+            known: Known::default(),
+        };
+        let open = packages.iter().filter(|package| package.takes_arch());
+        let names = open.flat_map(|package| {
+            let name = package.name.as_str();
+            [resolver.tool(name), resolver.cross_library(name), name.to_owned()]
+        });
+        resolver.known = lists.which_are_known(&names.collect());
+        resolver
+    }
+
+    fn tool(&self, name: &str) -> String {
+        format!("{name}-{}", self.suffix)
+    }
+
+    fn cross_library(&self, name: &str) -> String {
+        format!("{name}-{}-cross", self.arch)
+    }
+
+    /// Words for apt; packages that a target other than Linux has none of are left out.
+    fn resolve(&self, packages: Vec<Package>) -> Vec<String> {
+        packages.iter().filter_map(|package| self.one(package)).collect()
+    }
+
+    fn one(&self, package: &Package) -> Option<String> {
+        let name = package.name.as_str();
+        let because = |word: String, why: &str| {
+            self.host.why(format_args!("package {package}: {word}, {why}"));
+            Some(word)
+        };
+        if !self.cross {
+            return because(package.to_string(), "the target is the build machine");
+        }
+        if !package.takes_arch() {
+            return because(package.to_string(), "named whole");
+        }
+        if self.known.has(&self.tool(name)) {
+            return because(package.renamed(&self.tool(name)), "a cross tool in the lists");
+        }
+        if !self.linux {
+            self.host.why(format_args!("package {package}: left out, only Linux has packages"));
+            return None;
+        }
+        if self.prefer_cross && self.known.has(&self.cross_library(name)) {
+            return because(package.renamed(&self.cross_library(name)), "XX_APT_PREFER_CROSS");
+        }
+        if self.known.is_for_all(name) {
+            return because(package.to_string(), "one package for all architectures");
+        }
+        because(package.with_arch(self.arch), "the target's own")
     }
 }
 
@@ -177,45 +256,4 @@ fn suffix(target: &Target) -> String {
         ("windows", "arm") => "mingw-w64-arm".to_owned(),
         _ => triple.replacen("x86_64-", "x86-64-", 1),
     }
-}
-
-fn candidates(packages: &[Package], target: &Target) -> BTreeSet<String> {
-    let (suffix, arch) = (suffix(target), target.package_arch());
-    let plain = packages.iter().filter(|package| package.is_plain());
-    plain
-        .flat_map(|package| {
-            let name = &package.name;
-            [format!("{name}-{suffix}"), format!("{name}-{arch}-cross"), name.clone()]
-        })
-        .collect()
-}
-
-fn package_of_target(
-    env: &Env,
-    package: &Package,
-    target: &Target,
-    cross: bool,
-    known: &BTreeSet<(String, bool)>,
-) -> Option<String> {
-    if !cross || !package.takes_arch() {
-        return Some(package.to_string());
-    }
-    let is_known = |name: &str| known.iter().any(|(known, _)| known == name);
-    let (tool, library) = (
-        format!("{}-{}", package.name, suffix(target)),
-        format!("{}-{}-cross", package.name, target.package_arch()),
-    );
-    if is_known(&tool) {
-        return Some(package.renamed(&tool));
-    }
-    if target.os != "linux" {
-        return None;
-    }
-    if env.is_set("XX_APT_PREFER_CROSS") && is_known(&library) {
-        return Some(package.renamed(&library));
-    }
-    if known.contains(&(package.name.clone(), true)) {
-        return Some(package.to_string());
-    }
-    Some(package.with_arch(target.package_arch()))
 }

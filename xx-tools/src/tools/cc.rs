@@ -4,7 +4,7 @@
 //! `xx-clang --wrap` makes the target the default.
 
 mod files;
-pub(crate) mod other;
+mod other;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::clang;
 use crate::toolchain::layout::Layout;
 use crate::toolchain::setup::Setup;
+use crate::toolchain::{self, Commands, clang, variant_flags};
 use crate::tools::info::macos_sdk;
 
 /// Present while `--wrap` is in force.
@@ -44,7 +44,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let compiler = compiler(&env.name);
     let request = Request::read(&env.args);
     if request.own_config {
-        return exec(&env, host, compiler, None);
+        return exec(&env, host, compiler, None, Vec::new());
     }
     if let Some(wrap) = request.wrap.filter(|_| env.name.starts_with("xx-")) {
         let path = PathBuf::from(WRAPPED);
@@ -58,10 +58,13 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let wrapped = env.name.starts_with("xx-") || host.is_there(Path::new(WRAPPED));
     let target = Target::read(&env, host);
-    let other = if wrapped { other::commands(&env, host, &target)? } else { None };
+    let other = match wrapped {
+        true => toolchain::commands(&env, host, &target, toolchain::preferred(&env, host)?)?,
+        false => None,
+    };
     if let Some(commands) = &other {
         if request.cmake_toolchain || request.meson_cross {
-            return build_file(&request, &target, host, commands);
+            return build_file(&env, &request, &target, host, commands);
         }
         return other::plan(&env, &request, &target, commands);
     }
@@ -82,18 +85,18 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     } else if request.print_cmake {
         steps.push(Step::Next(Box::new(move |host| Ok(Plan::line(cmake_defines(&setup, host))))));
     } else if wants_file {
-        let command = |name: &str| vec![format!("{triple}-{name}")];
-        let commands = other::Commands { c: command("clang"), cxx: command("clang++") };
-        steps.push(Step::Next(Box::new(move |host| build_file(&request, &target, host, &commands))));
+        let command = |name: &str| vec![setup.layout.command(&triple, name)];
+        let commands = Commands { c: command("clang"), cxx: command("clang++") };
+        steps.push(Step::Next(Box::new(move |host| build_file(&env, &request, &target, host, &commands))));
     } else if request.print_sysroot {
         steps.push(Step::Print(format!("{}\n", sysroot(&target, host, &triple))));
     } else if !request.setup {
         let cfg =
             if triple.is_empty() { setup.layout.default_cfg.clone() } else { setup.layout.cfg(&triple) };
-        let flags = if request.target.is_none() && wrapped { variant_flags(&target) } else { Vec::new() };
+        let flags = target_flags(&env, &target, &triple);
         let stage = move |host: &dyn Host| {
             let cfg = host.is_file(&cfg).then_some(cfg);
-            exec_with(&env, host, compiler, cfg.as_deref(), flags)
+            exec(&env, host, compiler, cfg.as_deref(), flags)
         };
         if steps.is_empty() {
             return stage(host);
@@ -114,7 +117,8 @@ pub fn plan_prefixed(
     compiler: &'static str,
 ) -> Result<Plan, Failure> {
     let cfg = Some(Layout::of(env, host, triple).cfg(triple)).filter(|cfg| host.is_file(cfg));
-    exec(env, host, compiler, cfg.as_deref())
+    let flags = target_flags(env, &Target::read(env, host), triple);
+    exec(env, host, compiler, cfg.as_deref(), flags)
 }
 
 fn compiler(name: &str) -> &'static str {
@@ -150,48 +154,75 @@ impl Request {
     }
 }
 
-fn exec(env: &Env, host: &dyn Host, compiler: &str, cfg: Option<&Path>) -> Result<Plan, Failure> {
-    exec_with(env, host, compiler, cfg, Vec::new())
-}
-
-fn exec_with(
+fn exec(
     env: &Env,
     host: &dyn Host,
     compiler: &str,
     cfg: Option<&Path>,
     flags: Vec<String>,
 ) -> Result<Plan, Failure> {
-    let mut command = CommandPlan::new(clang::find(host, compiler)?);
+    let program = clang::find(host, compiler)?;
+    host.why(format_args!("compiler: {}, the first that is no link to this program", program.display()));
+    let mut command = CommandPlan::new(program);
     if let Some(cfg) = cfg {
         command = command.args(["--config".as_ref(), cfg.as_os_str()]);
     }
     Ok(Plan::new(vec![Step::Exec(command.args(flags).args(env.args.clone()))]))
 }
 
-/// A level above the architecture's base is a flag; the user's own `-march` comes later and wins.
-fn variant_flags(target: &Target) -> Vec<String> {
-    target.platform.as_ref().and_then(|platform| platform.march_flag()).into_iter().collect()
+/// What the environment says of the target, for calls that are for that target: the variant's flags, before the
+/// user's own, which win, and the user's folder with headers and libraries.
+fn target_flags(env: &Env, target: &Target, triple: &str) -> Vec<String> {
+    if target.names.as_ref().is_none_or(|names| names.triple != triple) {
+        return Vec::new();
+    }
+    let sysroot = Some(&target.sysroot).filter(|root| !root.is_empty());
+    let sysroot = sysroot.map(|root| format!("--sysroot={root}"));
+    sysroot.into_iter().chain(variant_flags(env, target)).collect()
 }
 
 fn build_file(
+    env: &Env,
     request: &Request,
     target: &Target,
     host: &dyn Host,
-    commands: &other::Commands,
+    commands: &Commands,
 ) -> Result<Plan, Failure> {
+    let triple = &target.supported()?.triple;
+    let layout = Layout::of(env, host, triple);
+    let text = if request.cmake_toolchain {
+        cmake_toolchain(target, host, &layout, commands)?
+    } else {
+        files::meson(target, host, &layout, commands, &sysroot(target, host, triple))?
+    };
+    Ok(Plan::new(vec![Step::Print(text)]))
+}
+
+/// Text of a CMake toolchain file.
+///
+/// # Errors
+/// When the target is not supported.
+pub(crate) fn cmake_toolchain(
+    target: &Target,
+    host: &dyn Host,
+    layout: &Layout,
+    commands: &Commands,
+) -> Result<String, Failure> {
     let sysroot = sysroot(target, host, &target.supported()?.triple);
-    let write = if request.cmake_toolchain { files::cmake } else { files::meson };
-    Ok(Plan::new(vec![Step::Print(write(target, host, commands, &sysroot)?)]))
+    files::cmake(target, host, layout, commands, &sysroot)
 }
 
 fn sysroot(target: &Target, host: &dyn Host, triple: &str) -> String {
+    if !target.sysroot.is_empty() {
+        return target.sysroot.clone();
+    }
     if !target.is_cross(host) {
         return "/".to_owned();
     }
     if target.os == "darwin" {
         return macos_sdk(host);
     }
-    if host.is_file(Path::new("/etc/alpine-release")) { format!("/{triple}/") } else { "/".to_owned() }
+    toolchain::package_root(host, triple).map_or_else(|| "/".to_owned(), |root| root + "/")
 }
 
 fn cmake_defines(setup: &Setup, host: &dyn Host) -> String {

@@ -9,6 +9,7 @@ pub mod dnf;
 pub mod doctor;
 pub mod go;
 pub mod info;
+mod mirrors;
 pub mod pkg_config;
 pub mod verify;
 pub mod windres;

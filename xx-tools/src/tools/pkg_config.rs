@@ -1,6 +1,7 @@
 //! `xx-pkg-config` and `TRIPLE-pkg-config`: pkg-config that finds the target's libraries only.
 //!
-//! On Alpine they lie in the target's own root, elsewhere in the multiarch folders of the running system.
+//! They lie in the folder that `XX_SYSROOT` names; without it on Alpine in the target's own root, elsewhere in the
+//! multiarch folders of the running system.
 
 use std::path::Path;
 
@@ -11,6 +12,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::package_root;
 
 /// Plans a call for the target of the environment.
 ///
@@ -19,7 +21,7 @@ use crate::target::Target;
 pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let target = Target::read(&env, host);
     let names = target.supported()?;
-    if !target.is_cross(host) {
+    if !target.is_cross(host) && target.sysroot.is_empty() {
         return Ok(exec(&env, host, &[]));
     }
     Ok(plan_prefixed(&env, host, &names.triple))
@@ -32,10 +34,19 @@ pub fn plan_prefixed(env: &Env, host: &dyn Host, triple: &str) -> Plan {
 
 /// Variables that turn pkg-config to a target, as far as the user has not set them.
 pub(crate) fn search(env: &Env, host: &dyn Host, triple: &str) -> Vec<(&'static str, String)> {
-    let alpine = host.is_file(Path::new("/etc/alpine-release"));
-    let vars = if alpine {
-        let dirs = format!("/{triple}/usr/lib/pkgconfig/:/{triple}/usr/share/pkgconfig/");
-        vec![("PKG_CONFIG_SYSROOT_DIR", format!("/{triple}")), ("PKG_CONFIG_LIBDIR", dirs)]
+    let target = Target::read(env, host);
+    let root = target.sysroot.as_str();
+    let is_for = target.names.as_ref().is_some_and(|names| names.triple == triple);
+    let vars = if !root.is_empty() && is_for {
+        let multiarch = target.platform.as_ref().and_then(Platform::multiarch).unwrap_or_default();
+        let dirs = libdir(&multiarch).split(':').map(|dir| format!("{root}{dir}")).collect::<Vec<_>>();
+        vec![("PKG_CONFIG_SYSROOT_DIR", root.to_owned()), ("PKG_CONFIG_LIBDIR", dirs.join(":"))]
+    } else if let Some(root) = package_root(host, triple) {
+        let dirs = ["usr/lib64", "usr/lib", "usr/share"].map(|dir| format!("{root}/{dir}/pkgconfig/"));
+        // Only RPM's distributions have lib64.
+        let first = usize::from(host.is_file(Path::new("/etc/alpine-release")));
+        let dirs = dirs.get(first..).unwrap_or_default().join(":");
+        vec![("PKG_CONFIG_SYSROOT_DIR", root), ("PKG_CONFIG_LIBDIR", dirs)]
     } else {
         let multiarch = Platform::from_triple(triple).and_then(|platform| platform.multiarch());
         let multiarch = multiarch.unwrap_or_else(|| triple.to_owned());

@@ -7,7 +7,9 @@
     reason = "helpers of tests are test code"
 )]
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use xx_tools::host::Host;
@@ -22,6 +24,8 @@ pub struct FakeHost {
     pub links: BTreeMap<PathBuf, PathBuf>,
     pub answers: BTreeMap<String, String>,
     pub read_only: bool,
+    /// The reasons given so far.
+    pub reasons: RefCell<Vec<String>>,
 }
 
 impl FakeHost {
@@ -102,6 +106,10 @@ impl Host for FakeHost {
         None
     }
 
+    fn link(&self, path: &Path) -> Option<PathBuf> {
+        self.links.get(path).cloned()
+    }
+
     fn changed(&self, path: &Path) -> Option<i128> {
         let count =
             self.files.keys().chain(self.links.keys()).filter(|file| file.parent() == Some(path)).count();
@@ -121,6 +129,10 @@ impl Host for FakeHost {
         self.answers
             .get(&std::iter::once(name.as_ref()).chain(args.iter().copied()).collect::<Vec<_>>().join(" "))
             .cloned()
+    }
+
+    fn why(&self, reason: fmt::Arguments<'_>) {
+        self.reasons.borrow_mut().push(reason.to_string());
     }
 
     fn own_program(&self) -> Option<PathBuf> {

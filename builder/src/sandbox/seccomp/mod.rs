@@ -20,12 +20,37 @@ enum Answer {
     Error(i32),
     /// Asks the supervisor.
     Notify,
+    /// Asks it if an argument has one of these bits.
+    NotifyBits(u8, u32),
+    /// Asks it if an argument is this.
+    NotifyValue(u8, u32),
     /// `clone`: no new namespaces.
     Clone,
     /// `socket`: not the kernel's crypto interface, nor the hypervisor's.
     Socket,
     /// `personality`: those that change nothing for others.
     Personality,
+}
+
+/// With which arguments of a call the supervisor is asked; otherwise it is allowed. Arguments count from 0.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum When {
+    /// Always.
+    Always,
+    /// When the argument has one of these bits.
+    Has { argument: u8, bits: u32 },
+    /// When the argument is this.
+    Is { argument: u8, value: u32 },
+}
+
+impl When {
+    fn answer(self) -> Answer {
+        match self {
+            Self::Always => Answer::Notify,
+            Self::Has { argument, bits } => Answer::NotifyBits(argument, bits),
+            Self::Is { argument, value } => Answer::NotifyValue(argument, value),
+        }
+    }
 }
 
 /// A system call interface of the machine.
@@ -56,6 +81,11 @@ const NUMBER: u32 = 0;
 const ARCH: u32 = 4;
 const ARGUMENT_0: u32 = 16;
 
+/// The offset of an argument's low word.
+fn low_word(argument: u8) -> u32 {
+    ARGUMENT_0 + 8 * u32::from(argument)
+}
+
 /// Namespace flags of `clone`.
 const NEW_NAMESPACES: u32 = 0x7e02_0000;
 const AF_ALG: u32 = 38;
@@ -70,7 +100,7 @@ const JUMP_BITS: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
 const RETURN: u16 = 0x06; // BPF_RET | BPF_K
 
 /// The program, empty on a machine without a table. Calls of `notify`, by native number, go to the supervisor.
-pub(super) fn filter(notify: &[u32]) -> Vec<Instruction> {
+pub(super) fn filter(notify: &[(u32, When)]) -> Vec<Instruction> {
     let mut program = vec![instruction(LOAD, ARCH)];
     if INTERFACES.is_empty() {
         return Vec::new();
@@ -87,7 +117,7 @@ pub(super) fn filter(notify: &[u32]) -> Vec<Instruction> {
 }
 
 /// A program that lets everything be but the calls of `notify`.
-pub(super) fn only_notify(notify: &[u32]) -> Vec<Instruction> {
+pub(super) fn only_notify(notify: &[(u32, When)]) -> Vec<Instruction> {
     let Some(native) = INTERFACES.first() else { return Vec::new() };
     let mut program = vec![
         instruction(LOAD, ARCH),
@@ -95,16 +125,18 @@ pub(super) fn only_notify(notify: &[u32]) -> Vec<Instruction> {
         instruction(RETURN, libc::SECCOMP_RET_ALLOW),
     ];
     program.push(instruction(LOAD, NUMBER));
-    for number in notify {
-        program.push(jump(JUMP_EQUAL, *number, 0, 1));
-        answer(Answer::Notify, &mut program);
+    for (number, when) in notify {
+        let mut body = vec![];
+        answer(when.answer(), &mut body);
+        program.extend([jump(JUMP_EQUAL, *number, 1, 0), instruction(JUMP, length(&body))]);
+        program.extend(body);
     }
     answer(Answer::Allow, &mut program);
     program
 }
 
 /// First number of each run of equal answers, ascending from 0.
-fn ranges(interface: &Interface, notify: &[u32]) -> Vec<(u32, Answer)> {
+fn ranges(interface: &Interface, notify: &[(u32, When)]) -> Vec<(u32, Answer)> {
     let mut answers = vec![Answer::Error(libc::EPERM); NEWEST as usize + 1];
     let mut far = Vec::new();
     let mut set = |number: u32, answer| match answers.get_mut(number as usize) {
@@ -124,7 +156,7 @@ fn ranges(interface: &Interface, notify: &[u32]) -> Vec<(u32, Answer)> {
         };
         (interface.number)(row).into_iter().for_each(|number| set(number, special));
     }
-    notify.iter().for_each(|&number| set(number, Answer::Notify));
+    notify.iter().for_each(|&(number, when)| set(number, when.answer()));
     let mut ranges: Vec<(u32, Answer)> = (0..).zip(answers).collect();
     ranges.push((NEWEST + 1, Answer::Error(libc::ENOSYS)));
     far.sort_by_key(|(number, _)| *number);
@@ -152,10 +184,22 @@ fn answer(answer: Answer, program: &mut Vec<Instruction>) {
     let allow = instruction(RETURN, libc::SECCOMP_RET_ALLOW);
     let error = |number: i32| instruction(RETURN, libc::SECCOMP_RET_ERRNO | number.cast_unsigned());
     let forbid = error(libc::EPERM);
+    let ask = instruction(RETURN, libc::SECCOMP_RET_USER_NOTIF);
     match answer {
         Answer::Allow => program.push(allow),
         Answer::Error(number) => program.push(error(number)),
-        Answer::Notify => program.push(instruction(RETURN, libc::SECCOMP_RET_USER_NOTIF)),
+        Answer::Notify => program.push(ask),
+        Answer::NotifyBits(argument, bits) => {
+            program.extend([instruction(LOAD, low_word(argument)), jump(JUMP_BITS, bits, 0, 1), ask, allow]);
+        }
+        Answer::NotifyValue(argument, value) => {
+            program.extend([
+                instruction(LOAD, low_word(argument)),
+                jump(JUMP_EQUAL, value, 0, 1),
+                ask,
+                allow,
+            ]);
+        }
         Answer::Clone => {
             program.extend([
                 instruction(LOAD, ARGUMENT_0),
@@ -276,9 +320,26 @@ mod tests {
 
     #[test]
     fn the_supervisor_is_asked() {
-        let getuid = u32::try_from(libc::SYS_getuid).unwrap();
-        let answer = evaluate(&filter(&[getuid]), INTERFACES[0].audit, getuid, 0);
-        assert_eq!(answer, libc::SECCOMP_RET_USER_NOTIF);
+        let number = |call| u32::try_from(call).unwrap();
+        let (getuid, creat, read) = (number(libc::SYS_getuid), number(libc::SYS_dup), number(libc::SYS_read));
+        let questions = [
+            (getuid, When::Always),
+            (creat, When::Has { argument: 0, bits: 6 }),
+            (read, When::Is { argument: 0, value: 5 }),
+        ];
+        const ASK: u32 = libc::SECCOMP_RET_USER_NOTIF;
+        for program in [filter(&questions), only_notify(&questions)] {
+            for (number, argument, expected) in [
+                (getuid, 0, ASK),
+                (creat, 2, ASK),
+                (creat, 9, ALLOW),
+                (read, 5, ASK),
+                (read, 7, ALLOW),
+                (number(libc::SYS_write), 5, ALLOW),
+            ] {
+                assert_eq!(evaluate(&program, INTERFACES[0].audit, number, argument), expected, "{number}");
+            }
+        }
     }
 
     #[test]

@@ -166,17 +166,21 @@ impl Creds {
         Self { keep, ..self.clone() }
     }
 
-    /// What another program starts with: root has all, nobody else has any.
-    pub(super) fn after_exec(&self) -> Self {
-        let root = self.user.effective == 0 || self.user.real == 0;
-        let all = if root { Capabilities::MAX } else { 0 };
-        let saved = |ids: Ids| Ids { saved: ids.effective, ..ids };
+    /// What another program starts with: root has all, nobody else has any. `as_user` and `as_group` are
+    /// the owners of a program with the set-id bits.
+    pub(super) fn after_exec(&self, as_user: Option<u32>, as_group: Option<u32>) -> Self {
+        let started = |ids: Ids, as_owner: Option<u32>| {
+            let effective = as_owner.unwrap_or(ids.effective);
+            Ids { effective, saved: effective, file_system: effective, ..ids }
+        };
+        let (user, group) = (started(self.user, as_user), started(self.group, as_group));
+        let all = if user.effective == 0 || user.real == 0 { Capabilities::MAX } else { 0 };
         Self {
-            user: saved(self.user),
-            group: saved(self.group),
+            user,
+            group,
             groups: self.groups.clone(),
             permitted: all,
-            effective: if self.user.effective == 0 { all } else { 0 },
+            effective: if user.effective == 0 { all } else { 0 },
             keep: false,
         }
     }
@@ -212,13 +216,15 @@ mod tests {
         assert!(!kept.may(SETGID));
         let raised = kept.with_capabilities(SETGID, SETGID | SETUID).unwrap();
         assert!(raised.may(SETGID) && !raised.may(SETUID));
-        assert!(!raised.after_exec().may(SETGID), "an ordinary user's program has none");
+        assert!(!raised.after_exec(None, None).may(SETGID), "an ordinary user's program has none");
         let for_a_while = root.with_user(ids(0, 42, 0));
         assert!(!for_a_while.may(CHOWN) && for_a_while.with_user(Ids::all(0)).may(CHOWN));
         assert!(
-            for_a_while.with_user(ids(42, 42, 0)).after_exec().user == Ids::all(42),
+            for_a_while.with_user(ids(42, 42, 0)).after_exec(None, None).user == Ids::all(42),
             "exec forgets the saved"
         );
+        let raised = dropped.after_exec(Some(0), None);
+        assert!(raised.user == ids(42, 0, 0) && raised.may(SETUID), "a setuid program of root");
     }
 
     #[test]

@@ -8,14 +8,19 @@ use rustix::fs::{getxattr, lgetxattr, lsetxattr, setxattr};
 use rustix::io::{Errno, Result};
 
 use super::calls::Call;
+use super::create;
 use super::creds::{CHOWN, Creds};
-use super::owner::{Device, OWNER_ATTRIBUTE, Owner};
 use super::process::{Place, Process};
 use super::{Reply, word};
+use crate::rootfs::{Device, OWNER_ATTRIBUTE, Owner};
 use crate::sandbox::mountapi::last_error;
 
 /// "Leave it as it is".
 const KEEP: u32 = u32::MAX;
+
+/// What `creat` opens with.
+#[cfg(target_arch = "x86_64")]
+const CREAT: u32 = (libc::O_CREAT | libc::O_WRONLY | libc::O_TRUNC).cast_unsigned();
 
 pub(super) fn answer(call: Call, args: [u64; 6], process: &Process<'_>, creds: &Creds) -> Result<Reply> {
     let [a, b, c, d, e, _] = args;
@@ -43,6 +48,15 @@ pub(super) fn answer(call: Call, args: [u64; 6], process: &Process<'_>, creds: &
             let place = at(process, descriptor(a), b, follows(c), flags(c))?;
             with(place, process, |place| statx(process, place, word(d), e))
         }
+        Call::Mkdirat => create::directory(process, creds, (descriptor(a), b), word(c)),
+        Call::Openat => create::open(process, creds, (descriptor(a), b), (word(c), word(d))),
+        Call::Openat2 => create::open_how(process, creds, (descriptor(a), b), c),
+        #[cfg(target_arch = "x86_64")]
+        Call::Mkdir => create::directory(process, creds, (libc::AT_FDCWD, a), word(b)),
+        #[cfg(target_arch = "x86_64")]
+        Call::Open => create::open(process, creds, (libc::AT_FDCWD, a), (word(b), word(c))),
+        #[cfg(target_arch = "x86_64")]
+        Call::Creat => create::open(process, creds, (libc::AT_FDCWD, a), (CREAT, word(b))),
         #[cfg(target_arch = "x86_64")]
         Call::Chown | Call::Lchown => {
             let place = at(process, libc::AT_FDCWD, a, call == Call::Chown, 0)?;
@@ -60,7 +74,13 @@ pub(super) fn answer(call: Call, args: [u64; 6], process: &Process<'_>, creds: &
 }
 
 /// Resolves the path argument at `address`, which may be empty for the descriptor itself.
-fn at(process: &Process<'_>, directory: i32, address: u64, follow: bool, flags: i32) -> Result<Place> {
+pub(super) fn at(
+    process: &Process<'_>,
+    directory: i32,
+    address: u64,
+    follow: bool,
+    flags: i32,
+) -> Result<Place> {
     let path = if address == 0 { CString::default() } else { process.string(address)? };
     if let Some(number) = own_file(&path).filter(|_| follow) {
         process.open_file(number)
@@ -89,14 +109,18 @@ fn own_file(path: &CStr) -> Option<i32> {
     }
 }
 
-fn with(place: Place, process: &Process<'_>, act: impl FnOnce(&Place) -> Result<Reply>) -> Result<Reply> {
+pub(super) fn with(
+    place: Place,
+    process: &Process<'_>,
+    act: impl FnOnce(&Place) -> Result<Reply>,
+) -> Result<Reply> {
     let answer = act(&place);
     process.leave(&place);
     answer
 }
 
 /// The recorded owner.
-fn recorded(place: &Place) -> Option<Owner> {
+pub(super) fn recorded(place: &Place) -> Option<Owner> {
     let mut buffer = [MaybeUninit::uninit(); 64];
     let path = place.path.as_c_str();
     let found = if place.follow {
@@ -108,7 +132,7 @@ fn recorded(place: &Place) -> Option<Owner> {
     Owner::parse(text)
 }
 
-fn record(place: &Place, owner: Owner) -> Result<()> {
+pub(super) fn record(place: &Place, owner: Owner) -> Result<()> {
     let (path, text) = (place.path.as_c_str(), owner.format());
     let flags = XattrFlags::empty();
     let done = if place.follow {
@@ -172,7 +196,10 @@ fn make_device(
 }
 
 fn stat(process: &Process<'_>, place: &Place, address: u64) -> Result<Reply> {
-    let Some(owner) = recorded(place) else { return Ok(Reply::Continue) };
+    let owner = recorded(place);
+    if owner.is_none() && !process.mapped {
+        return Ok(Reply::Continue);
+    }
     let flags = if place.follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
     #[expect(unsafe_code, reason = "the kernel's own layout of the answer is wanted")]
     // SAFETY: the path is NUL-terminated; `found` is plain data that the kernel fills completely, and for which
@@ -183,9 +210,12 @@ fn stat(process: &Process<'_>, place: &Place, address: u64) -> Result<Reply> {
             libc::syscall(libc::SYS_newfstatat, libc::AT_FDCWD, place.path.as_ptr(), &raw mut found, flags);
         if answer == 0 { Ok(found) } else { Err(last_error()) }
     };
-    let mut found = found?;
-    (found.st_uid, found.st_gid) = (owner.uid, owner.gid);
-    if let (Some(kind), Some(device)) = (owner.file_type(), owner.device) {
+    // What only the process can see, its own entry in `/proc` say, the kernel tells it.
+    let Ok(mut found) = found else { return Ok(Reply::Continue) };
+    if let Some(owner) = owner {
+        (found.st_uid, found.st_gid) = (owner.uid, owner.gid);
+    }
+    if let Some((kind, device)) = owner.and_then(|owner| Some((owner.file_type()?, owner.device?))) {
         found.st_mode = found.st_mode & !libc::S_IFMT | kind.as_raw_mode();
         found.st_rdev = libc::makedev(device.major, device.minor);
     }
@@ -193,7 +223,10 @@ fn stat(process: &Process<'_>, place: &Place, address: u64) -> Result<Reply> {
 }
 
 fn statx(process: &Process<'_>, place: &Place, mask: u32, address: u64) -> Result<Reply> {
-    let Some(owner) = recorded(place) else { return Ok(Reply::Continue) };
+    let owner = recorded(place);
+    if owner.is_none() && !process.mapped {
+        return Ok(Reply::Continue);
+    }
     let flags = if place.follow { 0 } else { libc::AT_SYMLINK_NOFOLLOW };
     #[expect(unsafe_code, reason = "the kernel's own layout of the answer is wanted")]
     // SAFETY: the path is NUL-terminated; `found` is plain data that the kernel fills, and for which zeroes are a
@@ -204,9 +237,11 @@ fn statx(process: &Process<'_>, place: &Place, mask: u32, address: u64) -> Resul
             libc::syscall(libc::SYS_statx, libc::AT_FDCWD, place.path.as_ptr(), flags, mask, &raw mut found);
         if answer == 0 { Ok(found) } else { Err(last_error()) }
     };
-    let mut found = found?;
-    (found.stx_uid, found.stx_gid) = (owner.uid, owner.gid);
-    if let (Some(kind), Some(device)) = (owner.file_type(), owner.device) {
+    let Ok(mut found) = found else { return Ok(Reply::Continue) };
+    if let Some(owner) = owner {
+        (found.stx_uid, found.stx_gid) = (owner.uid, owner.gid);
+    }
+    if let Some((kind, device)) = owner.and_then(|owner| Some((owner.file_type()?, owner.device?))) {
         let kind = u16::try_from(kind.as_raw_mode()).unwrap_or_default();
         found.stx_mode = found.stx_mode & 0o7777 | kind;
         (found.stx_rdev_major, found.stx_rdev_minor) = (device.major, device.minor);

@@ -19,6 +19,7 @@ use rustix::process::{chroot, fchdir};
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
 use super::super::passwd::User;
+use super::Unreal;
 
 /// The side of the thread that bears the step.
 pub(in crate::sandbox) struct Ask {
@@ -56,8 +57,8 @@ impl Ask {
 
 impl Listen {
     /// Answers until the last process of the step is gone. Returns at once when the step does not come to be.
-    pub(in crate::sandbox) fn run(self, root: BorrowedFd<'_>, user: &User) -> Result<()> {
-        let Ok(namespace) = self.namespace.recv() else { return Ok(()) };
+    pub(in crate::sandbox) fn run(self, root: BorrowedFd<'_>, user: &User) -> Result<Option<Unreal>> {
+        let Ok(namespace) = self.namespace.recv() else { return Ok(None) };
         #[expect(unsafe_code, reason = "unshare(2) can break assumptions of other threads")]
         // SAFETY: the descriptor table stays shared, which is what the wrapper warns about; root and working
         // directory become this thread's own.
@@ -76,6 +77,6 @@ impl Listen {
         let listener = control.drain().find_map(|message| {
             if let RecvAncillaryMessage::ScmRights(mut fds) = message { fds.next() } else { None }
         });
-        listener.map_or(Ok(()), |listener| super::supervise(&listener, self.procfs.as_fd(), root, user))
+        listener.map_or(Ok(None), |listener| super::supervise(&listener, self.procfs.as_fd(), root, user))
     }
 }

@@ -1,16 +1,19 @@
 //! The calling process seen from outside: its memory, its directories, the note it bears.
 
 use std::ffi::{CString, c_void};
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{AtFlags, Mode, OFlags, statat};
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, statat};
 use rustix::io::{Errno, Result};
-use rustix::process::{chroot, fchdir};
+use rustix::process::{Pid, PidfdFlags, PidfdGetfdFlags, chroot, fchdir, pidfd_getfd, pidfd_open};
 
 use super::super::mountapi::last_error;
 
 /// Bytes read at once; a read never crosses a page that may not be there.
 const PAGE: u64 = 4096;
+
+/// Where notes begin; a limit that somebody has set for locks lies below.
+const NOTES: u64 = 1 << 48;
 
 /// `PATH_MAX`.
 const MAX_PATH: usize = 4096;
@@ -22,6 +25,8 @@ pub(super) struct Process<'a> {
     pub(super) procfs: BorrowedFd<'a>,
     /// The step's root, which is also this thread's.
     pub(super) root: BorrowedFd<'a>,
+    /// Whether the kernel shows the step's user where this thread sees root.
+    pub(super) mapped: bool,
 }
 
 /// A path to use from the working directory that the thread has been put into.
@@ -30,6 +35,16 @@ pub(super) struct Place {
     pub(super) follow: bool,
     /// To go back to after another root.
     changed_root: bool,
+    /// What `path` names, when that is a descriptor of this thread.
+    #[expect(dead_code, reason = "keeps the descriptor open as long as the path is used")]
+    held: Option<OwnedFd>,
+}
+
+impl Place {
+    /// A path in a directory that the thread stands in already.
+    pub(super) fn here(path: CString) -> Self {
+        Self { path, follow: true, changed_root: false, held: None }
+    }
 }
 
 impl Process<'_> {
@@ -98,14 +113,17 @@ impl Process<'_> {
         let start = match (path.as_bytes().first(), directory) {
             (Some(b'/'), _) => None,
             (_, libc::AT_FDCWD) => Some(self.entry("cwd", OFlags::DIRECTORY)?),
-            (_, number) => Some(self.entry(&format!("fd/{number}"), OFlags::DIRECTORY)?),
+            (_, number) => match self.entry(&format!("fd/{number}"), OFlags::DIRECTORY) {
+                Err(Errno::ACCESS) => Some(self.take(number)?),
+                answer => Some(answer?),
+            },
         };
         if changed_root {
             let root = self.entry("root", OFlags::DIRECTORY)?;
             fchdir(root)?;
             chroot(c".")?;
         }
-        let place = Place { path, follow, changed_root };
+        let place = Place { path, follow, changed_root, held: None };
         match start.map_or(Ok(()), fchdir) {
             Ok(()) => Ok(place),
             Err(errno) => {
@@ -115,11 +133,43 @@ impl Process<'_> {
         }
     }
 
+    /// A copy of an open file of a process whose `/proc` entry is closed: a program like sudo gives its own to root
+    /// alone, whom its user namespace does not know.
+    fn take(&self, number: i32) -> Result<OwnedFd> {
+        let leader = Pid::from_raw(self.status("Tgid:")?.parse().map_err(|_| Errno::SRCH)?);
+        let process = pidfd_open(leader.ok_or(Errno::SRCH)?, PidfdFlags::empty())?;
+        pidfd_getfd(&process, number, PidfdGetfdFlags::empty())
+    }
+
     /// The same for an open file of the process.
     pub(super) fn open_file(&self, number: i32) -> Result<Place> {
         fchdir(self.procfs)?;
-        let path = CString::new(format!("{}/fd/{number}", self.id)).map_err(|_| Errno::INVAL)?;
-        Ok(Place { path, follow: true, changed_root: false })
+        let path = format!("{}/fd/{number}", self.id);
+        let (path, held) = match statat(CWD, &path, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::ACCESS) => {
+                let file = self.take(number)?;
+                (format!("self/fd/{}", file.as_raw_fd()), Some(file))
+            }
+            answer => answer.map(|_| (path, None))?,
+        };
+        let path = CString::new(path).map_err(|_| Errno::INVAL)?;
+        Ok(Place { held, ..Place::here(path) })
+    }
+
+    /// The permission bits that its new files do not get.
+    pub(super) fn umask(&self) -> Result<u32> {
+        Ok(u32::from_str_radix(&self.status("Umask:")?, 8).unwrap_or(0o022))
+    }
+
+    /// A line of the process's status.
+    fn status(&self, name: &str) -> Result<String> {
+        let path = format!("{}/status", self.id);
+        let status = rustix::fs::openat(self.procfs, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+        let mut text = [0; 512];
+        let length = rustix::io::read(&status, &mut text)?;
+        let text = String::from_utf8_lossy(text.get(..length).unwrap_or_default());
+        let value = text.lines().find_map(|line| line.strip_prefix(name));
+        value.map(|value| value.trim().to_owned()).ok_or(Errno::NODATA)
     }
 
     /// Back from another root.
@@ -138,11 +188,15 @@ impl Process<'_> {
         let answer = unsafe {
             libc::prlimit64(self.id.cast_signed(), libc::RLIMIT_LOCKS, std::ptr::null(), &raw mut limit)
         };
-        if answer == 0 { usize::try_from(limit.rlim_cur).ok() } else { None }
+        let note = limit
+            .rlim_cur
+            .checked_sub(NOTES)
+            .filter(|_| answer == 0 && limit.rlim_cur != libc::RLIM64_INFINITY)?;
+        usize::try_from(note).ok()
     }
 
     pub(super) fn set_note(&self, note: usize) -> Result<()> {
-        let limit = libc::rlimit64 { rlim_cur: note as u64, rlim_max: libc::RLIM64_INFINITY };
+        let limit = libc::rlimit64 { rlim_cur: NOTES + note as u64, rlim_max: libc::RLIM64_INFINITY };
         #[expect(unsafe_code, reason = "prlimit(2) on another process")]
         // SAFETY: the new limit is a live struct that the kernel reads; no old one is asked for.
         let answer = unsafe {

@@ -5,32 +5,32 @@ use std::fmt;
 /// A call, taken apart.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Call {
+    /// The first word of [`COMMANDS`]; `None` for a command that is apt's own affair.
+    pub(super) command: Option<&'static str>,
     /// Everything that is no package, in order; `--` is dropped.
     pub(super) options: Vec<String>,
-    /// Packages, when the command takes some.
-    pub(super) packages: Option<Vec<Package>>,
+    /// What the command is given.
+    pub(super) packages: Vec<Package>,
 }
 
 /// Commands whose words are packages.
 const COMMANDS: &[&str] = &["info", "install", "list", "remove", "search", "show"];
-/// Options whose value is the next word. Source: apt(8), apt-get(8) and apt-cache(8).
+/// Options of these commands whose value is the next word. Source: apt's `apt-private/private-cmndline.cc`.
 const WITH_VALUE: &[&str] = &[
-    "-a",
-    "-c",
-    "-o",
-    "-P",
-    "-t",
-    "--build-profiles",
     "--config-file",
     "--default-release",
-    "--host-architecture",
     "--option",
+    "--planner",
+    "--snapshot",
+    "--solver",
     "--target-release",
 ];
+/// Their short forms. The rest of the word is the value; the next word, when nothing is left.
+const SHORT_WITH_VALUE: &[char] = &['S', 'c', 'o', 't'];
 
 impl Call {
     pub(super) fn parse(args: &[String]) -> Self {
-        let mut call = Self { options: Vec::new(), packages: None };
+        let mut call = Self { command: None, options: Vec::new(), packages: Vec::new() };
         let mut words_only = false;
         let mut args = args.iter();
         while let Some(arg) = args.next() {
@@ -40,7 +40,7 @@ impl Call {
                 words_only = true;
             } else {
                 call.options.push(arg.clone());
-                if WITH_VALUE.contains(&arg.as_str()) {
+                if takes_next(arg) {
                     call.options.extend(args.next().cloned());
                 }
             }
@@ -49,16 +49,21 @@ impl Call {
     }
 
     fn word(&mut self, word: &str) {
-        match &mut self.packages {
-            Some(packages) => packages.push(Package::parse(word)),
-            None => {
-                self.options.push(word.to_owned());
-                if COMMANDS.contains(&word) {
-                    self.packages = Some(Vec::new());
-                }
-            }
+        if self.command.is_some() {
+            self.packages.push(Package::parse(word));
+            return;
         }
+        self.options.push(word.to_owned());
+        self.command = COMMANDS.iter().find(|command| **command == word).copied();
     }
+}
+
+/// `-t`, and the last letter of `-yt`; not `-tsid`, `-t=sid` or `--option=A=b`.
+fn takes_next(option: &str) -> bool {
+    let Some(letters) = option.strip_prefix('-').filter(|rest| !rest.starts_with('-')) else {
+        return WITH_VALUE.contains(&option);
+    };
+    letters.find(SHORT_WITH_VALUE).is_some_and(|at| at + 1 == letters.len())
 }
 
 /// A package as apt takes it: `name[:arch][=version|/suite][+|-]`, a file, or a pattern.
@@ -79,7 +84,7 @@ impl Package {
 
     fn parse(word: &str) -> Self {
         let is_file =
-            word.starts_with(['/', '.', '~', '?']) || word.ends_with(".deb") || word.contains(['*', '^']);
+            word.starts_with(['/', '.', '~', '?', '^']) || word.ends_with(".deb") || word.ends_with('^');
         if is_file {
             return Self { is_file, ..Self::named(word.to_owned()) };
         }
@@ -101,11 +106,6 @@ impl Package {
     /// Whether the architecture is still open.
     pub(super) fn takes_arch(&self) -> bool {
         self.arch.is_none() && !self.is_file
-    }
-
-    /// Whether the name may stand for another package.
-    pub(super) fn is_plain(&self) -> bool {
-        self.takes_arch()
     }
 
     pub(super) fn renamed(&self, name: &str) -> String {
@@ -143,7 +143,9 @@ mod tests {
             ("/tmp/x.deb", "/tmp/x.deb"),
             ("foo-", "foo:arm64-"),
             ("~nfoo", "~nfoo"),
-            ("lib*", "lib*"),
+            ("?name(foo)", "?name(foo)"),
+            ("web-server^", "web-server^"),
+            ("lib*", "lib*:arm64"),
         ];
         for (word, expected) in cases {
             let package = Package::parse(word);
@@ -153,14 +155,39 @@ mod tests {
         }
     }
 
+    /// Arguments, what stays an option, and the packages.
     #[test]
     fn options_keep_their_values() {
-        let args =
-            ["-t", "backports", "install", "-y", "-o", "APT::x=1", "--", "foo", "bar"].map(String::from);
-        let call = Call::parse(&args);
-        assert_eq!(call.options, ["-t", "backports", "install", "-y", "-o", "APT::x=1"]);
-        let names: Vec<String> = call.packages.unwrap().iter().map(ToString::to_string).collect();
-        assert_eq!(names, ["foo", "bar"]);
-        assert_eq!(Call::parse(&["update".to_owned()]).packages, None);
+        let cases = [
+            ("-t backports install -y -o A=1 -- foo bar", "-t backports install -y -o A=1", "foo bar"),
+            ("install -ytsid foo", "install -ytsid", "foo"),
+            ("install -yt sid foo", "install -yt sid", "foo"),
+            ("install -t=sid foo", "install -t=sid", "foo"),
+            ("install --target-release sid foo", "install --target-release sid", "foo"),
+            ("install --target-release=sid foo", "install --target-release=sid", "foo"),
+            ("install -oA::b=c -c f foo", "install -oA::b=c -c f", "foo"),
+            ("install --solver 3.0 foo", "install --solver 3.0", "foo"),
+            ("install -- -foo", "install", "-foo"),
+            ("show -a foo", "show -a", "foo"),
+            ("list -a install", "list -a", "install"),
+            ("install foo -t", "install -t", "foo"),
+            ("-o A=install update", "-o A=install update", ""),
+            ("source foo", "source foo", ""),
+            ("", "", ""),
+        ];
+        for (args, options, packages) in cases {
+            let args: Vec<String> = args.split_whitespace().map(str::to_owned).collect();
+            let call = Call::parse(&args);
+            let names: Vec<String> = call.packages.iter().map(ToString::to_string).collect();
+            assert_eq!(
+                (call.options.join(" "), names.join(" ")),
+                (options.into(), packages.into()),
+                "{args:?}"
+            );
+            assert_eq!(
+                call.command.is_none(),
+                ["update", "foo", ""].contains(&options.rsplit(' ').next().unwrap())
+            );
+        }
     }
 }

@@ -14,6 +14,25 @@ pub(super) struct Lists {
     texts: Vec<(String, String)>,
 }
 
+/// Names found in the lists, by the kind of their stanzas.
+#[derive(Default)]
+pub(super) struct Known {
+    for_all: BTreeSet<String>,
+    of_one: BTreeSet<String>,
+}
+
+impl Known {
+    /// Returns whether there is such a package.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.for_all.contains(name) || self.of_one.contains(name)
+    }
+
+    /// Returns whether the package is the same for all architectures in every list that has it.
+    pub(super) fn is_for_all(&self, name: &str) -> bool {
+        self.for_all.contains(name) && !self.of_one.contains(name)
+    }
+}
+
 /// Returns whether lists were fetched: any, or those of one architecture.
 pub(super) fn are_there(host: &dyn Host, arch: Option<&str>) -> bool {
     let lists = host.list(Path::new(DIR));
@@ -43,13 +62,14 @@ impl Lists {
         Self { texts }
     }
 
-    /// Returns those of the names that are packages, each with whether it is one for all architectures.
-    pub(super) fn which_are_known(&self, names: &BTreeSet<String>) -> BTreeSet<(String, bool)> {
-        let mut known = BTreeSet::new();
+    /// Returns those of the names that are packages.
+    pub(super) fn which_are_known(&self, names: &BTreeSet<String>) -> Known {
+        let mut known = Known::default();
         for (_, text) in &self.texts {
             for stanza in stanzas(text) {
                 if let Some(name) = names.get(stanza.name) {
-                    known.insert((name.clone(), stanza.is_for_all()));
+                    let set = if stanza.is_for_all() { &mut known.for_all } else { &mut known.of_one };
+                    set.insert(name.clone());
                 }
             }
         }
@@ -83,7 +103,7 @@ struct Stanza<'t> {
 
 impl Stanza<'_> {
     fn is_for_all(&self) -> bool {
-        self.text.contains("\nArchitecture: all\n")
+        self.text.lines().any(|line| line == "Architecture: all")
     }
 }
 
@@ -108,13 +128,18 @@ mod tests {
     #[test]
     fn packages_in_lists() {
         let text = "Package: libgcc-9-dev\nArchitecture: arm64\n\nPackage: libgcc-14-dev\nArchitecture: arm64\n\n\
-                    Package: doc\nVersion: 1\nArchitecture: all\n";
+                    Package: doc\nVersion: 1\nArchitecture: all\n\nPackage: both\nArchitecture: all\n\n\
+                    Package: both\nArchitecture: arm64\n";
         let lists = Lists { texts: vec![("arm64".to_owned(), text.to_owned())] };
         assert_eq!(lists.newest("libgcc-", "-dev", "arm64"), Some(14));
         assert_eq!(lists.newest("libgcc-", "-dev", "armhf"), Some(14));
         assert_eq!(lists.newest("libstdc++-", "-dev", "arm64"), None);
-        let asked = ["doc", "nothing", "libgcc-9-dev"].map(String::from).into_iter().collect();
-        let known: Vec<(String, bool)> = lists.which_are_known(&asked).into_iter().collect();
-        assert_eq!(known, [("doc".to_owned(), true), ("libgcc-9-dev".to_owned(), false)]);
+        let asked = ["doc", "nothing", "both", "libgcc-9-dev"].map(String::from).into_iter().collect();
+        let known = lists.which_are_known(&asked);
+        let found = |name| (known.has(name), known.is_for_all(name));
+        assert_eq!(found("doc"), (true, true));
+        assert_eq!(found("both"), (true, false), "made for one architecture in another release");
+        assert_eq!(found("libgcc-9-dev"), (true, false));
+        assert_eq!(found("nothing"), (false, false));
     }
 }

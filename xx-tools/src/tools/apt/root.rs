@@ -1,9 +1,10 @@
 //! `xx-apt-get --target-root DIR install ...`: packages of the target unpacked into a folder.
 //!
-//! For the final stage of an image: apt resolves and fetches for the target's architecture as on an empty machine,
-//! and the packages are unpacked. None of their programs or scripts run, so nothing is emulated; packages that need
-//! their scripts (users, alternatives, caches) are not for this. What was unpacked is noted in
-//! `var/lib/dpkg/status.d`, where scanners look for it.
+//! For the final stage of an image, or as a sysroot: apt resolves and fetches for the target's architecture as on an
+//! empty machine, and the packages are unpacked. None of their programs or scripts run, so nothing is emulated; packages
+//! that need their scripts (users, alternatives, caches) are not for this. What was unpacked is noted in
+//! `var/lib/dpkg/status.d`, where scanners look for it. The build machine's own dpkg and apt learn nothing of the
+//! architecture, so an ordinary user can do this too.
 
 use std::path::{Path, PathBuf};
 
@@ -30,41 +31,99 @@ pub(super) fn take(args: &mut Vec<String>) -> Result<Option<PathBuf>, Failure> {
     Ok(Some(value.into()))
 }
 
+/// apt's own state for folders of an architecture: no package counts as installed there.
+#[derive(Clone)]
+pub(super) struct State {
+    /// Removed at the end.
+    pub(super) dir: PathBuf,
+    /// Debian's name of the architecture.
+    pub(super) arch: String,
+    /// The running system has package lists of the architecture.
+    pub(super) has_lists: bool,
+}
+
+impl State {
+    fn settings(&self) -> Vec<String> {
+        let (arch, dir) = (&self.arch, self.dir.display());
+        let mut settings = vec![
+            format!("APT::Architecture={arch}"),
+            format!("APT::Architectures={arch}"),
+            format!("Dir::State::status={dir}/status"),
+            format!("Dir::Cache::archives={dir}/archives/"),
+            "Dir::Cache::pkgcache=".to_owned(),
+            "Dir::Cache::srcpkgcache=".to_owned(),
+            "Dir::State::extended_states=/dev/null".to_owned(),
+            "Debug::NoLocking=true".to_owned(),
+            "APT::Install-Recommends=false".to_owned(),
+        ];
+        if !self.has_lists {
+            settings.push(format!("Dir::State::lists={dir}/lists/"));
+        }
+        settings.into_iter().flat_map(|setting| ["-o".to_owned(), setting]).collect()
+    }
+}
+
 /// Plans fetching packages for an architecture and unpacking them into a folder.
-pub(super) fn install(dir: &Path, arch: &str, options: Vec<String>, packages: &[String]) -> Vec<Step> {
-    // apt's own state for this folder: no package counts as installed there.
-    let state = PathBuf::from(format!("/var/lib/xx/root-{arch}"));
-    let status = state.join("status");
-    let archives = state.join("archives");
-    let settings = [
-        format!("APT::Architecture={arch}"),
-        format!("APT::Architectures={arch}"),
-        format!("Dir::State::status={}", status.display()),
-        format!("Dir::Cache::archives={}/", archives.display()),
-        "Dir::Cache::pkgcache=".to_owned(),
-        "Dir::Cache::srcpkgcache=".to_owned(),
-        "Dir::State::extended_states=/dev/null".to_owned(),
-        "Debug::NoLocking=true".to_owned(),
-        "APT::Install-Recommends=false".to_owned(),
+pub(super) fn install(state: &State, dir: &Path, options: Vec<String>, packages: &[String]) -> Vec<Step> {
+    let archives = state.dir.join("archives");
+    let mut steps = vec![
+        Step::RemoveDir(state.dir.clone()),
+        Step::MakeDir(archives.join("partial")),
+        Step::Write { path: state.dir.join("status"), text: String::new(), mode: 0o644 },
     ];
-    let settings = settings.iter().flat_map(|setting| ["-o".to_owned(), setting.clone()]);
+    if !state.has_lists {
+        steps.push(Step::MakeDir(state.dir.join("lists/partial")));
+        // One of several sources may not have the architecture; what is missing then, apt says below.
+        let command = CommandPlan::new("apt-get").args(state.settings());
+        steps.push(Step::Try(command.args(["-q", "update"])));
+    }
     let apt = CommandPlan::new("apt-get")
-        .args(settings)
+        .args(state.settings())
         .args(options)
         .args(["-y", "--download-only"])
         .args(packages.iter().cloned());
     let dir = dir.to_owned();
-    let kept = state.clone();
-    vec![
-        Step::RemoveDir(state),
-        Step::MakeDir(archives.join("partial")),
-        Step::Write { path: status, text: String::new(), mode: 0o644 },
+    let kept = state.dir.clone();
+    steps.extend([
         Step::Note(format!("+ {apt}")),
         Step::Run(apt),
         Step::Next(Box::new(move |host: &dyn Host| {
-            Ok(Plan::new(unpack(host, &archives, &dir)).then(Step::RemoveDir(kept)))
+            let root = dir.clone();
+            let finish = Step::Next(Box::new(move |host: &dyn Host| {
+                let mut steps = merged(host, &root);
+                relink(host, &root, &root, &mut steps);
+                Ok(Plan::new(steps))
+            }));
+            Ok(Plan::new(unpack(host, &archives, &dir)).then(finish).then(Step::RemoveDir(kept)))
         })),
-    ]
+    ]);
+    steps
+}
+
+/// Where packages know `/usr/lib` only, `/lib` is a link to it, which otherwise the package base-files makes.
+fn merged(host: &dyn Host, dir: &Path) -> Vec<Step> {
+    let alone = |name: &&str| host.is_dir(&dir.join("usr").join(name)) && !host.is_there(&dir.join(name));
+    let link = |name| Step::Link { to: Path::new("usr").join(name), path: dir.join(name) };
+    ["lib", "lib64"].into_iter().filter(alone).map(link).collect()
+}
+
+/// A link such as `libz.so -> /lib/aarch64-linux-gnu/libz.so.1` stays in the folder when it is relative: compilers that
+/// take the folder as their sysroot, and QEMU, would follow it to the build machine's files.
+fn relink(host: &dyn Host, root: &Path, dir: &Path, steps: &mut Vec<Step>) {
+    let depth = dir.strip_prefix(root).unwrap_or(dir).iter().count();
+    for name in host.list(dir) {
+        let path = dir.join(name);
+        match host.link(&path) {
+            Some(to) => {
+                if let Ok(inside) = to.strip_prefix("/") {
+                    let up: PathBuf = std::iter::repeat_n("..", depth).collect();
+                    steps.push(Step::Link { to: up.join(inside), path });
+                }
+            }
+            None if host.is_dir(&path) => relink(host, root, &path, steps),
+            None => {}
+        }
+    }
 }
 
 fn unpack(host: &dyn Host, archives: &Path, dir: &Path) -> Vec<Step> {

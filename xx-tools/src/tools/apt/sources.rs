@@ -1,13 +1,13 @@
 //! apt's source files: which one is the distribution's, and restricting one to an architecture.
 //!
-//! Ubuntu keeps amd64 and i386 on other mirrors than the rest, so its target needs a source of its own. The mirror
-//! addresses that the original writes stand in one table here.
+//! Ubuntu keeps amd64 and i386 on other mirrors than the rest, so its target needs a source of its own.
 
 use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::plan::Step;
 use crate::report::Failure;
+use crate::tools::mirrors;
 
 /// Returns the distribution's own source file.
 pub(super) fn main_file(host: &dyn Host) -> PathBuf {
@@ -57,28 +57,21 @@ fn each_line(text: &str, change: impl Fn(&str) -> String) -> String {
     text.split('\n').map(change).collect::<Vec<_>>().join("\n")
 }
 
-/// Ubuntu's mirrors: architectures, main archive, security archive. Only used for an architecture that the user's
-/// own source file cannot serve.
-const UBUNTU_MIRRORS: &[(&[&str], &str, &str)] = &[
-    (&["amd64", "i386"], "http://archive.ubuntu.com/ubuntu/", "http://security.ubuntu.com/ubuntu/"),
-    (
-        &["arm64", "armhf", "ppc64el", "riscv64", "s390x"],
-        "http://ports.ubuntu.com/ubuntu-ports/",
-        "http://ports.ubuntu.com/ubuntu-ports/",
-    ),
-];
-
 /// Plans Ubuntu's sources for a foreign architecture: the existing ones stay with the native architectures.
 pub(super) fn ubuntu(host: &dyn Host, codename: &str, arch: &str) -> Vec<Step> {
+    if has_source(host, arch) {
+        host.why(format_args!("apt sources for {arch}: yours name it"));
+        return Vec::new();
+    }
     let dpkg = host.program("dpkg").unwrap_or_else(|| "dpkg".into());
     let native = host.ask(&dpkg, &["--print-architecture"]).unwrap_or_default().trim().to_owned();
-    let row = |arch: &str| UBUNTU_MIRRORS.iter().position(|(arches, ..)| arches.contains(&arch));
+    let row = |arch: &str| mirrors::UBUNTU.iter().position(|(arches, ..)| arches.contains(&arch));
     let file = main_file(host);
     let mut steps = fix(host, &file, &native).unwrap_or_default();
     let is_deb822 = file.extension().is_some_and(|end| end == "sources");
     let end = if is_deb822 { "sources" } else { "list" };
     let path = Path::new("/etc/apt/sources.list.d").join(format!("xx-{arch}.{end}"));
-    let Some((_, main, security)) = row(arch).and_then(|at| UBUNTU_MIRRORS.get(at)) else { return steps };
+    let Some((_, main, security)) = row(arch).and_then(|at| mirrors::UBUNTU.get(at)) else { return steps };
     // On the same archive as the build machine, the user's mirror serves the target as well.
     let own = if row(arch) == row(&native) { mirror(&host.read(&file).unwrap_or_default()) } else { None };
     let main = own.as_deref().unwrap_or(main);
@@ -88,9 +81,27 @@ pub(super) fn ubuntu(host: &dyn Host, codename: &str, arch: &str) -> Vec<Step> {
         list_entry(codename, arch, main, security)
     };
     if !host.is_file(&path) {
+        host.why(format_args!("apt sources for {arch}: {main}, the archive that has it"));
         steps.push(Step::Write { path, text, mode: 0o644 });
     }
     steps
+}
+
+/// Whether a source of the user is for the architecture already.
+fn names_arch(text: &str, arch: &str) -> bool {
+    let of_fields = text.lines().filter_map(|line| line.strip_prefix("Architectures:"));
+    let of_entries = text.lines().filter(|line| line.starts_with("deb")).filter_map(|line| {
+        let (_, rest) = line.split_once("arch=")?;
+        rest.split([' ', ']']).next()
+    });
+    of_fields.chain(of_entries).flat_map(|list| list.split([',', ' '])).any(|known| known == arch)
+}
+
+fn has_source(host: &dyn Host, arch: &str) -> bool {
+    let dir = Path::new("/etc/apt/sources.list.d");
+    let files = host.list(dir).into_iter().map(|name| dir.join(name));
+    let files = files.chain([PathBuf::from("/etc/apt/sources.list")]);
+    files.filter_map(|file| host.read(&file)).any(|text| names_arch(&text, arch))
 }
 
 /// The first address in a source file.
@@ -120,7 +131,21 @@ fn list_entry(codename: &str, arch: &str, main: &str, security: &str) -> String 
 
 #[cfg(test)]
 mod tests {
-    use super::{deb822, one_line};
+    use super::{deb822, names_arch, one_line};
+
+    #[test]
+    fn sources_of_an_architecture() {
+        let cases = [
+            ("Types: deb\nArchitectures: amd64 arm64\n", true),
+            ("Types: deb\nArchitectures: amd64\n", false),
+            ("deb [signed-by=x arch=amd64,arm64] u s\n", true),
+            ("# deb [arch=arm64] u s\n", false),
+            ("deb u arm64-thing\n", false),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(names_arch(text, "arm64"), expected, "{text}");
+        }
+    }
 
     #[test]
     fn deb822_files_are_fixed_once() {

@@ -5,7 +5,8 @@ use platform_db::{Endian, Platform};
 use crate::host::Host;
 use crate::report::Failure;
 use crate::target::Target;
-use crate::tools::cc::other::Commands;
+use crate::toolchain::Commands;
+use crate::toolchain::layout::Layout;
 
 /// Text of a CMake toolchain file.
 ///
@@ -14,6 +15,7 @@ use crate::tools::cc::other::Commands;
 pub(super) fn cmake(
     target: &Target,
     host: &dyn Host,
+    layout: &Layout,
     commands: &Commands,
     sysroot: &str,
 ) -> Result<String, Failure> {
@@ -35,17 +37,15 @@ pub(super) fn cmake(
         ("CMAKE_CXX_COMPILER", list(&commands.cxx)),
         ("CMAKE_ASM_COMPILER", list(&commands.c)),
     ];
-    if commands.c.len() == 1 {
-        lines.extend(["C", "CXX", "ASM"].map(|language| match language {
-            "C" => ("CMAKE_C_COMPILER_TARGET", triple.clone()),
-            "CXX" => ("CMAKE_CXX_COMPILER_TARGET", triple.clone()),
-            _ => ("CMAKE_ASM_COMPILER_TARGET", triple.clone()),
-        }));
+    // Others know their target by themselves, zig even more of it than CMake would say.
+    if commands.c.iter().any(|word| word.ends_with("clang")) {
+        let languages = ["CMAKE_C_COMPILER_TARGET", "CMAKE_CXX_COMPILER_TARGET", "CMAKE_ASM_COMPILER_TARGET"];
+        lines.extend(languages.map(|variable| (variable, triple.clone())));
     }
     for (variable, tool) in
         [("CMAKE_AR", "ar"), ("CMAKE_RANLIB", "ranlib"), ("PKG_CONFIG_EXECUTABLE", "pkg-config")]
     {
-        let program = host.program(&format!("{triple}-{tool}"));
+        let program = layout.find(host, triple, tool);
         lines.extend(program.map(|path| (variable, path.display().to_string())));
     }
     if sysroot != "/" {
@@ -60,11 +60,14 @@ pub(super) fn cmake(
         ] {
             lines.push((variable, mode.to_owned()));
         }
-    } else if let Some(multiarch) = target.platform.as_ref().and_then(Platform::multiarch) {
+    }
+    if !sysroot.starts_with(&format!("/{triple}"))
+        && let Some(multiarch) = target.platform.as_ref().and_then(Platform::multiarch)
+    {
         lines.push(("CMAKE_LIBRARY_ARCHITECTURE", multiarch));
     }
     if let Some(emulator) = emulator(target, host) {
-        lines.push(("CMAKE_CROSSCOMPILING_EMULATOR", emulator));
+        lines.push(("CMAKE_CROSSCOMPILING_EMULATOR", list(&emulator)));
     }
     Ok(lines.iter().map(|(name, value)| format!("set({name} \"{value}\")\n")).collect())
 }
@@ -73,10 +76,13 @@ fn list(words: &[String]) -> String {
     words.join(";")
 }
 
-fn emulator(target: &Target, host: &dyn Host) -> Option<String> {
+/// QEMU with the folder of the target's dynamic linker, where programs of the target do not just run.
+fn emulator(target: &Target, host: &dyn Host) -> Option<Vec<String>> {
     let qemu = target.platform.as_ref().filter(|_| target.is_cross(host))?.qemu()?;
     let names = [format!("qemu-{qemu}"), format!("qemu-{qemu}-static")];
-    names.iter().find_map(|name| host.program(name)).map(|path| path.display().to_string())
+    let program = names.iter().find_map(|name| host.program(name))?.display().to_string();
+    let folder = target.ld_prefix(host).into_iter().flat_map(|root| ["-L".to_owned(), root]);
+    Some(std::iter::once(program).chain(folder).collect())
 }
 
 /// Text of a Meson cross file.
@@ -86,6 +92,7 @@ fn emulator(target: &Target, host: &dyn Host) -> Option<String> {
 pub(super) fn meson(
     target: &Target,
     host: &dyn Host,
+    layout: &Layout,
     commands: &Commands,
     sysroot: &str,
 ) -> Result<String, Failure> {
@@ -97,12 +104,12 @@ pub(super) fn meson(
     };
     let mut text = format!("[binaries]\nc = {}\ncpp = {}\n", array(&commands.c), array(&commands.cxx));
     for tool in ["ar", "strip", "pkg-config"] {
-        if let Some(path) = host.program(&format!("{}-{tool}", names.triple)) {
+        if let Some(path) = layout.find(host, &names.triple, tool) {
             text.push_str(&format!("{tool} = '{}'\n", path.display()));
         }
     }
     if let Some(emulator) = emulator(target, host) {
-        text.push_str(&format!("exe_wrapper = '{emulator}'\n"));
+        text.push_str(&format!("exe_wrapper = {}\n", array(&emulator)));
     }
     if sysroot != "/" {
         text.push_str(&format!("\n[properties]\nsys_root = '{}'\n", sysroot.trim_end_matches('/')));

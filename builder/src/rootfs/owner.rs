@@ -1,0 +1,188 @@
+//! Who owns a file: as the kernel has it, or, with one uid only, as an extended attribute of the file says.
+//!
+//! Kept on the file itself, so that it moves with a rename, is copied up by the overlay and is still there when
+//! the layer is read later. [`Owners`] is the one place that reads and writes it outside of running steps; every
+//! [`Root`](super::Root), [`Tree`](super::Tree) and walk carries one. Symbolic links, pipes and sockets bear no
+//! `user.*` attributes and stay root's.
+
+use std::ffi::OsStr;
+use std::os::fd::BorrowedFd;
+
+use rustix::fs::{AtFlags, FileType, Gid, Mode, Stat, Uid, XattrFlags};
+use rustix::io::{Errno, Result};
+
+use super::walk::descriptor_path;
+
+/// The attribute's name.
+pub const OWNER_ATTRIBUTE: &str = "user.xx-build.owner";
+
+/// An owner, and for a pretended device file which device it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Owner {
+    /// User id inside the image.
+    pub uid: u32,
+    /// Group id inside the image.
+    pub gid: u32,
+    /// A device file; the file itself is an empty regular one.
+    pub device: Option<Device>,
+}
+
+/// A device number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Device {
+    /// A block device rather than a character device.
+    pub block: bool,
+    /// Driver.
+    pub major: u32,
+    /// Which of its devices.
+    pub minor: u32,
+}
+
+impl Owner {
+    /// The text of the attribute: `uid:gid`, then `:c:major:minor` or `:b:major:minor` for a device.
+    #[must_use]
+    pub fn format(&self) -> String {
+        let Self { uid, gid, device } = self;
+        match device {
+            None => format!("{uid}:{gid}"),
+            Some(Device { block, major, minor }) => {
+                format!("{uid}:{gid}:{}:{major}:{minor}", if *block { 'b' } else { 'c' })
+            }
+        }
+    }
+
+    /// Reads the attribute; `None` for what [`Owner::format`] never writes.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        let mut fields = std::str::from_utf8(text).ok()?.split(':');
+        let number = |fields: &mut std::str::Split<'_, char>| fields.next()?.parse::<u32>().ok();
+        let (uid, gid) = (number(&mut fields)?, number(&mut fields)?);
+        let device = match fields.next() {
+            None => None,
+            Some(kind @ ("b" | "c")) => {
+                Some(Device { block: kind == "b", major: number(&mut fields)?, minor: number(&mut fields)? })
+            }
+            Some(_) => return None,
+        };
+        fields.next().is_none().then_some(Self { uid, gid, device })
+    }
+
+    /// The file type that is shown, where it is not the real one.
+    pub(crate) fn file_type(&self) -> Option<FileType> {
+        self.device.map(|device| if device.block { FileType::BlockDevice } else { FileType::CharacterDevice })
+    }
+}
+
+/// How the owners of files are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owners {
+    /// By the kernel: root, or a user with a range of ids.
+    Real,
+    /// In [`OWNER_ATTRIBUTE`]: a user with one id. A file without it is root's.
+    Pretended,
+}
+
+impl Owners {
+    /// Metadata of a name itself, with the owner and kind that it is said to have.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn stat(self, directory: BorrowedFd<'_>, name: &OsStr) -> Result<Stat> {
+        let mut stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+        if self == Self::Real {
+            return Ok(stat);
+        }
+        let noted = match FileType::from_raw_mode(stat.st_mode) {
+            FileType::RegularFile | FileType::Directory => noted(directory, name),
+            // They can bear no note.
+            FileType::Symlink
+            | FileType::Fifo
+            | FileType::Socket
+            | FileType::CharacterDevice
+            | FileType::BlockDevice
+            | FileType::Unknown => None,
+        };
+        let owner = noted.unwrap_or(Owner { uid: 0, gid: 0, device: None });
+        (stat.st_uid, stat.st_gid) = (owner.uid, owner.gid);
+        if let (Some(kind), Some(device)) = (owner.file_type(), owner.device) {
+            stat.st_mode = stat.st_mode & 0o7777 | kind.as_raw_mode();
+            stat.st_rdev = rustix::fs::makedev(device.major, device.minor);
+        }
+        Ok(stat)
+    }
+
+    /// Sets user and group of a name itself.
+    ///
+    /// # Errors
+    /// When the system call fails.
+    pub fn change(self, directory: BorrowedFd<'_>, name: &OsStr, (uid, gid): (u32, u32)) -> Result<()> {
+        if self == Self::Real {
+            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+            return rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW);
+        }
+        let old = noted(directory, name);
+        let new = Owner { uid, gid, device: old.and_then(|old| old.device) };
+        if old.is_none() && (uid, gid) == (0, 0) { Ok(()) } else { note(directory, name, new) }
+    }
+
+    /// Makes a device or pipe; `false` when it is a device that this user cannot make.
+    ///
+    /// # Errors
+    /// When the system call fails.
+    pub fn make_special(
+        self,
+        directory: BorrowedFd<'_>,
+        name: &OsStr,
+        (kind, mode, number): (FileType, Mode, u64),
+    ) -> Result<bool> {
+        let is_device = matches!(kind, FileType::CharacterDevice | FileType::BlockDevice);
+        if self == Self::Pretended && is_device {
+            rustix::fs::mknodat(directory, name, FileType::RegularFile, mode, 0)?;
+            let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+            let device = Some(Device { block: kind == FileType::BlockDevice, major, minor });
+            return note(directory, name, Owner { uid: 0, gid: 0, device }).map(|()| true);
+        }
+        match rustix::fs::mknodat(directory, name, kind, mode, number) {
+            // An ordinary user makes no devices. Steps get their own /dev, so none is missed.
+            Err(Errno::PERM) if is_device => Ok(false),
+            answer => answer.map(|()| true),
+        }
+    }
+}
+
+fn noted(directory: BorrowedFd<'_>, name: &OsStr) -> Option<Owner> {
+    let mut text = [0_u8; 64];
+    let length =
+        rustix::fs::lgetxattr(descriptor_path(directory, name), OWNER_ATTRIBUTE, &mut text[..]).ok()?;
+    Owner::parse(text.get(..length)?)
+}
+
+fn note(directory: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> Result<()> {
+    let (path, text) = (descriptor_path(directory, name), owner.format());
+    match rustix::fs::lsetxattr(path, OWNER_ATTRIBUTE, text.as_bytes(), XattrFlags::empty()) {
+        // What can bear no attribute stays root's.
+        Err(Errno::PERM | Errno::OPNOTSUPP) => Ok(()),
+        answer => answer,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_and_back() {
+        let device = |block, major, minor| Some(Device { block, major, minor });
+        for (text, owner) in [
+            ("33:34", Owner { uid: 33, gid: 34, device: None }),
+            ("0:6:b:8:1", Owner { uid: 0, gid: 6, device: device(true, 8, 1) }),
+            ("1:2:c:1:3", Owner { uid: 1, gid: 2, device: device(false, 1, 3) }),
+        ] {
+            assert_eq!(Owner::parse(text.as_bytes()), Some(owner));
+            assert_eq!(owner.format(), text);
+        }
+        for text in ["", "1", "1:", "a:b", "1:2:", "1:2:x:1:1", "1:2:c:1", "1:2:c:1:3:4", "-1:2", "\u{fc}"] {
+            assert_eq!(Owner::parse(text.as_bytes()), None, "{text}");
+        }
+    }
+}

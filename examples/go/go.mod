@@ -1,0 +1,3 @@
+module example.com/crc
+
+go 1.19

@@ -1,0 +1,158 @@
+//! The same Dockerfiles built here and by Docker Engine: the files they add and the configurations are equal.
+//!
+//! Cases are data in `tests/data/trees.txt`. Compared are type, mode, owner, size, content, link and extended
+//! attributes of every path that the layers over the base name, and all fields of the configuration except
+//! moments and layer digests.
+
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "what the test itself needs must work; it starts tar and reads its environment"
+)]
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::Path;
+use std::process::Command;
+
+use integration_tests::docker::Docker;
+use integration_tests::image::{Image, Tree, differences};
+use integration_tests::{Kit, Place, repository};
+
+/// A Dockerfile and the options of its build.
+struct Case<'a> {
+    name: &'a str,
+    arguments: Vec<&'a str>,
+    dockerfile: String,
+}
+
+/// The base of most cases.
+struct Base {
+    tree: Tree,
+    layers: usize,
+}
+
+fn cases(text: &str) -> Vec<Case<'_>> {
+    let mut cases: Vec<Case<'_>> = Vec::new();
+    for line in text.lines() {
+        if let Some(head) = line.strip_prefix("=== ") {
+            let mut words = head.split(' ');
+            let name = words.next().expect("a name");
+            cases.push(Case { name, arguments: words.collect(), dockerfile: String::new() });
+        } else if let Some(case) = cases.last_mut() {
+            case.dockerfile.push_str(line);
+            case.dockerfile.push('\n');
+        }
+    }
+    cases
+}
+
+/// Fills a context with files of every kind.
+fn fill(context: &Path) {
+    for (name, text, mode) in [
+        ("a.txt", "a\n", 0o644),
+        ("b.txt", "b\n", 0o600),
+        ("run.sh", "#!/bin/sh\n", 0o755),
+        ("with space.txt", "space\n", 0o644),
+        ("ünïcode.txt", "u\n", 0o644),
+        ("dir/one", "1\n", 0o640),
+        ("dir/two.log", "2\n", 0o444),
+        ("dir/sub/deep.txt", "deep\n", 0o664),
+        ("dir/kept.ignored", "kept\n", 0o644),
+        ("dir/lost.ignored", "lost\n", 0o644),
+        ("special/setuid", "s\n", 0o4755),
+        ("special/noted", "n\n", 0o644),
+        ("other/o", "o\n", 0o644),
+        ("other/d/p", "p\n", 0o644),
+        ("tree/in/file", "in\n", 0o604),
+        (".dockerignore", "**/*.ignored\n!dir/kept.ignored\nother\ntree\n", 0o644),
+    ] {
+        let path = context.join(name);
+        fs::create_dir_all(path.parent().expect("below the context")).expect("a directory");
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+    for (name, mode) in [("dir/empty", 0o700), ("special/sticky", 0o1777), ("tree/empty", 0o750)] {
+        fs::create_dir(context.join(name)).expect("a directory");
+        fs::set_permissions(context.join(name), fs::Permissions::from_mode(mode)).expect("a mode");
+    }
+    for (target, name) in
+        [("a.txt", "link"), ("dir", "dirlink"), ("nowhere", "special/broken"), ("in/file", "tree/link")]
+    {
+        symlink(target, context.join(name)).expect("a link");
+    }
+    fs::write(context.join("hard1"), "hard\n").expect("a file");
+    fs::hard_link(context.join("hard1"), context.join("hard2")).expect("a hard link");
+    let script = "tar --owner=21 --group=22 -C tree -cf t.tar . && gzip -k t.tar && bzip2 -k t.tar \
+                  && xz -k t.tar && zstd -q t.tar -o t.tar.zst && setfattr -n user.note -v hi special/noted";
+    let made = Command::new("sh").arg("-ec").arg(script).current_dir(context).output().expect("sh starts");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
+#[test]
+fn trees_and_configurations_are_dockers() {
+    let case = "trees_and_configurations_are_dockers";
+    let Some(kit) = Kit::find(case) else { return };
+    let place = Place::new(kit);
+    let Some(docker) = Docker::start(case, place.directory.path()) else { return };
+    docker.load(&place.kit().debian, "debian", place.directory.path());
+    let image = Image::of(&place.kit().debian, "amd64");
+    let base = Base { tree: image.tree(&place.kit().debian, &Tree::new(), 0), layers: image.layers.len() };
+    fill(&place.context());
+
+    let text = fs::read_to_string(repository().join("tests/data/trees.txt")).expect("the cases");
+    let only = std::env::var("XX_TREES_ONLY").unwrap_or_default();
+    let mut failures = Vec::new();
+    let chosen: Vec<_> = cases(&text).into_iter().filter(|case| case.name.contains(&only)).collect();
+    for case in &chosen {
+        let problems = compare(&place, &docker, &base, case);
+        if !problems.is_empty() {
+            failures.push(format!("{}:\n  {}", case.name, problems.join("\n  ")));
+        }
+    }
+    assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), chosen.len(), failures.join("\n"));
+}
+
+fn compare(place: &Place, docker: &Docker, base: &Base, case: &Case<'_>) -> Vec<String> {
+    let file = place.path("Dockerfile");
+    fs::write(&file, &case.dockerfile).expect("a Dockerfile");
+    let file = file.display().to_string();
+    let context = place.context().display().to_string();
+    let arguments: Vec<String> = case
+        .arguments
+        .iter()
+        .map(|argument| argument.replace("src=", &format!("src={context}/")))
+        .map(|argument| argument.replace("other=other", &format!("other={context}/other")))
+        .collect();
+    let layouts = ["docker-image", "our-image"].map(|name| place.path(&format!("{}.{name}", case.name)));
+    let [theirs, ours] = &layouts;
+    let output = |layout: &Path| format!("type=oci,tar=false,dest={}", layout.display());
+    let (their_output, our_output) = (output(theirs), output(ours));
+    let all = |output| {
+        let mut all: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        all.extend(["--file", &file, "--output", output]);
+        all
+    };
+    let peer = docker.build(&place.context(), &all(&their_output));
+    if peer.code != Some(0) {
+        return vec![format!("Docker fails: {}", peer.stderr)];
+    }
+    let built = place.build(&all(&our_output));
+    if built.code != Some(0) {
+        return vec![format!("xx-build fails: {}", built.stderr)];
+    }
+    let [their_image, our_image] = layouts.each_ref().map(|layout| Image::of(layout, "amd64"));
+    let nothing = Base { tree: Tree::new(), layers: 0 };
+    let base = if case.dockerfile.contains("FROM scratch") { &nothing } else { base };
+    let their_tree = their_image.tree(theirs, &base.tree, base.layers);
+    let mut lines = differences(&their_tree, &our_image.tree(ours, &base.tree, base.layers));
+    let (their_config, our_config) = (their_image.timeless_config(), our_image.timeless_config());
+    if their_config != our_config {
+        lines.push(format!("- {their_config}"));
+        lines.push(format!("+ {our_config}"));
+    }
+    for layout in layouts {
+        fs::remove_dir_all(layout).expect("a layout");
+    }
+    lines
+}
