@@ -109,7 +109,7 @@ pub(super) fn relative_workdir<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
             let Command::Workdir(word) = &instruction.command else { continue };
             let relative = seen.words.iter().any(|path| {
                 let windows = path.get(1..2) == Some(":") || path.starts_with('\\');
-                !path.starts_with('/') && !(windows && for_windows)
+                !(path.starts_with('/') || windows && for_windows)
             });
             if relative && !done {
                 let message = format!("WORKDIR `{}` depends on the base image", word.text);
