@@ -371,8 +371,9 @@ pub(crate) fn runs_on(os: Os, arch: Arch) -> bool {
 
 /// Returns every platform there is, each with each of its variants.
 pub(crate) fn all() -> impl Iterator<Item = (Os, Arch, Variant)> {
-    let pairs = Os::ALL.iter().flat_map(|os| Arch::ALL.iter().map(|arch| (*os, *arch)));
-    let all = pairs.flat_map(|(os, arch)| arch.variants().iter().map(move |variant| (os, arch, *variant)));
+    let pairs = ROWS.chunk_by(|a, b| (a.os, a.arch) == (b.os, b.arch)).filter_map(<[Row]>::first);
+    let all =
+        pairs.flat_map(|row| row.arch.variants().iter().map(move |variant| (row.os, row.arch, *variant)));
     all.filter(|(os, arch, variant)| find(*os, *arch, *variant).is_some())
 }
 
