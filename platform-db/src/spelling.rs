@@ -6,6 +6,7 @@
 use crate::arch::Arch;
 use crate::os::Os;
 use crate::platform::Platform;
+use crate::rust;
 use crate::table::{ROWS, Row};
 use crate::variant::Variant;
 
@@ -93,9 +94,13 @@ impl Platform {
 
     /// Returns the platform of a release file's words: `Linux_x86_64`, `darwin-arm64`, `win-x64`, `linux64`.
     ///
-    /// Words are compared without case; `_`, `-`, `.` and space separate them.
+    /// A Rust target in the name says it best. Else words count, compared without case; `_`, `-`, `.` and space separate
+    /// them.
     #[must_use]
     pub fn from_release_name(name: &str) -> Option<Self> {
+        if let Some((os, arch, variant)) = rust::contained(name) {
+            return Some(Self::from_parts(os, arch, variant, None));
+        }
         let name = name.to_ascii_lowercase().replace("x86_64", "amd64").replace("x86-64", "amd64");
         let words = || name.split(['_', '-', '.', ' ']);
         if let Some((_, platform)) = WHOLE_WORDS.iter().find(|(word, _)| words().any(|found| found == *word))
@@ -230,6 +235,12 @@ mod tests {
             ("tool-linux64", "linux/amd64"),
             ("tool-macOS-aarch64", "darwin/arm64"),
             ("tool-x86_64-unknown-linux-musl", "linux/amd64"),
+            ("ripgrep-14.1.0-arm-unknown-linux-gnueabihf.tar.gz", "linux/arm/v6"),
+            ("tool-1.0-powerpc64le-unknown-linux-gnu.zip", "linux/ppc64le"),
+            ("tool-x86_64-pc-windows-msvc.exe", "windows/amd64"),
+            ("tool-aarch64-apple-darwin.tar.gz", "darwin/arm64"),
+            ("prometheus-2.53.linux-armv7.tar.gz", "linux/arm/v7"),
+            ("Tool-FreeBSD-amd64", "freebsd/amd64"),
             ("tool_linux_armv6", "linux/arm/v6"),
             ("tool-win32.exe", "windows/386"),
             ("tool-linux", "-"),
