@@ -95,10 +95,19 @@ fn prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
         env.args.splice(0..0, [std::ffi::OsString::from(format!("--target={triple}"))]);
         return Some(tools::windres::plan(env, host));
     }
+    for (suffix, name) in [("-zig-cc", "xx-cc"), ("-zig-c++", "xx-c++")] {
+        if triple(suffix).is_some() {
+            let zig = Env { name: name.to_owned(), ..env.clone() }.with("XX_CC_PREFER_COMPILER", "zig");
+            return Some(tools::cc::plan(zig, host));
+        }
+    }
     if let Some(triple) = triple("-clang++") {
         return Some(tools::cc::plan_prefixed(env, host, triple, "clang++"));
     }
-    triple("-clang").map(|triple| tools::cc::plan_prefixed(env, host, triple, "clang"))
+    if let Some(triple) = triple("-clang") {
+        return Some(tools::cc::plan_prefixed(env, host, triple, "clang"));
+    }
+    tools::binutils::plan_prefixed(env, host)
 }
 
 fn find(name: &str) -> Option<&'static Tool> {

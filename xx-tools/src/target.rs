@@ -211,6 +211,9 @@ struct Words {
     os: String,
     arch: String,
     variant: String,
+    /// Third field of TARGETPLATFORM, as it is. The original takes only some into TARGETVARIANT, and its answers stay;
+    /// but compilers are told of every one.
+    written: String,
 }
 
 impl Words {
@@ -219,6 +222,7 @@ impl Words {
             os: env.var("TARGETOS").to_owned(),
             arch: env.var("TARGETARCH").to_owned(),
             variant: env.var("TARGETVARIANT").to_owned(),
+            written: String::new(),
         };
         words.take_pair(env.var("TARGETPAIR"));
         words.take_platform(env.var("TARGETPLATFORM"));
@@ -250,6 +254,7 @@ impl Words {
         let variant = platform.split('/').nth(2).unwrap_or_default();
         os.clone_into(&mut self.os);
         arch.clone_into(&mut self.arch);
+        variant.clone_into(&mut self.written);
         match (arch, variant) {
             ("amd64", "v2" | "v3" | "v4") | ("arm", "v5" | "v6" | "v8") => {
                 variant.clone_into(&mut self.variant)
@@ -271,7 +276,8 @@ fn two(text: &str, separator: char) -> (&str, &str) {
 /// A variant left over from another architecture (`TARGETVARIANT=v7` with arm64) does not count.
 fn platform(words: &Words) -> Option<Platform> {
     let plain = format!("{}/{}", words.os, words.arch);
-    let written = format!("{plain}/{}", words.variant);
+    let variant = if words.variant.is_empty() { &words.written } else { &words.variant };
+    let written = format!("{plain}/{variant}");
     written.parse().or_else(|_| plain.parse()).ok()
 }
 

@@ -10,11 +10,11 @@ use platform_db::{Os, Platform};
 
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{Plan, Step};
+use crate::plan::{Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
-use crate::toolchain::{clang, linker};
+use crate::toolchain::{clang, linker, package_root};
 use crate::tools::info::macos_sdk;
 
 /// Everything that set-up depends on.
@@ -43,7 +43,7 @@ enum State {
 }
 
 /// LLVM programs that get the target's prefix.
-const LLVM_PROGRAMS: &[&str] = &[
+pub(crate) const LLVM_PROGRAMS: &[&str] = &[
     "addr2line",
     "ar",
     "as",
@@ -76,6 +76,10 @@ impl Setup {
             compiler,
             env: env.clone(),
         }
+    }
+
+    fn name(&self) -> &str {
+        if self.triple.is_empty() { "the build machine" } else { &self.triple }
     }
 
     fn is_native(&self, host: &dyn Host) -> bool {
@@ -141,23 +145,41 @@ impl Setup {
 
     /// Looks whether set-up was done and nothing that it was made from has changed since.
     fn state(&self, host: &dyn Host) -> State {
+        let why = |reason: &str| host.why(format_args!("set-up of {}: {reason}", self.name()));
         if !host.is_file(&self.done_file()) {
+            why("missing");
             return State::Missing;
         }
         // Set up by someone with more rights: what is there is all there will be.
         if !host.is_writable(&self.layout.bin) {
+            why("there, and not ours to change");
             return State::Current;
         }
-        let Some(stamp) = host.read(&self.layout.stamp(&self.triple)) else { return State::Current };
+        let Some(stamp) = host.read(&self.layout.stamp(&self.triple)) else {
+            why("there, written by the user");
+            return State::Current;
+        };
         let start = self.folders(host) + &self.preferences();
         if stamp.starts_with(&start) {
+            why("there, nothing was installed since");
             return State::Current;
         }
         let made_from = stamp.split_once('\n').map_or("", |(_, inputs)| inputs);
-        match (made_from == self.inputs(host), self.is_ours(host)) {
-            (true, _) => State::Unchanged,
-            (false, true) => State::Missing,
-            (false, false) => State::Current,
+        let inputs = self.inputs(host);
+        match (made_from == inputs, self.is_ours(host)) {
+            (true, _) => {
+                why("there, made from the same");
+                State::Unchanged
+            }
+            (false, true) => {
+                let changed = inputs.lines().find(|line| !made_from.lines().any(|known| known == *line));
+                why(&format!("made anew, changed: {}", changed.unwrap_or("something is gone")));
+                State::Missing
+            }
+            (false, false) => {
+                why("changed by the user, left alone");
+                State::Current
+            }
         }
     }
 
@@ -188,15 +210,14 @@ impl Setup {
             State::Missing => {}
         }
         clang::find(host, self.compiler)?;
-        if self.env.is_set("XX_CC_NOLOCK") {
-            return self.steps(host);
-        }
+        let lock = Lock { name: "xx-cc", kept: false }.step(&self.env);
+        let Some(lock) = lock else { return self.steps(host) };
         // Another call may be setting up the same target: look again once the lock is held.
         let stage = move |host: &dyn Host| {
             let done = !matches!(self.state(host), State::Missing);
             Ok(Plan::new(if done { Vec::new() } else { self.steps(host)? }))
         };
-        Ok(vec![Step::Lock("/var/lock/xx-cc"), Step::Next(Box::new(stage))])
+        Ok(vec![lock, Step::Next(Box::new(stage))])
     }
 
     fn steps(&self, host: &dyn Host) -> Result<Vec<Step>, Failure> {
@@ -241,13 +262,16 @@ impl Setup {
             match self.os() {
                 Some(Os::Darwin) => text.push_str(&format!(" -isysroot {} -stdlib=libc++", macos_sdk(host))),
                 Some(Os::Windows) => text.push_str(&format!(" -I/usr/{triple}/include -L/usr/{triple}/lib")),
-                _ if Self::is_alpine(host) => {
-                    text.push_str(&format!(" --sysroot=/{triple}/"));
-                    if linker.is_bfd {
-                        text.push_str(&format!(" -Wl,-rpath-link,/{triple}/usr/lib"));
+                _ => match package_root(host, triple) {
+                    Some(root) => {
+                        text.push_str(&format!(" --sysroot={root}/"));
+                        if linker.is_bfd {
+                            let dir = if Self::is_alpine(host) { "usr/lib" } else { "usr/lib64" };
+                            text.push_str(&format!(" -Wl,-rpath-link,{root}/{dir}"));
+                        }
                     }
-                }
-                _ => {}
+                    None => text.push_str(&self.multiarch_path(linker)),
+                },
             }
         }
         text.push('\n');
@@ -265,6 +289,15 @@ impl Setup {
                 None => vec![Step::Write { path: cfg, text, mode: 0o644 }],
             },
         )
+    }
+
+    /// The build machine's own ld looks for libraries of libraries in the build machine's folders only.
+    fn multiarch_path(&self, linker: &linker::Linker) -> String {
+        let multiarch = self.platform.as_ref().and_then(Platform::multiarch);
+        match multiarch.filter(|_| linker.is_bfd && linker.link.is_some()) {
+            Some(dir) => format!(" -Wl,-rpath-link,/lib/{dir}:/usr/lib/{dir}"),
+            None => String::new(),
+        }
     }
 
     /// Programs with the target's prefix. Those that another package installed stay.
@@ -286,7 +319,13 @@ impl Setup {
             {
                 let relative = path.parent() == Some(self.layout.bin.as_path())
                     && path.ends_with(format!("llvm-{name}"));
-                steps.push(link(if relative { format!("llvm-{name}").into() } else { path }, gnu));
+                let to = match relative {
+                    // LLVM's programs take what follows the last dot of their name for the end of a file name.
+                    _ if triple.contains('.') => own.clone(),
+                    true => format!("llvm-{name}").into(),
+                    false => path,
+                };
+                steps.push(link(to, gnu));
             }
         }
         if !self.is_installed(host, "pkg-config") {
@@ -347,13 +386,29 @@ impl Setup {
     }
 }
 
+/// Returns whether the C library's start file, which every program is linked with, is installed for the target.
+#[must_use]
+pub fn has_start_files(host: &dyn Host, target: &Target) -> bool {
+    let triple = target.names.as_ref().map(|names| names.triple.clone()).unwrap_or_default();
+    let multiarch = target.platform.as_ref().and_then(Platform::multiarch).unwrap_or_default();
+    let root = &target.sysroot;
+    let places = [
+        format!("{root}/usr/lib/{multiarch}/crt1.o"),
+        format!("/usr/{triple}/lib/crt1.o"),
+        format!("/{triple}/usr/lib/crt1.o"),
+    ];
+    let own = ["/usr/lib/crt1.o", "/usr/lib64/crt1.o"].map(|path| format!("{root}{path}"));
+    let own = own.iter().filter(|_| !root.is_empty() || !target.is_cross(host));
+    places.iter().chain(own).any(|path| host.is_file(Path::new(path)))
+}
+
 /// clang has no name for the extension letters that Rust's triples carry.
 fn plain_riscv(triple: &str) -> String {
     triple.replacen("riscv64gc-", "riscv64-", 1)
 }
 
 /// The name under which GNU's binutils and cctools have the same program.
-fn gnu_name(llvm: &str) -> &str {
+pub(crate) fn gnu_name(llvm: &str) -> &str {
     match llvm {
         "cxxfilt" => "c++filt",
         "install-name-tool" => "install_name_tool",
@@ -362,7 +417,7 @@ fn gnu_name(llvm: &str) -> &str {
 }
 
 /// On PATH, or beside the clang that is used (`/usr/lib/llvm-14/bin`).
-fn llvm_program(host: &dyn Host, name: &str) -> Option<PathBuf> {
+pub(crate) fn llvm_program(host: &dyn Host, name: &str) -> Option<PathBuf> {
     let program = format!("llvm-{name}");
     host.program(&program).or_else(|| {
         let clang = clang::find(host, "clang").ok().and_then(|clang| host.canonical(&clang))?;

@@ -14,7 +14,7 @@ use std::path::Path;
 use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{CommandPlan, Plan, Step};
+use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
@@ -55,9 +55,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let dry_run = env.var("XX_DRY_RUN") == "1";
     let mut steps = Vec::new();
-    if !env.is_set("XX_APT_NOLOCK") {
-        steps.push(Step::Lock("/var/lock/xx-apt"));
-    }
+    steps.extend(Lock { name: "xx-apt", kept: true }.step(&env));
     steps.push(Step::Next(Box::new(move |host: &dyn Host| {
         // Ubuntu has its other architectures on other mirrors, which adding one takes care of.
         let apart = root.is_some() && target.distro.id != "ubuntu";

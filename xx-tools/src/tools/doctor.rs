@@ -2,7 +2,7 @@
 //!
 //! Only looks; nothing is installed or set up.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use platform_db::Platform;
 
@@ -15,6 +15,7 @@ use crate::target::Target;
 use crate::toolchain::clang;
 use crate::toolchain::layout::Layout;
 use crate::toolchain::linker;
+use crate::toolchain::setup::has_start_files;
 
 /// Targets looked at when neither arguments nor the environment name one.
 const USUAL: &[&str] = &["linux/amd64", "linux/arm64", "linux/arm/v7"];
@@ -89,7 +90,7 @@ fn lacking(env: &Env, host: &dyn Host, target: &Target) -> Vec<(String, String)>
             }
         }
     }
-    if target.os == "linux" && !has_headers(host, target) {
+    if target.os == "linux" && !has_start_files(host, target) {
         let tool = match target.distro.family {
             Family::Alpine => "xx-apk add xx-c-essentials",
             Family::Rhel => "xx-dnf install glibc-devel gcc",
@@ -105,18 +106,4 @@ fn lacking(env: &Env, host: &dyn Host, target: &Target) -> Vec<(String, String)>
         missing(Failure::new("the macOS SDK in /xx-sdk").hint("copy one there; it may not be distributed"));
     }
     lacking
-}
-
-/// The C library's start file, which every program is linked with.
-fn has_headers(host: &dyn Host, target: &Target) -> bool {
-    let triple = target.names.as_ref().map(|names| names.triple.clone()).unwrap_or_default();
-    let multiarch = target.platform.as_ref().and_then(Platform::multiarch).unwrap_or_default();
-    let places = [
-        PathBuf::from(format!("/usr/lib/{multiarch}/crt1.o")),
-        PathBuf::from(format!("/usr/{triple}/lib/crt1.o")),
-        PathBuf::from(format!("/{triple}/usr/lib/crt1.o")),
-    ];
-    let native = ["/usr/lib/crt1.o", "/usr/lib64/crt1.o"].map(PathBuf::from);
-    places.iter().any(|path| host.is_file(path))
-        || (!target.is_cross(host) && native.iter().any(|path| host.is_file(path)))
 }

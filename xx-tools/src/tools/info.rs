@@ -9,6 +9,7 @@ use crate::host::Host;
 use crate::plan::{Plan, Step};
 use crate::report::Failure;
 use crate::target::{Names, Target};
+use crate::toolchain::package_root;
 
 const USAGE: &str = "\
 Usage: xx-info [COMMAND]
@@ -126,10 +127,8 @@ pub fn sysroot(target: &Target, names: &Names, host: &dyn Host) -> String {
         return format!("{}/", macos_sdk(host));
     }
     let foreign = names.march != host.machine() && target.os == "linux";
-    if foreign && host.is_file(Path::new("/etc/alpine-release")) {
-        return format!("/{}/", names.triple);
-    }
-    "/".to_owned()
+    let root = if foreign { package_root(host, &names.triple) } else { None };
+    root.unwrap_or_default() + "/"
 }
 
 /// Path of the macOS SDK: the first under `/xx-sdk`, or where one is usually put.

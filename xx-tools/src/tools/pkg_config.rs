@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::package_root;
 
 /// Plans a call for the target of the environment.
 ///
@@ -33,7 +34,6 @@ pub fn plan_prefixed(env: &Env, host: &dyn Host, triple: &str) -> Plan {
 
 /// Variables that turn pkg-config to a target, as far as the user has not set them.
 pub(crate) fn search(env: &Env, host: &dyn Host, triple: &str) -> Vec<(&'static str, String)> {
-    let alpine = host.is_file(Path::new("/etc/alpine-release"));
     let target = Target::read(env, host);
     let root = target.sysroot.as_str();
     let is_for = target.names.as_ref().is_some_and(|names| names.triple == triple);
@@ -41,9 +41,12 @@ pub(crate) fn search(env: &Env, host: &dyn Host, triple: &str) -> Vec<(&'static 
         let multiarch = target.platform.as_ref().and_then(Platform::multiarch).unwrap_or_default();
         let dirs = libdir(&multiarch).split(':').map(|dir| format!("{root}{dir}")).collect::<Vec<_>>();
         vec![("PKG_CONFIG_SYSROOT_DIR", root.to_owned()), ("PKG_CONFIG_LIBDIR", dirs.join(":"))]
-    } else if alpine {
-        let dirs = format!("/{triple}/usr/lib/pkgconfig/:/{triple}/usr/share/pkgconfig/");
-        vec![("PKG_CONFIG_SYSROOT_DIR", format!("/{triple}")), ("PKG_CONFIG_LIBDIR", dirs)]
+    } else if let Some(root) = package_root(host, triple) {
+        let dirs = ["usr/lib64", "usr/lib", "usr/share"].map(|dir| format!("{root}/{dir}/pkgconfig/"));
+        // Only RPM's distributions have lib64.
+        let first = usize::from(host.is_file(Path::new("/etc/alpine-release")));
+        let dirs = dirs.get(first..).unwrap_or_default().join(":");
+        vec![("PKG_CONFIG_SYSROOT_DIR", root), ("PKG_CONFIG_LIBDIR", dirs)]
     } else {
         let multiarch = Platform::from_triple(triple).and_then(|platform| platform.multiarch());
         let multiarch = multiarch.unwrap_or_else(|| triple.to_owned());
