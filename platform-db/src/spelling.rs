@@ -5,6 +5,7 @@
 
 use crate::arch::Arch;
 use crate::os::Os;
+use crate::parse::read;
 use crate::platform::Platform;
 use crate::rust;
 use crate::table::{ROWS, Row};
@@ -58,7 +59,7 @@ impl Platform {
     /// Returns the platform of Go's pair of names, without a variant.
     #[must_use]
     pub fn from_go(goos: &str, goarch: &str) -> Option<Self> {
-        format!("{goos}/{goarch}").parse().ok().filter(Self::is_go)
+        read(&format!("{goos}/{goarch}")).ok().filter(Self::is_go)
     }
 
     /// Returns the platform of a TARGETPAIR: `linux-armv7`, `darwin-arm64`.
@@ -66,8 +67,8 @@ impl Platform {
     pub fn from_pair(pair: &str) -> Option<Self> {
         let (os, arch) = pair.split_once('-')?;
         match arch.strip_prefix("armv") {
-            Some(version) => format!("{os}/arm/v{version}").parse().ok(),
-            None => format!("{os}/{arch}").parse().ok(),
+            Some(version) => read(&format!("{os}/arm/v{version}")).ok(),
+            None => read(&format!("{os}/{arch}")).ok(),
         }
     }
 
@@ -75,7 +76,7 @@ impl Platform {
     #[must_use]
     pub fn from_docker_prefix(prefix: &str) -> Option<Self> {
         let found = DOCKER_PREFIXES.iter().find(|(known, _)| *known == prefix.trim_end_matches('/'));
-        found.and_then(|(_, platform)| platform.parse().ok())
+        found.and_then(|(_, platform)| read(platform).ok())
     }
 
     /// Returns Docker Hub's prefix for the platform's images: `arm64v8`.
@@ -105,11 +106,11 @@ impl Platform {
         let words = || name.split(['_', '-', '.', ' ']);
         if let Some((_, platform)) = WHOLE_WORDS.iter().find(|(word, _)| words().any(|found| found == *word))
         {
-            return platform.parse().ok();
+            return read(platform).ok();
         }
         let os = words().find_map(|word| lookup(RELEASE_OSES, word))?;
         let arch = words().find_map(|word| lookup(RELEASE_ARCHES, word))?;
-        format!("{os}/{arch}").parse().ok()
+        read(&format!("{os}/{arch}")).ok()
     }
 }
 
