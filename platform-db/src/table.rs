@@ -100,7 +100,6 @@ pub(crate) const ROWS: &[Row] = &[
     row(Os::Darwin, I386, Base, No, [is("i386"), is("darwin-i386"), NO, NO, NO], None, None),
     row(Os::Darwin, Amd64, Base, GoYes, [is("x86_64"), is("darwin-amd64"), NO, NO, NO], None, None),
     row(Os::Darwin, Arm64, Base, GoYes, [is("arm64"), is("darwin-arm64"), NO, NO, NO], None, None),
-    row(Os::Darwin, Ppc, Base, No, [is("Power Macintosh"), is("darwin-powerpc"), NO, NO, NO], None, None),
     row(Os::Dragonfly, Amd64, Base, GoYes, [is("x86_64"), is("dragonflybsd-amd64"), NO, NO, NO], None, None),
     row(Os::Emscripten, Wasm, Base, No, [NO, NO, NO, NO, NO], None, None),
     row(Os::Emscripten, Wasm64, Base, No, [NO, NO, NO, NO, NO], None, None),

@@ -13,7 +13,7 @@ const INTRODUCTION: &str = "\
 Generated from platform-db by its test `docs`; do not edit. A dash is a tool that has no name for the platform.
 
 A platform is written as in the OCI image specification. Variants that change no name share the row of their base;
-the last table lists the variants of each architecture and the compiler flags they stand for.
+a later table lists the variants of each architecture and the compiler flags they stand for.
 
 ";
 
