@@ -205,11 +205,41 @@ fn gone(result: io::Result<()>) -> io::Result<()> {
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
     let failure = Failure::new(format!("cannot {what} `{}`: {error}", path.display()));
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
-    if is(&[io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem]) {
-        failure.hint("set XX_SETUP_DIR to a folder that can be written")
+    let unwritable = [
+        io::ErrorKind::NotADirectory,
+        io::ErrorKind::NotFound,
+        io::ErrorKind::PermissionDenied,
+        io::ErrorKind::ReadOnlyFilesystem,
+    ];
+    if is(&unwritable) {
+        failure.hint("the folder must be writable; files of compilers go where XX_SETUP_DIR says")
     } else if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
         failure.hint("make room there; nothing half-written was left")
     } else {
         failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{link, write};
+
+    /// What cannot be put in place leaves nothing behind, and what is put in place is replaced whole.
+    #[test]
+    fn no_half_written_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = dir.path().join("taken");
+        std::fs::create_dir_all(taken.join("full")).unwrap();
+        assert!(write(&taken, "text", 0o644).is_err());
+        assert!(link("to".as_ref(), &taken).is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only the folder that was there");
+        let file = dir.path().join("new/file");
+        for text in ["long text", "short"] {
+            write(&file, text, 0o755).unwrap();
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        }
+        std::os::unix::fs::symlink("loop", dir.path().join("loop")).unwrap();
+        write(&dir.path().join("loop"), "text", 0o644).unwrap();
+        assert_eq!(std::fs::read_to_string(dir.path().join("loop")).unwrap(), "text");
     }
 }

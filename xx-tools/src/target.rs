@@ -115,7 +115,14 @@ impl Target {
         let word = |word: &str| if word.is_empty() { "unknown".to_owned() } else { word.to_owned() };
         self.names.as_ref().ok_or_else(|| {
             let (os, arch) = (word(&self.os), word(&self.arch));
-            Failure::new(format!("unsupported target: os={os} arch={arch} variant={}", self.variant))
+            let failure =
+                Failure::new(format!("unsupported target: os={os} arch={arch} variant={}", self.variant));
+            match self.known() {
+                Ok(platform) => {
+                    failure.hint(format!("no C compiler is set up for {platform}; `xx-go` may build for it"))
+                }
+                Err(known) => Failure { hint: known.hint, ..failure },
+            }
         })
     }
 
@@ -131,10 +138,12 @@ impl Target {
                 "unsupported target: os={} arch={} variant={}",
                 self.os, self.arch, self.variant
             ));
-            match hint {
-                Some(known) => failure.hint(format!("did you mean `{known}`?")),
-                None => failure,
-            }
+            failure.hint(match hint {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => {
+                    "set TARGETPLATFORM as in `linux/arm64`; `xx-info list` has every platform".to_owned()
+                }
+            })
         })
     }
 

@@ -147,12 +147,20 @@ fn windres() {
 
 #[test]
 fn xcrun() {
-    let host = FakeHost::new("").file("/xx-sdk/MacOSX13.3.sdk/usr", "");
+    let host = FakeHost::new("")
+        .file("/xx-sdk/MacOSX13.3.sdk/usr", "")
+        .programs_in("/usr/bin", &["clang", "llvm-install-name-tool"]);
     let cases = [
         ("--show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
         ("--sdk macosx --show-sdk-version", "print 13.3\n"),
         ("--sdk macosx13.3 --show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
         ("--sdk iphoneos --show-sdk-path", "error 1: sdk iphoneos not found\n"),
+        ("--sdk macosx11.1 --show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
+        ("--sdk", "error 1: xcrun: error: argument to '--sdk' is missing\n"),
+        ("--log clang -v", "note 'option --log not found or unimplemented'\nexec clang -v\n"),
+        ("--find clang", "print /usr/bin/clang\n"),
+        ("-f install_name_tool", "print /usr/bin/llvm-install-name-tool\n"),
+        ("-f lipo", "error 1: xcrun: error: unable to find utility \"lipo\"\n"),
         ("clang -v", "exec clang -v\n"),
         ("-- clang -v", "exec clang -v\n"),
     ];

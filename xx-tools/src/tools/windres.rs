@@ -105,11 +105,10 @@ impl Request {
                 let (option, value) = option(arg)?;
                 let value = match value {
                     Some(value) => value,
-                    None => args
-                        .next()
-                        .filter(|value| !value.is_empty())
-                        .cloned()
-                        .ok_or_else(|| Failure::new(format!("error: argument to {arg} is missing")))?,
+                    None => args.next().filter(|value| !value.is_empty()).cloned().ok_or_else(|| {
+                        Failure::new(format!("error: argument to {arg} is missing"))
+                            .hint("`xx-windres --help` lists the options")
+                    })?,
                 };
                 request.set(option, value);
             }
@@ -118,7 +117,7 @@ impl Request {
         request.input = files.next().unwrap_or(request.input);
         request.output = files.next().unwrap_or(request.output);
         if files.next().is_some() {
-            return Err(Failure::new("too many arguments"));
+            return Err(Failure::new("too many arguments").hint("one input file, and one output file"));
         }
         Ok(request)
     }
@@ -153,10 +152,14 @@ impl Request {
         or(&mut self.input_format, if input_format { "res" } else { "rc" });
         or(&mut self.output_format, if output_format { "res" } else { "coff" });
         if !matches!(self.input_format.as_str(), "rc" | "res") {
-            return Err(Failure::new(format!("invalid input format {}", self.input_format)));
+            return Err(
+                Failure::new(format!("invalid input format {}", self.input_format)).hint("`rc` or `res`")
+            );
         }
         if !matches!(self.output_format.as_str(), "coff" | "res") {
-            return Err(Failure::new(format!("invalid output format {}", self.output_format)));
+            return Err(
+                Failure::new(format!("invalid output format {}", self.output_format)).hint("`coff` or `res`")
+            );
         }
         if self.target.is_empty() {
             self.target = Target::read(env, host).supported()?.triple.clone();
@@ -168,8 +171,10 @@ impl Request {
 
     /// The programs in order, each with the temporary file that nobody needs after it.
     fn commands(&self, env: &Env, host: &dyn Host) -> Result<Vec<(CommandPlan, Option<PathBuf>)>, Failure> {
-        let machine = machine(&self.target)
-            .ok_or_else(|| Failure::new(format!("invalid target {} for xx-windres", self.target)))?;
+        let machine = machine(&self.target).ok_or_else(|| {
+            Failure::new(format!("invalid target {} for xx-windres", self.target))
+                .hint("`--target` takes pe-i386, pe-x86-64, pe-aarch64 or a triple of Windows")
+        })?;
         let mut commands = Vec::new();
         let mut resource = self.input.clone();
         let is_rc = self.input_format == "rc";
@@ -208,7 +213,8 @@ impl Request {
 
 /// The option that a word spells, and its value when it is in the same word.
 fn option(arg: &str) -> Result<(char, Option<String>), Failure> {
-    let invalid = || Failure::new(format!("invalid option {arg}"));
+    let invalid =
+        || Failure::new(format!("invalid option {arg}")).hint("`xx-windres --help` lists the options");
     if let Some(long) = arg.strip_prefix("--") {
         let (name, value) = match long.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),
