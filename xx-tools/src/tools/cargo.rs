@@ -189,6 +189,20 @@ impl Build {
     }
 }
 
+/// Returns Rust's name of the target when its standard library is not there.
+///
+/// # Errors
+/// When rustc is missing, or Rust has no such target.
+pub(crate) fn missing_library(
+    env: &Env,
+    host: &dyn Host,
+    target: &Target,
+) -> Result<Option<String>, Failure> {
+    let rust = rust_triple(env, host, target)?;
+    let step = library::plan(host, target, &rust, None)?;
+    Ok(step.map(|_| rust))
+}
+
 /// What the build machine lacks for build scripts and procedural macros, which are built for it.
 fn host_compiler(env: &Env, host: &dyn Host, target: &Target) -> Option<String> {
     let package = match target.distro.family {
