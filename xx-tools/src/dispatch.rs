@@ -88,7 +88,7 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
 fn prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
     let triple = |suffix: &str| env.name.strip_suffix(suffix).filter(|triple| triple.contains('-'));
     if let Some(triple) = triple("-pkg-config").filter(|triple| *triple != "xx") {
-        return Some(Ok(tools::pkg_config::plan_prefixed(env, host, triple)));
+        return Some(tools::pkg_config::plan_prefixed(env, host, triple));
     }
     if let Some(triple) = triple("-windres") {
         let mut env = env.clone();

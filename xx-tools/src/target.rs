@@ -104,7 +104,25 @@ impl Target {
             names: None,
         };
         target.names = names(env, &target);
+        target.tell(env, host);
         target
+    }
+
+    /// Says where the words come from.
+    fn tell(&self, env: &Env, host: &dyn Host) {
+        let Self { os, arch, variant, vendor, libc, .. } = self;
+        let named = ["TARGETPLATFORM", "TARGETPAIR", "TARGETARCH", "TARGETOS"];
+        let named = named.into_iter().find(|name| env.is_set(name));
+        let of = |name: &'static str, other: &'static str| if env.is_set(name) { name } else { other };
+        host.why(format_args!(
+            "target {os}/{arch} {variant}: {}",
+            named.unwrap_or("the build machine, nothing names one")
+        ));
+        host.why(format_args!(
+            "vendor {vendor}: {}; C library {libc}: {}",
+            of("XX_VENDOR", "os-release and system"),
+            of("XX_LIBC", "os-release and system")
+        ));
     }
 
     /// Returns the names, or the refusal of a target that has none.

@@ -25,6 +25,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
             .hint(format!("install `llvm`, or on Debian `binutils-{}`", triple.replace('_', "-")))
             .code(127)
     })?;
+    host.why(format_args!("{tool}: {}, the first of {}", program.display(), names.join(", ")));
     Ok(Plan::new(vec![Step::Exec(CommandPlan::new(program).args(env.args))]))
 }
 
