@@ -101,11 +101,12 @@ fn prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
             return Some(tools::cc::plan(zig, host));
         }
     }
-    if let Some(triple) = triple("-clang++") {
-        return Some(tools::cc::plan_prefixed(env, host, triple, "clang++"));
-    }
-    if let Some(triple) = triple("-clang") {
-        return Some(tools::cc::plan_prefixed(env, host, triple, "clang"));
+    let compilers =
+        [("clang", &["-clang", "-gcc", "-cc"][..]), ("clang++", &["-clang++", "-g++", "-c++"][..])];
+    for (compiler, suffixes) in compilers {
+        if let Some(triple) = suffixes.iter().find_map(|suffix| triple(suffix)) {
+            return Some(tools::cc::plan_prefixed(env, host, triple, compiler));
+        }
     }
     tools::binutils::plan_prefixed(env, host)
 }

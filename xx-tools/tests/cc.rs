@@ -157,6 +157,8 @@ fn set_up_makes_the_prefixed_programs() {
         "link /usr/bin/aarch64-linux-gnu-ar -> llvm-ar",
         "link /usr/bin/aarch64-linux-gnu-objcopy -> llvm-objcopy",
         "link /usr/bin/aarch64-linux-gnu-pkg-config -> /usr/bin/xx",
+        "link /usr/bin/aarch64-linux-gnu-gcc -> /usr/bin/xx",
+        "link /usr/bin/aarch64-linux-gnu-c++ -> /usr/bin/xx",
     ] {
         assert!(plan.lines().any(|found| found == line), "{line} is missing in\n{plan}");
     }

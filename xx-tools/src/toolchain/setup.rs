@@ -312,6 +312,12 @@ impl Setup {
                 Err(_) => steps.push(Step::Note(format!("/usr/bin/{name} not found: skipping"))),
             }
         }
+        // What configure scripts and Dockerfiles call, where no package has brought one.
+        for (name, clang) in [("cc", "clang"), ("gcc", "clang"), ("c++", "clang++"), ("g++", "clang++")] {
+            if clang::find(host, clang).is_ok() && !self.is_installed(host, name) {
+                steps.push(link(own.clone(), name));
+            }
+        }
         for name in LLVM_PROGRAMS {
             let gnu = gnu_name(name);
             if let Some(path) = llvm_program(host, name)
