@@ -386,9 +386,9 @@ fn triple(env: &Env, target: &Target, platform: &Platform) -> Option<String> {
         }
         Os::Darwin => {
             let given = env.var("MACOSX_VERSION_MIN");
-            let amd64 = platform.arch_id() == Arch::Amd64;
+            let intel = matches!(platform.arch_id(), Arch::Amd64 | Arch::I386);
             let version = match given {
-                "" if amd64 => "10.6",
+                "" if intel => "10.6",
                 "" => "11.0",
                 given => given,
             };

@@ -25,6 +25,10 @@ pub(super) enum Command {
     Build(Box<Build>),
     /// Solve a build graph (LLB) that another program made
     Solve(Box<Solve>),
+    /// Show what the store holds
+    Du(DiskUsage),
+    /// Make room in the store
+    Prune(Prune),
     /// Look into the stages of a build
     Debug {
         #[command(subcommand)]
@@ -109,6 +113,33 @@ pub(super) struct Run {
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|env=VARIABLE]`
     #[arg(long)]
     pub(super) secret: Vec<String>,
+    /// Agent for `RUN --mount=type=ssh`: `default`, or `ID=SOCKET`
+    #[arg(long, value_name = "ID[=SOCKET]")]
+    pub(super) ssh: Vec<String>,
+    /// What steps may ask for: `security.insecure`, `network.host`
+    #[arg(long, value_name = "ENTITLEMENT", value_delimiter = ',')]
+    pub(super) allow: Vec<String>,
+    /// Memory of each step, such as `2g`
+    #[arg(short, long, value_name = "SIZE")]
+    pub(super) memory: Option<String>,
+    /// Memory and swap of each step together; -1 is unlimited swap
+    #[arg(long, value_name = "SIZE", allow_hyphen_values = true)]
+    pub(super) memory_swap: Option<String>,
+    /// Share of the processors against other work; 1024 is usual
+    #[arg(short, long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub(super) cpu_shares: u64,
+    /// Microseconds of processor time for each step in each period
+    #[arg(long, value_name = "US", default_value_t = 0, hide_default_value = true)]
+    pub(super) cpu_quota: u64,
+    /// That period in microseconds [default: 100000]
+    #[arg(long, value_name = "US", default_value_t = 0, hide_default_value = true)]
+    pub(super) cpu_period: u64,
+    /// Processors that steps run on, such as `0-3`
+    #[arg(long, value_name = "LIST")]
+    pub(super) cpuset_cpus: Option<String>,
+    /// Memory nodes that steps use
+    #[arg(long, value_name = "LIST")]
+    pub(super) cpuset_mems: Option<String>,
     /// Where the result goes: `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE` (`tar=false`: a directory)
     #[arg(short, long)]
     pub(super) output: Vec<String>,
@@ -163,6 +194,56 @@ Examples:
   go run ./graph | xx-build solve --local context=. -o type=oci,dest=image.tar -
   xx-build build --print=llb,format=pb . >graph.pb
   xx-build solve --local context=. -o out graph.pb";
+
+#[derive(Debug, Args)]
+pub(super) struct DiskUsage {
+    /// Only records with `type=regular|exec.cachemount|source.git.checkout`, `id=`, `description~=PATTERN`,
+    /// `inuse`, `shared`, `private`, `mutable`, `immutable`
+    #[arg(long, value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+    /// Show everything that is known of a record
+    #[arg(long)]
+    pub(super) verbose: bool,
+    /// Where the store lies [default: $XX_BUILD_STORE or the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) store: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = PRUNE_EXAMPLES)]
+pub(super) struct Prune {
+    /// Base images too
+    #[arg(short, long)]
+    pub(super) all: bool,
+    /// Only these records; as for `du`, and `until=24h` for what was not used for so long
+    #[arg(long, value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+    /// Remove the least recently used records until the store takes no more than this, such as `10GB`, `60%`
+    #[arg(long, visible_alias = "max-used-space", value_name = "SPACE")]
+    pub(super) keep_storage: Option<String>,
+    /// Always keep so much
+    #[arg(long, value_name = "SPACE")]
+    pub(super) reserved_space: Option<String>,
+    /// Remove records until so much of the disk is free
+    #[arg(long, value_name = "SPACE")]
+    pub(super) min_free_space: Option<String>,
+    /// Keep what was used within this time, such as `48h`
+    #[arg(long, value_name = "DURATION")]
+    pub(super) keep_duration: Option<String>,
+    /// Accepted as `docker buildx prune` has it; nothing is asked
+    #[arg(short, long)]
+    pub(super) force: bool,
+    /// Where the store lies [default: $XX_BUILD_STORE or the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) store: Option<PathBuf>,
+}
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  xx-build prune                                    all that steps made, and unused cache mounts
+  xx-build prune --keep-storage 20GB
+  xx-build prune --filter type=exec.cachemount --filter until=72h
+  xx-build prune --all --min-free-space 20%";
 
 const BUILD_EXAMPLES: &str = "\
 Examples:

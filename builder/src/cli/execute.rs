@@ -9,16 +9,16 @@ use super::Environment;
 use super::args::Run;
 use super::contexts;
 use super::output::Output;
+use super::{steps, storage};
 use crate::dockerfile::ignore::Matcher;
 use crate::engine::{self, PlatformResult, Request};
 use crate::llb::pb;
 use crate::oci::image::Image;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
-use crate::rootfs::Owners;
 use crate::sandbox::{Cancel, userns};
 use crate::source_text::SourceText;
-use crate::store::{Store, is_disk_full};
+use crate::store::Store;
 use crate::verify::verify;
 
 /// What is to be solved, and what it refers to.
@@ -47,14 +47,17 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     let colour = environment.colour();
     let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let secrets = contexts::secrets(&options.secret, environment)?;
+    let (steps, warnings) = steps::options(options, environment)?;
+    let policies = storage::policies(environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
     let mode = enter_namespaces(environment)?;
-    let store = open_store(environment, options, &mode)?;
+    let store = storage::open_store(environment, options.store.as_deref(), &mode)?;
     let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
     let progress = Plain::new(std::io::stderr(), detail);
     if let userns::Mode::SingleUid { why } = &mode {
         progress.note(&format!("users other than root are pretended: {why}"));
     }
+    warnings.iter().for_each(|warning| progress.note(warning));
     let (definitions, images): (Vec<_>, Vec<_>) =
         graph.targets.into_iter().map(|target| (target.definition, (target.platform, target.image))).unzip();
     let request = Request {
@@ -62,7 +65,9 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         locals: graph.locals,
         layouts: graph.layouts,
         secrets,
+        steps,
         now: environment.now,
+        machine: Platform::from_uname(&environment.machine).ok(),
         parallelism: (environment.processors * 4).max(32),
         threads: environment.processors,
     };
@@ -80,34 +85,23 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     for output in &outputs {
         progress.note(&output.write(&store, &results, &options.tag, graph.epoch)?);
     }
+    if let Some(policies) = policies
+        && let Some(text) = storage::collect(&store, &policies, environment.now.div_euclid(1_000_000_000))?
+    {
+        progress.note(&text);
+    }
     progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
     Ok(())
 }
 
 /// Becomes root of the build's own namespaces.
-fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
+pub(super) fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
     userns::enter(&environment.path).map_err(|error| {
         let report = Report::new(&error);
         match error.hint() {
             Some(hint) => report.hint(hint),
             None => report,
         }
-    })
-}
-
-fn open_store(environment: &Environment, options: &Run, mode: &userns::Mode) -> Result<Store, Report> {
-    let owners = match mode {
-        userns::Mode::Root | userns::Mode::SubIds { .. } => Owners::Real,
-        userns::Mode::SingleUid { .. } => Owners::Pretended,
-    };
-    let path = options.store.clone().unwrap_or_else(|| environment.store());
-    Store::open(&path, environment.now.div_euclid(1_000_000_000), owners).map_err(|error| {
-        let hint = if is_disk_full(&error) {
-            "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
-        } else {
-            "another place can be chosen with `--store DIR`"
-        };
-        Report::new(&error).hint(hint)
     })
 }
 

@@ -12,37 +12,56 @@ use crate::rootfs::{CopyOptions, Root, RootError, Visibility, copy};
 use crate::solve::KeyHasher;
 use crate::store::FileLock;
 
-/// The directory of a cache mount, and the lock that keeps others off it if sharing asks for that.
-pub(super) fn prepare(
+/// A cache mount in use.
+#[derive(Debug)]
+pub(super) struct Cache {
+    /// Its directory.
+    pub(super) path: PathBuf,
+    /// Its name in the store; a private one that was taken has a number behind it.
+    name: String,
+    /// Keeps others off it, if sharing asks for that.
+    _lock: Option<FileLock>,
+}
+
+/// The directory of the cache mount `name`, for a step as it is shown. `held` are those that the step has already: a step may use one twice.
+pub(super) fn prepare<'a>(
     context: Context<'_>,
-    job: &Job,
+    (step, name): (&str, &str),
     mount: &pb::Mount,
     base: &Input,
-) -> Result<(PathBuf, Option<FileLock>), EngineError> {
-    let options = mount.cache_opt.clone().unwrap_or_default();
-    let mut name = name(job, mount, &options.id, base);
-    let lock = match pb::CacheSharingOpt::try_from(options.sharing) {
+    mut held: impl Iterator<Item = &'a Cache>,
+) -> Result<Cache, EngineError> {
+    let sharing = mount.cache_opt.as_ref().map(|options| options.sharing).unwrap_or_default();
+    let mut name = name.to_owned();
+    let lock = match pb::CacheSharingOpt::try_from(sharing) {
+        Ok(pb::CacheSharingOpt::Locked) if held.any(|held| held.name == name) => None,
         Ok(pb::CacheSharingOpt::Locked) => Some(context.store.lock_cache(&name)?),
+        // Whoever finds it taken gets another, the same one the next time.
         Ok(pb::CacheSharingOpt::Private) => {
-            let lock = context.store.try_lock_cache(&name)?;
-            if lock.is_none() {
-                // Someone else writes to it: this step gets one of its own.
-                name = format!("{name}-{}", context.store.unique_name());
+            let (first, mut number) = (name.clone(), 0);
+            loop {
+                if let Some(lock) = context.store.try_lock_cache(&name)? {
+                    break Some(lock);
+                }
+                number += 1;
+                name = format!("{first}-{number}");
             }
-            lock
         }
         Ok(pb::CacheSharingOpt::Shared) | Err(_) => None,
     };
-    let path = context.store.cache_directory(&name, |directory| fill(context, mount, base, directory))?;
-    Ok((path, lock))
+    let fill = |directory: &std::path::Path| fill(context, mount, base, directory);
+    let path = context.store.cache_directory(&name, step, fill)?;
+    Ok(Cache { path, name, _lock: lock })
 }
 
 /// A file name for the mount. An id that nobody chose, which is then the path of the mount, is told apart
 /// by the platform of the step: object files of two architectures must not meet in one directory.
-fn name(job: &Job, mount: &pb::Mount, id: &str, base: &Input) -> String {
+pub(super) fn name(job: &Job, mount: &pb::Mount, base: &Input) -> String {
+    let id = mount.cache_opt.as_ref().map(|options| options.id.as_str()).unwrap_or_default();
     let mut hasher = KeyHasher::new("xx-build cache mount 1");
     hasher.field(id.as_bytes());
-    if id.ends_with(&mount.dest)
+    // Before the id stands the namespace with a slash, and the path begins with another.
+    if id.ends_with(&format!("/{}", mount.dest))
         && let Some(platform) = &job.op.platform
     {
         hasher.field(platform.os.as_bytes());
@@ -83,4 +102,48 @@ fn fill(
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::solve::{Identity, Key};
+
+    fn name_on(architecture: &str, id: &str, dest: &str) -> String {
+        let platform =
+            pb::Platform { os: "linux".into(), architecture: architecture.into(), ..pb::Platform::default() };
+        let job = Job {
+            op: Arc::new(pb::Op { platform: Some(platform), ..pb::Op::default() }),
+            inputs: vec![],
+            selections: vec![],
+            edges: vec![],
+            keys: vec![],
+            identity: Identity(Key([0; 32])),
+            ignore_cache: false,
+            number: 0,
+            name: String::new(),
+        };
+        let mount = pb::Mount {
+            dest: dest.into(),
+            cache_opt: Some(pb::CacheOpt { id: id.into(), sharing: 0 }),
+            ..pb::Mount::default()
+        };
+        name(&job, &mount, &Input::Layer(None))
+    }
+
+    #[test]
+    fn ids_that_nobody_chose_are_told_apart_by_platform() {
+        // An id is the namespace, a slash, and what was chosen or else the path.
+        for (id, dest, apart) in [
+            ("//root/.cache", "/root/.cache", true),
+            ("space//root/.cache", "/root/.cache", true),
+            ("/apt", "/var/cache/apt", false),
+            ("/my/root/.cache", "/root/.cache", false),
+        ] {
+            let differ = name_on("amd64", id, dest) != name_on("arm64", id, dest);
+            assert_eq!(differ, apart, "{id} {dest}");
+        }
+    }
 }

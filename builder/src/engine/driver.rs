@@ -29,7 +29,15 @@ pub fn solve(
         .map(|definition| graph.add(definition))
         .collect::<Result<Vec<_>, _>>()
         .map_err(EngineError::from)?;
+    graph.mark_emulated(|platform| request.is_native(platform));
     let wanted: Vec<Edge> = roots.iter().flatten().copied().collect();
+    for (_, vertex) in graph.iter() {
+        exec::allowed(&vertex.op, &request.steps).map_err(|error| Failure {
+            step: vertex.name.clone(),
+            place: vertex.place.clone(),
+            error: Box::new(error),
+        })?;
+    }
     let context = Context { store, request, observer };
     let mut driver = Driver {
         context,
@@ -42,7 +50,9 @@ pub fn solve(
         solved: Solved { results: vec![], origins: HashMap::new(), executed: 0, cached: 0 },
     };
     driver.run();
-    driver.finish(&roots)
+    let solved = driver.finish(&roots);
+    context.store.note_uses().map_err(EngineError::from)?;
+    solved
 }
 
 struct Driver<'a> {
@@ -385,12 +395,12 @@ fn execute(
     context.observer.event(job.number, Event::Started { name: &job.name });
     let result = outputs(context, cancel, job).and_then(|outputs| {
         if is_settled(context, digests, job)? {
-            context.store.record(&job.identity, &job.keys, outputs)?;
+            context.store.record(&job.identity, &job.keys, outputs, &job.name)?;
             return Ok(Outcome::Executed);
         }
         context.observer.event(job.number, Event::Output { stream: Stream::Err, bytes: CHANGED });
         let identity = Identity::new(job.identity.0, Some(context.store.unique_number()));
-        context.store.record(&identity, &[], outputs)?;
+        context.store.record(&identity, &[], outputs, &job.name)?;
         Ok(Outcome::Unrepeatable(identity))
     });
     drop(locks);

@@ -6,6 +6,7 @@
 //! a BuildKit cluster fits behind the same two values.
 
 mod account;
+mod agent;
 mod cache_mount;
 mod digest;
 mod driver;
@@ -13,6 +14,7 @@ mod exec;
 mod file_op;
 mod hide;
 mod job;
+mod mounts;
 mod select;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,7 +32,9 @@ use crate::sandbox::SandboxError;
 use crate::solve::{GraphError, Place};
 use crate::store::{LayerId, Store, StoreError};
 
+pub(crate) use agent::is_socket;
 pub use driver::solve;
+pub use exec::StepOptions;
 
 /// What a build needs besides its definitions.
 #[derive(Debug, Default)]
@@ -43,12 +47,25 @@ pub struct Request {
     pub layouts: BTreeMap<String, PathBuf>,
     /// Secrets by id.
     pub secrets: BTreeMap<String, Vec<u8>>,
+    /// How steps run.
+    pub steps: StepOptions,
     /// When the build began, in nanoseconds since 1970.
     pub now: i64,
     /// How many steps may run at once.
     pub parallelism: usize,
+    /// The platform of this machine, whose steps are begun before those of others.
+    pub machine: Option<Platform>,
     /// How many threads read and copy the files of one step: the processors there are.
     pub threads: usize,
+}
+
+impl Request {
+    /// Whether this machine runs programs for `platform` as they are.
+    fn is_native(&self, platform: &pb::Platform) -> bool {
+        let same =
+            |machine: &Platform| machine.os() == platform.os && machine.arch() == platform.architecture;
+        self.machine.as_ref().is_none_or(same)
+    }
 }
 
 /// The result of a build for one platform, as exporters take it.
@@ -199,6 +216,18 @@ pub enum EngineError {
         /// Its name.
         name: String,
     },
+    /// An operation asks for what has to be allowed.
+    #[error("the step asks for `{entitlement}`, which this build does not allow")]
+    NotAllowed {
+        /// BuildKit's name of it.
+        entitlement: &'static str,
+    },
+    /// A limit of memory or processors could not be set.
+    #[error("cannot limit the step: {source}")]
+    Limit {
+        /// Why.
+        source: std::io::Error,
+    },
     /// A base image could not be used.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -222,6 +251,8 @@ impl EngineError {
             Self::Missing { kind: "secret", name } => {
                 Some(format!("pass it with `--secret id={name},src=FILE`"))
             }
+            Self::Missing { kind: "ssh agent", name } => Some(format!("pass it with `--ssh {name}`")),
+            Self::NotAllowed { entitlement } => Some(format!("allow it with `--allow {entitlement}`")),
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Exit { hint, .. } => hint.clone(),
             Self::Graph(_)
@@ -231,6 +262,7 @@ impl EngineError {
             | Self::NoAccount { .. }
             | Self::Unsupported(_)
             | Self::Missing { .. }
+            | Self::Limit { .. }
             | Self::Fetch(_)
             | Self::Store(_) => None,
         }

@@ -3,7 +3,6 @@
 //! Everything is first written to a temporary directory inside the destination; then its names are moved
 //! into place, directories merged. Owners are not kept: the files belong to whoever runs the build.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::path::Path;
@@ -11,10 +10,9 @@ use std::path::Path;
 use rustix::fs::{AtFlags, RenameFlags};
 
 use super::ExportError;
+use super::temporary::Temporary;
 use crate::engine::PlatformResult;
-use crate::rootfs::{
-    CopyOptions, Owners, Root, RootError, Tree, Visibility, copy, open_directory, remove_all,
-};
+use crate::rootfs::{CopyOptions, Owners, Root, RootError, Tree, Visibility, copy, open_directory};
 use crate::sandbox::overlay;
 use crate::store::Store;
 
@@ -32,21 +30,15 @@ pub fn write_files(
     let is_new = !destination.exists();
     fs::create_dir_all(destination).map_err(ExportError::write("create", destination))?;
     let target = File::open(destination).map_err(ExportError::write("open", destination))?;
-    let name = format!(".xx-build.{}.tmp", std::process::id());
-    let name = OsStr::new(&name);
-    let path = destination.join(name);
-    fs::create_dir(&path).map_err(ExportError::write("create", &path))?;
-    let written = fill(store, results, &path, split).and_then(|()| {
-        let part = File::open(&path).map_err(ExportError::write("open", &path))?;
-        Ok(merge(part.as_fd(), target.as_fd(), Path::new(""))?)
-    });
-    let removed = remove_all(target.as_fd(), name);
+    let part = Temporary::directory(destination)?;
+    let written = fill(store, results, part.path(), split)
+        .and_then(|()| Ok(merge(part.open().as_fd(), target.as_fd(), Path::new(""))?));
+    drop(part);
     if written.is_err() && is_new {
         // Only if nothing is in it; the error is what matters.
         let _ = fs::remove_dir(destination);
     }
-    written?;
-    Ok(removed?)
+    written
 }
 
 fn fill(store: &Store, results: &[PlatformResult], path: &Path, split: bool) -> Result<(), ExportError> {

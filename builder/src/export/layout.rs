@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::Path;
 
 use super::image::Assembled;
-use super::{ExportError, temporary};
+use super::temporary::Temporary;
+use super::{ExportError, folder_of};
 use crate::oci::index::Index;
 use crate::store::Store;
 
@@ -55,19 +56,12 @@ fn index(image: &Assembled, tags: &[String]) -> Result<Vec<u8>, ExportError> {
 }
 
 fn write_tar(store: &Store, image: &Assembled, index: &[u8], destination: &Path) -> Result<(), ExportError> {
-    let path = temporary(destination);
-    let result = File::create(&path).map_err(ExportError::write("create", &path)).and_then(|file| {
-        fill_tar(store, image, index, file).map_err(ExportError::write("write", &path))?;
-        fs::rename(&path, destination).map_err(ExportError::write("rename", destination))
-    });
-    if result.is_err() {
-        // The error is what matters; a second one about the leftover would hide it.
-        let _ = fs::remove_file(&path);
-    }
-    result
+    let part = Temporary::file(folder_of(destination))?;
+    fill_tar(store, image, index, part.open()).map_err(ExportError::write("write", part.path()))?;
+    part.persist(destination)
 }
 
-fn fill_tar(store: &Store, image: &Assembled, index: &[u8], file: File) -> std::io::Result<()> {
+fn fill_tar(store: &Store, image: &Assembled, index: &[u8], file: &File) -> std::io::Result<()> {
     let mut tar = tar::Builder::new(std::io::BufWriter::with_capacity(1 << 18, file));
     let mut blobs: Vec<_> = image.blobs.iter().map(|blob| blob.digest).collect();
     blobs.sort();
@@ -104,22 +98,19 @@ fn write_directory(
     for blob in &image.blobs {
         let target = blobs.join(blob.digest.hex());
         if !target.exists() {
-            let part = temporary(&target);
-            let result =
-                fs::copy(store.blob_path(&blob.digest), &part).and_then(|_| fs::rename(&part, &target));
-            if let Err(error) = result {
-                let _ = fs::remove_file(&part);
-                return Err(ExportError::write("write", &target)(error));
-            }
+            let part = Temporary::file(&blobs)?;
+            File::open(store.blob_path(&blob.digest))
+                .and_then(|mut from| std::io::copy(&mut from, &mut part.open()))
+                .map_err(ExportError::write("write", &target))?;
+            part.persist(&target)?;
         }
     }
     // The index comes last: until then the directory names only what it held before.
     for (name, bytes) in [("oci-layout", LAYOUT), ("index.json", index)] {
         let target = destination.join(name);
-        let part = temporary(&target);
-        fs::write(&part, bytes)
-            .and_then(|()| fs::rename(&part, &target))
-            .map_err(ExportError::write("write", &target))?;
+        let part = Temporary::file(destination)?;
+        part.open().write_all(bytes).map_err(ExportError::write("write", &target))?;
+        part.persist(&target)?;
     }
     Ok(())
 }

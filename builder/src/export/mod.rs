@@ -10,6 +10,7 @@ mod files;
 mod image;
 mod layer;
 mod layout;
+mod temporary;
 
 use std::path::{Path, PathBuf};
 
@@ -50,15 +51,14 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
+/// The folder that holds `path`.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 impl ExportError {
     fn write(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Write { action, path, source }
     }
-}
-
-/// A name beside `path` that nobody else uses.
-fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
 }

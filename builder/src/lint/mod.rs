@@ -9,6 +9,7 @@ mod facts;
 mod image;
 pub mod json;
 mod platform;
+mod scope;
 mod style;
 mod variables;
 
@@ -37,7 +38,7 @@ pub struct Context {
     pub dockerignore: Option<String>,
     /// `BUILDKIT_DOCKERFILE_CHECK`: takes the place of the file's `# check=`.
     pub control: Option<String>,
-    /// Environment (`KEY=value`) and platform of base images, by stage index, as far as they are known. Without the
+    /// Base images by stage index, as far as they are known. Without the
     /// environment of a base, variables that it may set are not reported.
     pub bases: BTreeMap<usize, Base>,
 }
@@ -47,8 +48,10 @@ pub struct Context {
 pub struct Base {
     /// `KEY=value`.
     pub env: Vec<String>,
-    /// Platform of the image that was found.
-    pub platform: Option<Platform>,
+    /// Whether it sets a shell for the shell form.
+    pub shell: bool,
+    /// For which platform it was looked for, and for which it is, for each target.
+    pub platforms: Vec<(Platform, Platform)>,
 }
 
 impl Context {

@@ -24,6 +24,8 @@ pub(super) struct Plan<'a> {
     pub(super) builder: BorrowedFd<'a>,
     pub(super) root: BorrowedFd<'a>,
 
+    /// The control group to join.
+    pub(super) cgroup: Option<BorrowedFd<'a>>,
     /// Where `/proc` goes.
     pub(super) proc: BorrowedFd<'a>,
     /// An empty directory to cover others with; `None` leaves `/proc` uncovered.
@@ -55,6 +57,7 @@ pub(super) struct Plan<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Stage {
     Lifeline,
+    Cgroup,
     Proc,
     Mask(&'static CStr),
     Pivot,
@@ -112,6 +115,9 @@ extern "C" fn main(plan: *mut c_void) -> c_int {
 
 fn become_step(plan: &Plan<'_>) -> Done {
     lifeline(plan)?;
+    if let Some(processes) = plan.cgroup {
+        rustix::io::write(processes, b"0").map_err(at(Stage::Cgroup))?;
+    }
     mount_proc(plan)?;
     enter_root(plan)?;
     stdio(plan).map_err(at(Stage::Stdio))?;

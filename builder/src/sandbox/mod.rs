@@ -15,6 +15,7 @@
 //! This is the one folder of the workspace that bears `unsafe`; each block says why it is sound.
 
 mod caps;
+mod cgroup;
 mod child;
 mod error;
 mod etc;
@@ -32,6 +33,7 @@ mod step;
 mod supervisor;
 pub mod userns;
 
+pub use cgroup::{Cgroups, Group, Limits, NoCgroups};
 pub use error::SandboxError;
 pub use etc::DEFAULT_HOSTNAME;
 pub use passwd::UserError;

@@ -146,6 +146,7 @@ fn bear(
         builder: builder.as_fd(),
         root: step.root.as_fd(),
 
+        cgroup: step.cgroup.as_ref().map(AsFd::as_fd),
         proc: scene.proc.as_fd(),
         empty: sandboxed.then_some(scene.empty.as_fd()),
         stdio: [stdin.as_fd(), out.as_fd(), err.as_fd()],
@@ -204,6 +205,7 @@ fn explain(step: &Step, stage: Stage, errno: Errno) -> SandboxError {
     let program = step.args.first().map_or("", String::as_str);
     let (action, subject) = match stage {
         Stage::Lifeline => ("tie to the builder", "the process of the step"),
+        Stage::Cgroup => ("enter", "the control group of the step"),
         Stage::Proc => ("mount", "/proc"),
         Stage::Mask(name) => ("mask in /proc", name.to_str().unwrap_or_default()),
         Stage::Pivot => ("enter the root of", "the step"),

@@ -33,6 +33,8 @@ pub struct Step {
     pub shm_size: u64,
     /// Resource limits.
     pub ulimits: Vec<Ulimit>,
+    /// The list of processes of a control group that the step is to be in.
+    pub cgroup: Option<OwnedFd>,
     /// Forbids writing to the root itself.
     pub readonly_root: bool,
 }
@@ -55,6 +57,7 @@ impl Step {
             extra_hosts: Vec::new(),
             shm_size: 64 << 20,
             ulimits: Vec::new(),
+            cgroup: None,
             readonly_root: false,
         }
     }

@@ -19,9 +19,11 @@ fn findings(text: &str, options: &str) -> Vec<String> {
             ("dockerignore", pattern) => context.dockerignore = Some(pattern.to_owned()),
             ("platform", platform) => context.target_platforms.push(platform.parse().unwrap()),
             ("base", platform) => {
-                let base = Base { env: Vec::new(), platform: Some(platform.parse().unwrap()) };
+                let platforms = vec![("linux/amd64".parse().unwrap(), platform.parse().unwrap())];
+                let base = Base { platforms, ..Base::default() };
                 context.bases.insert(0, base);
             }
+            ("shell", _) => drop(context.bases.insert(0, Base { shell: true, ..Base::default() })),
             (key, _) => panic!("option {key}"),
         }
     }
@@ -96,6 +98,36 @@ fn places_and_switches() {
     ];
     for (text, expected) in cases {
         assert_eq!(findings(text, ""), expected, "{text}");
+    }
+}
+
+/// Conditions of BuildKit's that a look at the bare text would miss.
+#[test]
+fn words_are_looked_at_as_the_build_sees_them() {
+    let cases: [(&str, &str, &[&str]); 16] = [
+        ("FROM scratch\nARG P=80/TCP\nEXPOSE $P\n", "", &["ExposeProtoCasing:3"]),
+        (
+            "FROM scratch\nEXPOSE 127.0.0.1:80:80 81:81 :82 83\n",
+            "",
+            &["ExposeInvalidFormat:2", "ExposeInvalidFormat:2"],
+        ),
+        ("FROM scratch\nARG D=rel\nWORKDIR $D\nWORKDIR more\n", "", &["WorkdirRelativePath:3"]),
+        ("FROM scratch\nARG D=/abs\nWORKDIR $D\nWORKDIR more\n", "", &[]),
+        ("FROM scratch\nWORKDIR \"/abs\"\n", "", &[]),
+        ("FROM scratch AS a\nWORKDIR /abs\nFROM a\nWORKDIR more\n", "", &[]),
+        ("FROM debian\nWORKDIR $OF_BASE/x\n", "", &[]),
+        ("FROM scratch\nARG A=1 B=$A C=$B\n", "", &[]),
+        ("FROM scratch\nARG BUILDKIT_SBOM_SCAN_STAGE=true\nENV A=$BUILDKIT_SBOM_SCAN_CONTEXT\n", "", &[]),
+        ("FROM --platform=${TARGETPLATFORM:-x} debian\n", "", &["RedundantTargetPlatform:1"]),
+        ("FROM --platform=$TARGETOS/$TARGETARCH debian\n", "", &[]),
+        ("ARG X\nFROM --platform=${X:-linux/amd64} debian\n", "", &[]),
+        ("FROM scratch\nARG X=secret\nCOPY $X/a /\n", "dockerignore=secret", &["CopyIgnoredFile:3"]),
+        ("FROM scratch\nCOPY . /\nCOPY --from=0 x /\nADD https://h/x /\n", "dockerignore=x", &[]),
+        ("FROM debian\nCMD a\n", "shell=/bin/bash", &[]),
+        ("ARG V\nFROM debian:$V\n", "", &["InvalidDefaultArgInFrom:2"]),
+    ];
+    for (text, options, expected) in cases {
+        assert_eq!(findings(text, options), expected, "{text}");
     }
 }
 

@@ -124,7 +124,7 @@ def qemu():
     names = sorted(name[len("/usr/bin/qemu-") : -len("-static")] for name in programs)
     binfmt = lambda name: "binfmt" if os.path.exists(f"/usr/lib/binfmt.d/qemu-{name}.conf") else "-"
     version = version_of("qemu-user-static")
-    return f"qemu-user-static {version}, on amd64: program, registered", [[name, binfmt(name)] for name in names]
+    return f"qemu-user-static {version}, on {run('dpkg', '--print-architecture').strip()}: program, registered", [[name, binfmt(name)] for name in names]
 
 
 def rpm():

@@ -35,7 +35,8 @@ Commands:
 
   list           every known platform
   qemu           QEMU's user-mode program and library folder for the target
-  translate      the platform in another spelling: --to NAME, or --format '{os}_{arch}'
+  translate      the platform in another spelling: --to NAME, or --format '{os}_{arch}';
+                 of another platform with --platform P or --from SPELLING=NAME
 
 Options:
   --json         every value as one JSON object
@@ -57,7 +58,7 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         return Ok(answer);
     }
     match command.as_str() {
-        "--json" => return Ok(more::json(&target, host)),
+        "--json" => return more::json(&target, host),
         "list" => return Ok(more::list()),
         "qemu" => return more::qemu(&target, host),
         "translate" => {

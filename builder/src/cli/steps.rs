@@ -1,0 +1,93 @@
+//! Options that say what steps may do and use: `--allow`, `--ssh`, `--memory` and its like.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use super::Environment;
+use super::args::Run;
+use crate::dockerfile::{size, suggest};
+use crate::engine::{StepOptions, is_socket};
+use crate::report::Report;
+use crate::sandbox::{Cgroups, Limits};
+
+/// The options, and warnings about those that have no effect here.
+pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptions, Vec<String>), Report> {
+    let mut allow_insecure = false;
+    for entitlement in &run.allow {
+        match entitlement.as_str() {
+            "security.insecure" => allow_insecure = true,
+            // Steps use the machine's network anyway.
+            "network.host" => {}
+            other => {
+                let hint = suggest::hint(other, ["security.insecure", "network.host"]);
+                return Err(Report::new(format!("`--allow {other}` is not known"))
+                    .hint(hint.unwrap_or_else(|| "`security.insecure` or `network.host`".to_owned())));
+            }
+        }
+    }
+    let limits = limits(run)?;
+    let (cgroups, warnings) = match Cgroups::find(&limits) {
+        Ok(cgroups) => (cgroups, vec![]),
+        Err(why) => {
+            let warn = |option: &&str| format!("warning: `{option}` has no effect: {why}");
+            (None, limits.options().iter().map(warn).collect())
+        }
+    };
+    let agents = agents(&run.ssh, environment)?;
+    Ok((StepOptions { allow_insecure, agents, cgroups }, warnings))
+}
+
+fn limits(run: &Run) -> Result<Limits, Report> {
+    let bytes = |option: &str, text: &str| {
+        size::parse(text).and_then(|size| u64::try_from(size).ok()).ok_or_else(|| {
+            Report::new(format!("`{option} {text}` is not a size")).hint("write `512m` or `2g`")
+        })
+    };
+    let memory = run.memory.as_deref().map_or(Ok(0), |text| bytes("--memory", text))?;
+    let memory_swap = match run.memory_swap.as_deref() {
+        None => None,
+        Some("-1") => Some(-1),
+        Some(text) => Some(i64::try_from(bytes("--memory-swap", text)?).unwrap_or(i64::MAX)),
+    };
+    if memory_swap.is_some_and(|total| u64::try_from(total).is_ok_and(|total| total < memory) || memory == 0)
+    {
+        return Err(Report::new(
+            "`--memory-swap` is memory and swap together: it needs a smaller `--memory`",
+        ));
+    }
+    Ok(Limits {
+        memory,
+        memory_swap,
+        cpu_shares: run.cpu_shares,
+        cpu_quota: run.cpu_quota,
+        cpu_period: run.cpu_period,
+        cpuset_cpus: run.cpuset_cpus.clone().unwrap_or_default(),
+        cpuset_mems: run.cpuset_mems.clone().unwrap_or_default(),
+    })
+}
+
+/// `--ssh ID[=SOCKET]`; without a socket, the agent of the environment.
+fn agents(arguments: &[String], environment: &Environment) -> Result<BTreeMap<String, PathBuf>, Report> {
+    let mut agents = BTreeMap::new();
+    for argument in arguments {
+        let (id, path) = argument.split_once('=').unwrap_or((argument, ""));
+        let path = match (path, environment.variable("SSH_AUTH_SOCK")) {
+            ("", None) => {
+                return Err(Report::new(format!(
+                    "`--ssh {argument}`: no agent, for `SSH_AUTH_SOCK` is not set"
+                ))
+                .hint("start one with `eval $(ssh-agent)`, and give it a key with `ssh-add`"));
+            }
+            ("", Some(path)) | (path, _) => PathBuf::from(path),
+        };
+        if !is_socket(&path) {
+            return Err(Report::new(format!(
+                "`--ssh {argument}`: `{}` is no socket of an agent",
+                path.display()
+            ))
+            .hint("a key goes into an agent first: `ssh-add FILE`, then `--ssh default`"));
+        }
+        agents.insert(if id.is_empty() { "default" } else { id }.to_owned(), path);
+    }
+    Ok(agents)
+}

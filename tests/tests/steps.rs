@@ -1,0 +1,219 @@
+//! What RUN steps get and may do: options of the command line, rights, mounts of every type.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixListener;
+
+use integration_tests::{Kit, Place, mounts, run};
+
+fn place(case: &str) -> Option<Place> {
+    Kit::find(case).map(Place::new)
+}
+
+/// What is mounted below the place, in this namespace.
+fn mounted(place: &Place) -> String {
+    let directory = place.directory.path().display().to_string();
+    mounts().lines().filter(|line| line.contains(&directory)).collect()
+}
+
+/// Options, an instruction, and a line that it prints.
+const STEPS: &[(&[&str], &str, &str)] = &[
+    (&["--add-host", "db.test:192.0.2.7"], "RUN getent hosts db.test | tr -s ' '", "192.0.2.7 db.test"),
+    (&["--shm-size", "1m"], "RUN df -k --output=size /dev/shm | tail -1", "1024"),
+    (&[], "RUN df -k --output=size /dev/shm | tail -1", "65536"),
+    (&["--ulimit", "nofile=100:200"], "RUN echo $(ulimit -Sn) $(ulimit -Hn)", "100 200"),
+    (&["--network", "none"], "RUN ls /sys/class/net", "lo"),
+    (&[], "RUN --network=none echo /sys/class/net/*", "/sys/class/net/lo"),
+    (
+        &["--network", "none"],
+        "RUN --network=host ls /sys/class/net | grep -c -v '^lo$' | sed 's/[1-9]/some/'",
+        "some",
+    ),
+    (
+        &["--allow", "security.insecure"],
+        "RUN --security=insecure mount -t tmpfs none /mnt && grep -c ' /mnt ' /proc/self/mounts",
+        "1",
+    ),
+    (&["--allow", "network.host"], "RUN --network=host echo allowed", "allowed"),
+    (&[], "RUN --mount=type=tmpfs,target=/t,size=4k df -k --output=size,fstype /t | tail -1", "4 tmpfs"),
+    (&[], "RUN --mount=target=/ctx,rw touch /ctx/new && ls /ctx/new", "/ctx/new"),
+    (&[], "RUN --mount=target=/ctx touch /ctx/new 2>&1 | grep -o 'Read-only.*'", "Read-only file system"),
+    (&[], "RUN --mount=from=debian,source=/etc/debian_version,target=/v test -s /v && echo there", "there"),
+    (&[], "RUN --mount=type=secret,id=none test ! -e /run/secrets/none && echo optional", "optional"),
+    (&[], "RUN --mount=type=ssh test -z \"$(ls /run/buildkit 2>/dev/null)\" && echo optional", "optional"),
+];
+
+#[test]
+fn steps_get_what_options_say() {
+    let Some(place) = place("steps_get_what_options_say") else { return };
+    for (options, instruction, line) in STEPS {
+        place.write("Dockerfile", &format!("FROM debian\n{instruction}\n"));
+        let built = place.build_well(options);
+        let shown = |shown: &str| shown.split_whitespace().collect::<Vec<_>>().join(" ");
+        let printed =
+            built.stderr.lines().filter_map(|line| line.splitn(3, ' ').nth(2)).any(|l| shown(l) == *line);
+        assert!(printed, "{options:?} {instruction}: no `{line}` in {}", built.stderr);
+    }
+    assert!(!place.path("context/new").exists(), "a step has written to the context");
+    assert_eq!(mounted(&place), "");
+}
+
+/// Options, instructions, and what the one error says.
+const REFUSED: &[(&[&str], &str, &[&str])] = &[
+    (
+        &[],
+        "RUN --security=insecure true",
+        &["Dockerfile:2", "security.insecure", "hint: allow it with `--allow"],
+    ),
+    (
+        &[],
+        "RUN --mount=type=ssh,required true",
+        &["Dockerfile:2", "ssh agent", "hint: pass it with `--ssh default`"],
+    ),
+    (
+        &[],
+        "RUN --mount=type=secret,id=a,required true",
+        &["Dockerfile:2", "`a`", "hint: pass it with `--secret id=a"],
+    ),
+    (&["--allow", "security.insecur"], "RUN true", &["security.insecur`", "hint: ", "`security.insecure`"]),
+    (&["--ssh", "default=Dockerfile"], "RUN true", &["is no socket", "hint: ", "ssh-add"]),
+    (&["--memory", "much"], "RUN true", &["--memory much", "hint: "]),
+    (&["--memory", "1g", "--memory-swap", "1m"], "RUN true", &["--memory-swap"]),
+    (&["--ulimit", "files=1"], "RUN true", &["Dockerfile:2", "`files`"]),
+];
+
+#[test]
+fn what_is_refused_says_how_to_go_on() {
+    let Some(place) = place("what_is_refused_says_how_to_go_on") else { return };
+    for (options, instruction, parts) in REFUSED {
+        place.write("Dockerfile", &format!("FROM debian\n{instruction}\n"));
+        place.build(options).assert_error(parts);
+    }
+    // Not even from the cache.
+    place.write("Dockerfile", "FROM debian\nRUN --security=insecure true\n");
+    let _built = place.build_well(&["--allow", "security.insecure"]);
+    place.build(&[]).assert_error(&["security.insecure"]);
+}
+
+#[test]
+fn limits_hold_or_are_warned_about() {
+    let Some(place) = place("limits_hold_or_are_warned_about") else { return };
+    place.write("Dockerfile", "FROM debian\nRUN cat /sys/fs/cgroup/memory.max || echo unlimited\n");
+    let built = place.build_well(&["--memory", "64m", "--cpu-quota", "50000"]);
+    if built.printed("67108864") == 0 {
+        for option in ["--memory", "--cpu-quota"] {
+            let warning = format!("warning: `{option}` has no effect: ");
+            assert_eq!(built.stderr.matches(&warning).count(), 1, "{}", built.stderr);
+        }
+    }
+}
+
+#[test]
+fn secrets_and_agents_leave_no_trace() {
+    let Some(place) = place("secrets_and_agents_leave_no_trace") else { return };
+    // Split, so that the value is not in the program that asks for it.
+    let secret = ["correct-horse", "battery-staple"].join("-");
+    fs::write(place.path("token"), &secret).expect("a file");
+    let listener = UnixListener::bind(place.path("agent")).expect("a socket");
+    let answer = secret.clone();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let mut question = [0; 8];
+            connection.read_exact(&mut question).expect("a question");
+            connection
+                .write_all(&question)
+                .and_then(|()| connection.write_all(answer.as_bytes()))
+                .expect("heard");
+        }
+    });
+    place.write(
+        "ask",
+        "use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ENV{SSH_AUTH_SOCK})) or die \"$!\";\n\
+         syswrite S, \"question\"; my $all = ''; while (sysread S, my $part, 99) { $all .= $part; }\n\
+         print length($all), \" \", substr($all, 0, 8), \"\\n\";\n",
+    );
+    place.write(
+        "Dockerfile",
+        "FROM debian\n\
+         COPY ask /ask\n\
+         RUN --mount=type=secret,id=token wc -c < /run/secrets/token; stat -c %a:%u /run/secrets/token\n\
+         RUN --mount=type=secret,id=token,target=/s,mode=0444,uid=33 stat -c %a:%u /s\n\
+         RUN --mount=type=secret,id=token,env=TOKEN echo ${#TOKEN}; false || true\n\
+         USER www-data\n\
+         RUN --mount=type=ssh,uid=33,mode=0600 stat -c %a:%u:%F $SSH_AUTH_SOCK; perl /ask; perl /ask\n",
+    );
+    let (token, agent) = (format!("id=token,src={}", place.path("token").display()), place.path("agent"));
+    let ssh = format!("default={}", agent.display());
+    let built = place.build_well(&["--secret", &token, "--ssh", &ssh, "--output", "type=oci,dest=image.tar"]);
+    for (line, times) in [("28", 2), ("400:0", 1), ("444:33", 1), ("600:33:socket", 1), ("36 question", 2)] {
+        assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
+    }
+    assert!(!built.stderr.contains(&secret) && !built.stdout.contains(&secret));
+    let store = place.path("store");
+    let found = run("grep", &["-rlF", &secret, &store.display().to_string()]).expect("grep");
+    assert_eq!(
+        (found.code, found.stdout.as_str()),
+        (Some(1), ""),
+        "the secret is in the store: {}",
+        found.stderr
+    );
+    // A failed step says its command, not its environment.
+    place.write("Dockerfile", "FROM debian\nRUN --mount=type=secret,id=token,env=TOKEN exit 3\n");
+    let failed = place.build(&["--secret", &token]);
+    failed.assert_error(&["exited with code 3"]);
+    assert!(!failed.stderr.contains(&secret));
+    // Nothing of it is left in the root: neither the socket nor what was made for the mounts.
+    let image = fs::read(place.path("image.tar")).expect("the image");
+    assert!(!image.windows(9).any(|window| window == b"ssh_agent"));
+}
+
+#[test]
+fn cache_mounts_are_shared_as_they_say() {
+    let Some(place) = place("cache_mounts_are_shared_as_they_say") else { return };
+    let busy =
+        "if mkdir /c/busy 2>/dev/null; then sleep 0.4; rmdir /c/busy; echo alone; else echo together; fi";
+    for (sharing, alone) in [("shared", 1), ("locked", 2), ("private", 2)] {
+        let mount = format!("--mount=type=cache,id={sharing},sharing={sharing},target=/c");
+        place.write(
+            "Dockerfile",
+            &format!(
+                "FROM debian AS a\nRUN {mount} {busy}; echo a >> /c/log\nFROM debian AS b\nRUN {mount} {busy}; echo b >> /c/log\n\
+                 FROM debian\nCOPY --from=a /etc/hostname /a\nCOPY --from=b /etc/hostname /b\nRUN {mount} wc -l < /c/log\n"
+            ),
+        );
+        let built = place.build_well(&[]);
+        assert_eq!((sharing, built.printed("alone")), (sharing, alone), "{}", built.stderr);
+        let lines = if sharing == "private" { "1" } else { "2" };
+        assert_eq!(built.printed(lines), 1, "{sharing}: {}", built.stderr);
+    }
+    // Two steps that want the same two locked caches, named in opposite order, do not wait for each other for ever.
+    let mount = |name: &str| format!("--mount=type=cache,id={name},sharing=locked,target=/{name}");
+    let (x, y) = (mount("x"), mount("y"));
+    place.write(
+        "Dockerfile",
+        &format!(
+            "FROM debian AS a\nRUN {x} {y} sleep 0.2\nFROM debian AS b\nRUN {y} {x} sleep 0.2\n\
+             FROM debian\nCOPY --from=a /etc/hostname /a\nCOPY --from=b /etc/hostname /b\n"
+        ),
+    );
+    let _built = place.build_well(&[]);
+}
+
+#[test]
+fn hostile_cache_ids_and_mounts_stay_inside() {
+    let Some(place) = place("hostile_cache_ids_and_mounts_stay_inside") else { return };
+    fs::write(place.path("outside"), "untouched").expect("a file");
+    for id in ["../../../outside", "/etc", "..", "a/../../b", "%2e%2e/x"] {
+        place.write(
+            "Dockerfile",
+            &format!("FROM debian\nRUN --mount=type=cache,id={id},target=/c touch /c/{}\n", 1),
+        );
+        let _built = place.build_well(&[]);
+    }
+    assert_eq!(fs::read_to_string(place.path("outside")).expect("still there"), "untouched");
+    for entry in fs::read_dir(place.path("store/cache")).expect("caches").flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "{name}");
+    }
+    assert_eq!(mounted(&place), "");
+}
