@@ -14,6 +14,7 @@ use crate::dockerfile::ignore::Matcher;
 use crate::engine::{self, PlatformResult, Request};
 use crate::llb::pb;
 use crate::oci::image::Image;
+use crate::oci::reference::Reference;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
 use crate::sandbox::{Cancel, userns};
@@ -47,6 +48,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     let colour = environment.colour();
     let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let secrets = contexts::secrets(&options.secret, environment)?;
+    let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
     let (steps, warnings) = steps::options(options, environment)?;
     let policies = storage::policies(environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
@@ -83,7 +85,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         .collect();
     check(&store, &results, &solved, &options.allow_foreign)?;
     for output in &outputs {
-        progress.note(&output.write(&store, &results, &options.tag, graph.epoch)?);
+        progress.note(&output.write(&store, &results, &tags, graph.epoch)?);
     }
     if let Some(policies) = policies
         && let Some(text) = storage::collect(&store, &policies, environment.now.div_euclid(1_000_000_000))?
@@ -92,6 +94,16 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     }
     progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
     Ok(())
+}
+
+/// The full name of a tag: engines that load the image look for that.
+fn tag(text: &str) -> Result<String, Report> {
+    let reference = Reference::parse(text).map_err(|error| Report::new(format!("`--tag`: {error}")))?;
+    if reference.digest.is_some() {
+        return Err(Report::new(format!("`--tag {text}`: the digest is what the build finds out"))
+            .hint("leave `@sha256:...` out"));
+    }
+    Ok(reference.with_default_tag().to_string())
 }
 
 /// Becomes root of the build's own namespaces.

@@ -1,0 +1,122 @@
+//! The Dockerfiles of `examples`, built for three platforms: with the helper image of this repository, and, where
+//! `XX_ORIGINAL` names a folder with the original's scripts, with those for comparison.
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "what the test itself needs must work; it starts programs and reads its environment"
+)]
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use integration_tests::examples::{EXAMPLES, Example, differences, facts};
+use integration_tests::foreign::{Program, folder, verify};
+use integration_tests::{Built, Kit, shared, skipped};
+
+const THREE: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
+
+/// `xx-build` with the bases of the kit.
+fn xx_build(kit: &Kit) -> impl Fn(&Path, &[&str]) -> Built {
+    move |context, options| {
+        Built::of(shared::build(kit).args(options).arg(context).output().expect("xx-build starts"))
+    }
+}
+
+fn example(case: &str, name: &str) {
+    let Some(kit) = Kit::find(case) else { return };
+    let example = EXAMPLES.iter().find(|example| example.name == name).expect("an example");
+    let directory = tempfile::tempdir().expect("a directory");
+    example.build(&xx_build(&kit), &THREE, false, directory.path());
+    for platform in THREE {
+        let program = directory.path().join(folder(platform)).join(example.program);
+        verify(&kit, platform, &["--static"], &program);
+        if let Some(program) = Program::of(case, &kit, platform, &program) {
+            (example.check)(&program);
+        }
+    }
+}
+
+#[test]
+fn c_with_make() {
+    example("c_with_make", "c");
+}
+
+#[test]
+fn cpp_with_cmake() {
+    example("cpp_with_cmake", "cpp-cmake");
+}
+
+#[test]
+fn go_without_c() {
+    example("go_without_c", "go");
+}
+
+#[test]
+fn go_with_cgo() {
+    example("go_with_cgo", "cgo");
+}
+
+#[test]
+fn rust_with_a_part_in_c() {
+    example("rust_with_a_part_in_c", "rust");
+}
+
+/// A kit whose helper image holds the original's scripts, or a noted skip.
+fn original(case: &str, directory: &Path) -> Option<Kit> {
+    let kit = Kit::find(case)?;
+    let Some(scripts) = std::env::var_os("XX_ORIGINAL").map(PathBuf::from) else {
+        skipped(case, "XX_ORIGINAL names no folder with the original's scripts");
+        return None;
+    };
+    let bin = directory.join("context/root/usr/bin");
+    fs::create_dir_all(&bin).expect("a directory");
+    for entry in fs::read_dir(&scripts).expect("XX_ORIGINAL is a folder") {
+        let path = entry.expect("an entry").path();
+        let name = path.file_name().expect("a name");
+        if name.to_string_lossy().starts_with("xx-") {
+            fs::copy(&path, bin.join(name)).expect("a copy");
+        }
+    }
+    for (to, names) in [("xx-cc", &["xx-clang", "xx-clang++", "xx-c++"][..]), ("xx-apt", &["xx-apt-get"])] {
+        for name in names {
+            symlink(to, bin.join(name)).expect("a link");
+        }
+    }
+    fs::write(directory.join("context/Dockerfile"), "FROM scratch\nCOPY root/ /\n").expect("a file");
+    let helpers = directory.join("xx");
+    let output = format!("type=oci,dest={},tar=false", helpers.display());
+    let built = xx_build(&kit)(&directory.join("context"), &["--output", &output]);
+    assert_eq!(built.code, Some(0), "{}", built.stderr);
+    Some(Kit { helpers, ..kit })
+}
+
+/// The same Dockerfiles with either helper image give the same programs: static, and dynamic where they can be.
+#[test]
+fn the_originals_scripts_make_the_same_programs() {
+    let case = "the_originals_scripts_make_the_same_programs";
+    let directory = tempfile::tempdir().expect("a directory");
+    let Some(theirs) = original(case, directory.path()) else { return };
+    let Some(ours) = Kit::find(case) else { return };
+    let (mut same, mut report) = (0, String::new());
+    let mut of_kind = 0;
+    let ways = |example: &'static Example| [Some(false), example.dynamic.map(|_| true)].into_iter().flatten();
+    for (example, dynamic) in EXAMPLES.iter().flat_map(|example| ways(example).map(move |way| (example, way)))
+    {
+        let name = format!("{}-{}", example.name, if dynamic { "dynamic" } else { "static" });
+        let [one, other] = ["ours", "theirs"].map(|side| directory.path().join(&name).join(side));
+        example.build(&xx_build(&ours), &THREE, dynamic, &one);
+        example.build(&xx_build(&theirs), &THREE, dynamic, &other);
+        let loads = facts(&one.join("linux_arm64").join(example.program));
+        let is_dynamic = loads.iter().any(|line| line.contains("(NEEDED)"));
+        assert_eq!(is_dynamic, dynamic, "{name}: {loads:?}");
+        let found = differences(&THREE, &one, &other);
+        same += THREE.len() - found.len();
+        of_kind += found.iter().filter(|difference| difference.is_of_kind).count();
+        for difference in found {
+            report.push_str(&format!("{name}: {}: {}\n", difference.path, difference.what));
+        }
+    }
+    println!("{same} programs have the same bytes\n{report}");
+    assert_eq!(of_kind, 0, "programs differ in platform, type or libraries:\n{report}");
+}
