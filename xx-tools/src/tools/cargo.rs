@@ -19,8 +19,8 @@ use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
-use crate::toolchain::setup::{Setup, has_start_files};
-use crate::toolchain::{self, Commands, Compiler};
+use crate::toolchain::setup::Setup;
+use crate::toolchain::{self, Commands, Compiler, has_start_files};
 use crate::tools::cc;
 
 use variables::Variables;

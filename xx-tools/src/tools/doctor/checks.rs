@@ -10,8 +10,7 @@ use crate::host::Host;
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
-use crate::toolchain::setup::has_start_files;
-use crate::toolchain::{self, Compiler, clang, linker};
+use crate::toolchain::{self, Compiler, clang, has_start_files, linker};
 use crate::tools::cargo;
 
 /// Something that is not there.
