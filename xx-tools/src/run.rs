@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::host::Host;
@@ -17,6 +17,7 @@ use crate::report::{Failure, err, out};
 /// When a step fails; what the steps before it did stays.
 pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
     let mut held: Vec<(Lock, File)> = Vec::new();
+    let mut temporary = Vec::new();
     let mut waiting = plan.steps;
     waiting.reverse();
     while let Some(step) = waiting.pop() {
@@ -28,6 +29,10 @@ pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
                 write(&path, &text, mode).map_err(|error| cannot("write", &path, &error))?;
             }
             Step::Link { to, path } => link(&to, &path).map_err(|error| cannot("link", &path, &error))?,
+            Step::Copy { from, to } => {
+                fs::copy(&from, &to).map_err(|error| cannot("write", &to, &error))?;
+            }
+            Step::Temporary(path) => temporary.push(Temporary(path)),
             Step::Remove(path) => {
                 gone(fs::remove_file(&path)).map_err(|error| cannot("remove", &path, &error))?;
             }
@@ -50,6 +55,15 @@ pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+/// Removes its file when it is dropped.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
 }
 
 /// Prints a plan instead of carrying it out. Later stages are planned on the machine as it is.

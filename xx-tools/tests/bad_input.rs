@@ -200,3 +200,28 @@ fn two_package_managers_at_once() {
     }
     assert_eq!(std::fs::read_to_string(log).unwrap(), "start\nend\nstart\nend\n");
 }
+
+/// A step that fails takes what the steps before it made with it.
+#[test]
+fn temporary_files_of_failed_calls() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = |name: &str, code: u8| {
+        format!(
+            "while [ $# -gt 1 ]; do shift; case $1 in {0}/*) echo x > $1;; esac; done; exit {code} # {name}",
+            dir.path().display()
+        )
+    };
+    programs(
+        dir.path(),
+        &[("clang", &made("clang", 0)), ("llvm-rc", &made("llvm-rc", 7)), ("llvm-cvtres", "")],
+    );
+    let vars = [("TARGETPLATFORM", "windows/arm64"), ("TMPDIR", dir.path().to_str().unwrap())];
+    let found = xx(dir.path(), &["windres", "x.rc", "x.o"], &vars).output().unwrap();
+    assert_eq!(found.status.code(), Some(7), "{found:?}");
+    let mut left = Vec::new();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        left.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    left.sort();
+    assert_eq!(left, ["clang", "llvm-cvtres", "llvm-rc"], "{found:?}");
+}

@@ -145,6 +145,22 @@ fn configuration_text() {
 }
 
 #[test]
+fn the_sysroot() {
+    let lld = ["lld"];
+    let cases: &[(FakeHost, &str, &str)] = &[
+        (debian(&lld), "linux/arm64", "/"),
+        (debian(&lld), "darwin/arm64", "/xx-sdk/MacOSX11.1.sdk"),
+        (alpine(&lld), "linux/arm64", "/aarch64-alpine-linux-musl/"),
+        (alpine(&lld), "linux/amd64", "/"),
+        (alpine(&lld), "darwin/arm64", "/xx-sdk/MacOSX11.1.sdk"),
+    ];
+    for (host, platform, expected) in cases {
+        let plan = plan(host, "xx-clang", &["--print-sysroot"], &[("TARGETPLATFORM", platform)]);
+        assert_eq!(plan.lines().last(), Some(format!("print {expected}").as_str()), "{platform}: {plan}");
+    }
+}
+
+#[test]
 fn set_up_makes_the_prefixed_programs() {
     let host =
         debian(&["lld", "llvm-ar", "llvm-strip", "llvm-objcopy", "aarch64-linux-gnu-strip", "pkg-config"]);

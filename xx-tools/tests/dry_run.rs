@@ -116,8 +116,19 @@ fn every_tool_prints_its_plan_and_does_nothing() {
         assert_eq!(by_flag.stdout, by_variable.stdout, "{tool}");
         let text = String::from_utf8(by_flag.stdout).unwrap();
         assert!(!text.is_empty(), "{tool}: {}", String::from_utf8_lossy(&by_flag.stderr));
-        let words =
-            ["lock ", "write ", "link ", "run ", "exec ", "print ", "note ", "exit ", "mkdir ", "remove "];
+        let words = [
+            "lock ",
+            "write ",
+            "link ",
+            "run ",
+            "exec ",
+            "print ",
+            "note ",
+            "exit ",
+            "mkdir ",
+            "remove ",
+            "temporary ",
+        ];
         let first = text.lines().next().unwrap_or_default();
         assert!(words.iter().any(|word| first.starts_with(word)), "{tool}: {text}");
     }
