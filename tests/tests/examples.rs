@@ -3,26 +3,17 @@
 #![expect(
     clippy::expect_used,
     clippy::disallowed_methods,
-    reason = "what the test itself needs must work; it starts programs and reads its environment"
+    reason = "what the test itself needs must work; it starts a program"
 )]
 
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use integration_tests::examples::{EXAMPLES, Example, differences, facts};
+use integration_tests::examples::{EXAMPLES, Example, differences, facts, xx_build};
 use integration_tests::foreign::{Program, folder, verify};
-use integration_tests::{Built, Kit, repository, run, shared, skipped};
+use integration_tests::original::original;
+use integration_tests::{Built, Kit, repository, run, skipped};
 
 const THREE: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
-
-/// `xx-build` with the bases of the kit.
-fn xx_build(kit: &Kit) -> impl Fn(&Path, &[&str]) -> Built {
-    move |context, options| {
-        Built::of(shared::build(kit).args(options).arg(context).output().expect("xx-build starts"))
-    }
-}
 
 fn example(case: &str, name: &str) {
     let Some(kit) = Kit::find(case) else { return };
@@ -86,35 +77,6 @@ fn without_a_container() {
     for row in ["linux/s390x ok ok ok ok ok", "windows/amd64 skipped skipped built skipped skipped"] {
         assert!(rows.iter().any(|found| found == row), "no `{row}` in\n{}", ran.stdout);
     }
-}
-
-/// A kit whose helper image holds the original's scripts, or a noted skip.
-fn original(case: &str, directory: &Path) -> Option<Kit> {
-    let kit = Kit::find(case)?;
-    let Some(scripts) = std::env::var_os("XX_ORIGINAL").map(PathBuf::from) else {
-        skipped(case, "XX_ORIGINAL names no folder with the original's scripts");
-        return None;
-    };
-    let bin = directory.join("context/root/usr/bin");
-    fs::create_dir_all(&bin).expect("a directory");
-    for entry in fs::read_dir(&scripts).expect("XX_ORIGINAL is a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name");
-        if name.to_string_lossy().starts_with("xx-") {
-            fs::copy(&path, bin.join(name)).expect("a copy");
-        }
-    }
-    for (to, names) in [("xx-cc", &["xx-clang", "xx-clang++", "xx-c++"][..]), ("xx-apt", &["xx-apt-get"])] {
-        for name in names {
-            symlink(to, bin.join(name)).expect("a link");
-        }
-    }
-    fs::write(directory.join("context/Dockerfile"), "FROM scratch\nCOPY root/ /\n").expect("a file");
-    let helpers = directory.join("xx");
-    let output = format!("type=oci,dest={},tar=false", helpers.display());
-    let built = xx_build(&kit)(&directory.join("context"), &["--output", &output]);
-    assert_eq!(built.code, Some(0), "{}", built.stderr);
-    Some(Kit { helpers, ..kit })
 }
 
 /// The same Dockerfiles with either helper image give the same programs: static, and dynamic where they can be.

@@ -8,12 +8,13 @@ use platform_db::Platform;
 use super::Environment;
 use super::args::Run;
 use super::contexts;
-use super::output::Output;
+use super::output::{self, Common, Output};
 use super::{steps, storage};
 use crate::dockerfile::ignore::Matcher;
 use crate::engine::{self, PlatformResult, Request};
 use crate::llb::pb;
 use crate::oci::image::Image;
+use crate::oci::reference::Reference;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
 use crate::sandbox::{Cancel, userns};
@@ -46,7 +47,9 @@ pub(super) struct Target {
 pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) -> Result<(), Report> {
     let colour = environment.colour();
     let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let annotations = output::annotations(&options.annotation)?;
     let secrets = contexts::secrets(&options.secret, environment)?;
+    let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
     let (steps, warnings) = steps::options(options, environment)?;
     let policies = storage::policies(environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
@@ -67,8 +70,8 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         secrets,
         steps,
         now: environment.now,
-        machine: Platform::from_uname(&environment.machine).ok(),
         parallelism: (environment.processors * 4).max(32),
+        machine: Platform::from_uname(&environment.machine).ok(),
         threads: environment.processors,
     };
     let cancel = Cancel::new().map_err(Report::new)?;
@@ -82,8 +85,14 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         .map(|((platform, image), layer)| PlatformResult { platform, layer: *layer, image })
         .collect();
     check(&store, &results, &solved, &options.allow_foreign)?;
+    let common = Common {
+        tags: &tags,
+        annotations: &annotations,
+        epoch: graph.epoch,
+        threads: environment.processors,
+    };
     for output in &outputs {
-        progress.note(&output.write(&store, &results, &options.tag, graph.epoch)?);
+        progress.note(&output.write(&store, &results, common)?);
     }
     if let Some(policies) = policies
         && let Some(text) = storage::collect(&store, &policies, environment.now.div_euclid(1_000_000_000))?
@@ -92,6 +101,16 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     }
     progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
     Ok(())
+}
+
+/// The full name of a tag: engines that load the image look for that.
+fn tag(text: &str) -> Result<String, Report> {
+    let reference = Reference::parse(text).map_err(|error| Report::new(format!("`--tag`: {error}")))?;
+    if reference.digest.is_some() {
+        return Err(Report::new(format!("`--tag {text}`: the digest is what the build finds out"))
+            .hint("leave `@sha256:...` out"));
+    }
+    Ok(reference.with_default_tag().to_string())
 }
 
 /// Becomes root of the build's own namespaces.
