@@ -1,11 +1,17 @@
 //! The Dockerfiles of `examples`, built for three platforms: with the helper image of this repository, and, where
 //! `XX_ORIGINAL` names a folder with the original's scripts, with those for comparison.
-#![expect(clippy::expect_used, reason = "what the test itself needs must work")]
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "what the test itself needs must work; it starts a program"
+)]
 
-use integration_tests::Kit;
+use std::process::Command;
+
 use integration_tests::examples::{EXAMPLES, Example, differences, facts, xx_build};
 use integration_tests::foreign::{Program, folder, verify};
 use integration_tests::original::original;
+use integration_tests::{Built, Kit, repository, run, skipped};
 
 const THREE: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
 
@@ -46,6 +52,31 @@ fn go_with_cgo() {
 #[test]
 fn rust_with_a_part_in_c() {
     example("rust_with_a_part_in_c", "rust");
+}
+
+/// `make demo-host` on two platforms: one whose programs run here under QEMU, and one that Debian has no C library for.
+#[test]
+fn without_a_container() {
+    let case = "without_a_container";
+    let Some(kit) = Kit::find(case) else { return };
+    let programs =
+        ["cmake", "go", "clang", "lld", "s390x-linux-gnu-ld", "qemu-s390x-static", "/usr/bin/cargo"];
+    if let Some(missing) = programs.iter().find(|program| run(program, &["--version"]).is_none()) {
+        skipped(
+            case,
+            &format!("{missing} is not installed; `images/needs demo-host` installs what is missing"),
+        );
+        return;
+    }
+    let mut command = Command::new(repository().join("examples/demo-host"));
+    command.current_dir(repository()).env("XX", kit.xx.canonicalize().expect("xx"));
+    let ran = Built::of(command.env("PLATFORMS", "linux/s390x windows/amd64").output().expect("sh starts"));
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let rows: Vec<String> =
+        ran.stdout.lines().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for row in ["linux/s390x ok ok ok ok ok", "windows/amd64 skipped skipped built skipped skipped"] {
+        assert!(rows.iter().any(|found| found == row), "no `{row}` in\n{}", ran.stdout);
+    }
 }
 
 /// The same Dockerfiles with either helper image give the same programs: static, and dynamic where they can be.
