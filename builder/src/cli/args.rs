@@ -23,12 +23,12 @@ Examples:
 pub(super) enum Command {
     /// Build a Dockerfile
     Build(Box<Build>),
+    /// Solve a build graph (LLB) that another program made
+    Solve(Box<Solve>),
     /// Show what the store holds
     Du(DiskUsage),
     /// Make room in the store
     Prune(Prune),
-    /// Solve a build graph (LLB) that another program made
-    Solve(Box<Solve>),
     /// Look into the stages of a build
     Debug {
         #[command(subcommand)]
@@ -119,6 +119,9 @@ pub(super) struct Run {
     /// What steps may ask for: `security.insecure`, `network.host`
     #[arg(long, value_name = "ENTITLEMENT", value_delimiter = ',')]
     pub(super) allow: Vec<String>,
+    /// Run steps through this OCI runtime, such as `runc`, instead of the built-in sandbox
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(super) oci_runtime: Option<String>,
     /// Memory of each step, such as `2g`
     #[arg(short, long, value_name = "SIZE")]
     pub(super) memory: Option<String>,
@@ -165,6 +168,41 @@ pub(super) struct Run {
     #[arg(long, value_name = "DIR")]
     pub(super) store: Option<PathBuf>,
 }
+
+impl Run {
+    /// Whether only errors are shown.
+    pub(super) fn is_quiet(&self) -> bool {
+        self.quiet || self.progress == Progress::Quiet
+    }
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = SOLVE_EXAMPLES)]
+pub(super) struct Solve {
+    /// The graph: a `pb.Definition` as BuildKit's Go client writes it (`llb.WriteTo`); `-` is standard input
+    #[arg(default_value = "-")]
+    pub(super) file: PathBuf,
+    /// Directory for the source `local://NAME`
+    #[arg(long, value_name = "NAME=DIR")]
+    pub(super) local: Vec<String>,
+    /// OCI layout for sources whose `oci.store` is NAME
+    #[arg(long, value_name = "NAME=DIR")]
+    pub(super) oci_layout: Vec<String>,
+    /// Platform of the result [default: that of the last program or image in the graph]
+    #[arg(long)]
+    pub(super) platform: Option<String>,
+    /// Image configuration (JSON): a graph has none
+    #[arg(long, value_name = "FILE")]
+    pub(super) image_config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(super) run: Run,
+}
+
+const SOLVE_EXAMPLES: &str = "\
+Examples:
+  go run ./graph | xx-build solve --local context=. -o type=oci,dest=image.tar -
+  xx-build build --print=llb,format=pb . >graph.pb
+  xx-build solve --local context=. -o out graph.pb";
 
 #[derive(Debug, Args)]
 pub(super) struct DiskUsage {
@@ -215,41 +253,6 @@ Examples:
   xx-build prune --keep-storage 20GB
   xx-build prune --filter type=exec.cachemount --filter until=72h
   xx-build prune --all --min-free-space 20%";
-
-impl Run {
-    /// Whether only errors are shown.
-    pub(super) fn is_quiet(&self) -> bool {
-        self.quiet || self.progress == Progress::Quiet
-    }
-}
-
-#[derive(Debug, Args)]
-#[command(after_help = SOLVE_EXAMPLES)]
-pub(super) struct Solve {
-    /// The graph: a `pb.Definition` as BuildKit's Go client writes it (`llb.WriteTo`); `-` is standard input
-    #[arg(default_value = "-")]
-    pub(super) file: PathBuf,
-    /// Directory for the source `local://NAME`
-    #[arg(long, value_name = "NAME=DIR")]
-    pub(super) local: Vec<String>,
-    /// OCI layout for sources whose `oci.store` is NAME
-    #[arg(long, value_name = "NAME=DIR")]
-    pub(super) oci_layout: Vec<String>,
-    /// Platform of the result [default: that of the last program or image in the graph]
-    #[arg(long)]
-    pub(super) platform: Option<String>,
-    /// Image configuration (JSON): a graph has none
-    #[arg(long, value_name = "FILE")]
-    pub(super) image_config: Option<PathBuf>,
-    #[command(flatten)]
-    pub(super) run: Run,
-}
-
-const SOLVE_EXAMPLES: &str = "\
-Examples:
-  go run ./graph | xx-build solve --local context=. -o type=oci,dest=image.tar -
-  xx-build build --print=llb,format=pb . >graph.pb
-  xx-build solve --local context=. -o out graph.pb";
 
 const BUILD_EXAMPLES: &str = "\
 Examples:

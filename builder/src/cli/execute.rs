@@ -9,12 +9,12 @@ use super::Environment;
 use super::args::Run;
 use super::contexts;
 use super::output::{self, Common, Output};
-use super::steps;
-use super::storage;
+use super::{steps, storage};
 use crate::dockerfile::ignore::Matcher;
 use crate::engine::{self, PlatformResult, Request};
 use crate::llb::pb;
 use crate::oci::image::Image;
+use crate::oci::reference::Reference;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
 use crate::sandbox::{Cancel, userns};
@@ -49,10 +49,14 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let annotations = output::annotations(&options.annotation)?;
     let secrets = contexts::secrets(&options.secret, environment)?;
+    let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
     let (steps, warnings) = steps::options(options, environment)?;
     let policies = storage::policies(environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
     let mode = enter_namespaces(environment)?;
+    if let (userns::Mode::SingleUid { why }, true) = (&mode, options.oci_runtime.is_some()) {
+        return Err(Report::new(format!("`--oci-runtime` takes more than one uid: {why}")).hint(why.hint()));
+    }
     let store = storage::open_store(environment, options.store.as_deref(), &mode)?;
     let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
     let progress = Plain::new(std::io::stderr(), detail);
@@ -85,7 +89,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         .collect();
     check(&store, &results, &solved, &options.allow_foreign)?;
     let common = Common {
-        tags: &options.tag,
+        tags: &tags,
         annotations: &annotations,
         epoch: graph.epoch,
         threads: environment.processors,
@@ -100,6 +104,16 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
     }
     progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
     Ok(())
+}
+
+/// The full name of a tag: engines that load the image look for that.
+fn tag(text: &str) -> Result<String, Report> {
+    let reference = Reference::parse(text).map_err(|error| Report::new(format!("`--tag`: {error}")))?;
+    if reference.digest.is_some() {
+        return Err(Report::new(format!("`--tag {text}`: the digest is what the build finds out"))
+            .hint("leave `@sha256:...` out"));
+    }
+    Ok(reference.with_default_tag().to_string())
 }
 
 /// Becomes root of the build's own namespaces.

@@ -36,9 +36,9 @@ pub fn run(environment: &Environment) -> u8 {
     };
     let result = match cli.command {
         Command::Build(build) => build::run(environment, *build),
+        Command::Solve(solve) => solve::run(environment, &solve),
         Command::Du(args) => storage::du(environment, &args),
         Command::Prune(args) => storage::prune(environment, &args),
-        Command::Solve(solve) => solve::run(environment, &solve),
         Command::Debug { what: Debug::Ast { file } } => build::print_ast(environment, &file),
         Command::Completions { shell } => {
             let mut text = vec![];
