@@ -16,6 +16,7 @@ mod hide;
 mod job;
 mod mounts;
 mod select;
+mod source;
 mod stack;
 
 use std::collections::{BTreeMap, HashMap};
@@ -25,7 +26,7 @@ use std::time::Duration;
 use platform_db::Platform;
 use thiserror::Error;
 
-use crate::fetch::FetchError;
+use crate::fetch::{FetchError, GitError, HttpError};
 use crate::llb::pb;
 use crate::oci::image::Image;
 use crate::rootfs::{BadMode, RootError};
@@ -232,6 +233,12 @@ pub enum EngineError {
     /// A base image could not be used.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A git repository could not be used.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A URL could not be used.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -265,6 +272,8 @@ impl EngineError {
             | Self::Missing { .. }
             | Self::Limit { .. }
             | Self::Fetch(_)
+            | Self::Git(_)
+            | Self::Http(_)
             | Self::Store(_) => None,
         }
     }
