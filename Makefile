@@ -1,5 +1,6 @@
 # make            both programs, static
 # make demo       zstd for three platforms, from a Dockerfile, on this machine
+# make demo-host  the examples for nine platforms, on this machine without any container
 # make test       all tests; ends with a summary
 # make lint       formatting and lints
 
@@ -11,14 +12,14 @@ PLATFORMS := linux/amd64,linux/arm64,linux/arm/v7
 # Results and caches of the demo and of the images stay below `out`.
 export XX_BUILD_STORE ?= $(CURDIR)/out/store
 
-.PHONY: all programs base image demo test lint clean
+.PHONY: all programs base image demo demo-host test lint clean
 all: programs
 
 programs: needs-build
 	cargo build --release --locked --target $(HOST) $(STATIC) -p xx-tools -p builder
 
-.PHONY: needs-build needs-demo needs-test
-needs-build needs-demo needs-test: needs-%:
+.PHONY: needs-build needs-demo needs-demo-host needs-test
+needs-build needs-demo needs-demo-host needs-test: needs-%:
 	@images/needs $*
 
 # A Debian base image, from packages. Only of the release itself: between point releases its packages have
@@ -37,6 +38,10 @@ image: programs
 
 demo: programs base image
 	@XX_BUILD=$(XX_BUILD) XX=$(BIN)/xx PLATFORMS=$(PLATFORMS) examples/zstd/demo
+
+demo-host: needs-demo-host
+	cargo build --release --locked --target $(HOST) $(STATIC) -p xx-tools
+	@XX=$(CURDIR)/$(BIN)/xx examples/demo-host
 
 test: programs base image needs-test
 	@XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx tests/run

@@ -20,6 +20,8 @@ pub mod solve;
 
 pub mod rootfs;
 
+pub mod config;
+
 pub mod store;
 
 pub mod fetch;

@@ -111,7 +111,7 @@ impl Arch {
     }
 
     /// Returns whether a processor of `own` has all that programs of `lower` need.
-    fn has(self, own: Variant, lower: Variant) -> bool {
+    pub(crate) fn has(self, own: Variant, lower: Variant) -> bool {
         use Variant::{R6, Softfloat, Spe};
         if own == lower {
             return true;

@@ -8,8 +8,7 @@ impl Platform {
     /// Returns the C compiler's flag for a level above the base of the architecture: `-march=x86-64-v3`.
     ///
     /// Source: clang's and GCC's `-march` values; the x86-64 psABI names the levels.
-    #[must_use]
-    pub fn march_flag(&self) -> Option<String> {
+    fn march_flag(&self) -> Option<String> {
         let level = self.variant();
         match (self.arch_id(), self.variant_id()) {
             (_, Variant::Base | Variant::R6 | Variant::Softfloat | Variant::Spe) => None,
@@ -45,11 +44,30 @@ impl Platform {
                 &["-msoft-float"]
             }
             (Arch::Ppc, Variant::Spe) => &["-mspe"],
-            (Arch::Riscv64, Variant::Rva22u64) => &["-march=rva22u64"],
-            (Arch::Riscv64, Variant::Rva23u64) => &["-march=rva23u64"],
+            // Only the newest compilers know the profiles by name; these parts of them GCC 12 and clang 14 know.
+            (Arch::Riscv64, Variant::Rva22u64) => &["-march=rv64gc_zba_zbb_zbs"],
+            (Arch::Riscv64, Variant::Rva23u64) => &["-march=rv64gcv_zba_zbb_zbs"],
             _ => return self.march_flag().into_iter().collect(),
         };
         fixed.iter().map(|flag| (*flag).to_owned()).collect()
+    }
+
+    /// Returns zig's `-mcpu` for the variant, where it is not zig's own base of the target.
+    ///
+    /// Source: `zig targets` of 0.17. arm v5 has none: zig's own run-time library does not link for it.
+    #[must_use]
+    pub fn zig_cpu(&self) -> Option<String> {
+        let level = self.variant();
+        match (self.arch_id(), self.variant_id()) {
+            (Arch::Arm, Variant::V6) => Some("arm1176jzf_s".to_owned()),
+            (Arch::Arm, _) | (_, Variant::Base) => None,
+            (Arch::Amd64, _) => Some(format!("x86_64_{level}")),
+            (Arch::Arm64, _) => Some(format!("generic+{}a", level.replace('.', "_"))),
+            (Arch::Ppc64 | Arch::Ppc64le, _) => self.rust_cpu().map(str::to_owned),
+            (Arch::Riscv64, Variant::Rva22u64) => Some("baseline_rv64+zba+zbb+zbs".to_owned()),
+            (Arch::Riscv64, Variant::Rva23u64) => Some("baseline_rv64+v+zba+zbb+zbs".to_owned()),
+            _ => None,
+        }
     }
 
     /// Returns rustc's `-C target-feature` for a level that has no processor name: `+v8.2a`.
@@ -110,6 +128,23 @@ mod tests {
     use crate::platform::Platform;
 
     #[test]
+    fn cpus_of_zig() {
+        let cases = [
+            ("linux/amd64", None),
+            ("linux/amd64/v3", Some("x86_64_v3")),
+            ("linux/arm", None),
+            ("linux/arm/v6", Some("arm1176jzf_s")),
+            ("linux/arm64/v8.2", Some("generic+v8_2a")),
+            ("linux/ppc64le/power9", Some("pwr9")),
+            ("linux/riscv64/rva22u64", Some("baseline_rv64+zba+zbb+zbs")),
+            ("linux/mips/softfloat", None),
+        ];
+        for (platform, cpu) in cases {
+            assert_eq!(platform.parse::<Platform>().unwrap().zig_cpu().as_deref(), cpu, "{platform}");
+        }
+    }
+
+    #[test]
     fn levels() {
         let cases = [
             ("linux/amd64", None, None, None),
@@ -143,7 +178,7 @@ mod tests {
             ("linux/mips/softfloat", "-msoft-float"),
             ("linux/mips64p32le/r6", "-march=mips64r6"),
             ("linux/ppc64le/power9", "-mcpu=power9"),
-            ("linux/riscv64/rva23u64", "-march=rva23u64"),
+            ("linux/riscv64/rva23u64", "-march=rv64gcv_zba_zbb_zbs"),
         ];
         for (platform, flags) in cases {
             let platform: Platform = platform.parse().unwrap();

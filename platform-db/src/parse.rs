@@ -5,6 +5,7 @@
 //! `spelling.rs`.
 
 use crate::arch::Arch;
+use crate::axis::{key, known};
 use crate::error::{ParsePlatformError, Part};
 use crate::os::Os;
 use crate::platform::Platform;
@@ -16,6 +17,7 @@ use crate::variant::Variant;
 const LONGEST_VERSION: usize = 64;
 
 /// An architecture as read, before the variant: some spellings fix the variant too.
+#[derive(Clone, Copy)]
 struct ReadArch {
     arch: Arch,
     /// The variant that the spelling itself names (`armhf`), which then replaces a written one.
@@ -23,23 +25,26 @@ struct ReadArch {
 }
 
 pub(crate) fn parse(input: &str) -> Result<Platform, ParsePlatformError> {
-    let fail = |part| ParsePlatformError::new(input, part, suggestion(input, part));
+    read(input).map_err(|part| ParsePlatformError::new(input, part, suggestion(input, part)))
+}
+
+/// Reads a platform, or says which part is wrong, without looking for what was meant.
+pub(crate) fn read(input: &str) -> Result<Platform, Part> {
     let mut parts = input.split('/');
-    let (Some(os), Some(arch)) = (parts.next(), parts.next()) else { return Err(fail(Part::Shape)) };
+    let (Some(os), Some(arch)) = (parts.next(), parts.next()) else { return Err(Part::Shape) };
     let variant = parts.next();
     if parts.next().is_some() || variant == Some("") || arch.is_empty() || os.is_empty() {
-        return Err(fail(Part::Shape));
+        return Err(Part::Shape);
     }
-    let (os, version) = split_version(os).ok_or_else(|| fail(Part::OsVersion))?;
-    let os = read_os(os).ok_or_else(|| fail(Part::Os))?;
-    let read = read_arch(arch).ok_or_else(|| fail(Part::Arch))?;
+    let (os, version) = split_version(os).ok_or(Part::OsVersion)?;
+    let os = read_os(os).ok_or(Part::Os)?;
+    let read = read_arch(arch).ok_or(Part::Arch)?;
     let variant = match read.variant {
         Some(fixed) => fixed,
-        None => lowered(variant.unwrap_or_default(), |text| read.arch.variant(text))
-            .ok_or_else(|| fail(Part::Variant))?,
+        None => read.arch.variant(variant.unwrap_or_default()).ok_or(Part::Variant)?,
     };
     if table::find(os, read.arch, variant).is_none() {
-        return Err(fail(Part::Combination));
+        return Err(Part::Combination);
     }
     Ok(Platform::from_parts(os, read.arch, variant, version))
 }
@@ -61,22 +66,28 @@ pub(crate) fn parse_on(input: &str, host: &Platform) -> Result<Platform, ParsePl
 }
 
 fn read_os(text: &str) -> Option<Os> {
-    lowered(text, |text| if text == "macos" { Some(Os::Darwin) } else { Os::from_name(text) })
+    const MACOS: u128 = known("macos");
+    match key(text)? {
+        MACOS => Some(Os::Darwin),
+        name => Os::from_key(name),
+    }
 }
 
+/// Other spellings of architectures. Source: containerd's `normalizeArch`.
+const ARCHES: &[(u128, ReadArch)] = &[
+    (known("aarch64"), ReadArch { arch: Arch::Arm64, variant: None }),
+    (known("armel"), ReadArch { arch: Arch::Arm, variant: Some(Variant::V6) }),
+    (known("armhf"), ReadArch { arch: Arch::Arm, variant: Some(Variant::V7) }),
+    (known("i386"), ReadArch { arch: Arch::I386, variant: Some(Variant::Base) }),
+    (known("wasm32"), ReadArch { arch: Arch::Wasm, variant: None }),
+    (known("x86-64"), ReadArch { arch: Arch::Amd64, variant: None }),
+    (known("x86_64"), ReadArch { arch: Arch::Amd64, variant: None }),
+];
+
 fn read_arch(text: &str) -> Option<ReadArch> {
-    lowered(text, |text| {
-        let (arch, variant) = match text {
-            "i386" => (Arch::I386, Some(Variant::Base)),
-            "x86_64" | "x86-64" => (Arch::Amd64, Some(Variant::Base)),
-            "aarch64" => (Arch::Arm64, None),
-            "armhf" => (Arch::Arm, Some(Variant::V7)),
-            "armel" => (Arch::Arm, Some(Variant::V6)),
-            "wasm32" => (Arch::Wasm, None),
-            other => (Arch::from_name(other)?, None),
-        };
-        Some(ReadArch { arch, variant })
-    })
+    let name = key(text)?;
+    let other = ARCHES.iter().find(|(other, _)| *other == name).map(|(_, read)| *read);
+    other.or_else(|| Arch::from_key(name).map(|arch| ReadArch { arch, variant: None }))
 }
 
 /// Splits `windows(10.0.17763)` into its two parts; `None` when the parentheses or the version are malformed.
@@ -88,15 +99,6 @@ fn split_version(os: &str) -> Option<(&str, Option<&str>)> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     (!version.is_empty() && version.len() <= LONGEST_VERSION && version.bytes().all(plain))
         .then_some((name, Some(version)))
-}
-
-/// Hands the lower-case form to `read` without allocating. Names are short: longer ones are no names.
-fn lowered<T>(text: &str, read: impl FnOnce(&str) -> Option<T>) -> Option<T> {
-    let mut buffer = [0; 16];
-    let buffer = buffer.get_mut(..text.len())?;
-    buffer.copy_from_slice(text.as_bytes());
-    buffer.make_ascii_lowercase();
-    read(std::str::from_utf8(buffer).ok()?)
 }
 
 /// Builds the nearest known platform for a message.
@@ -121,7 +123,7 @@ fn whole(os: &str, arch: Arch, variant: Option<&str>) -> Option<String> {
         Some(variant) => format!("{os}/{arch}/{variant}"),
         None => format!("{os}/{arch}"),
     };
-    parse(&text).ok().map(|platform| platform.to_string())
+    read(&text).ok().map(|platform| platform.to_string())
 }
 
 /// Names that people write for an architecture, for suggestions only.

@@ -5,7 +5,7 @@
 //! its variant is always named. Release 6 of MIPS and the SPE of PowerPC stand alone: neither runs the programs of its base.
 
 use crate::arch::Arch;
-use crate::axis::axis;
+use crate::axis::{axis, key, known};
 
 axis! {
     /// A revision of an architecture, in OCI spelling.
@@ -152,32 +152,43 @@ impl Arch {
         if matches!(self, Self::Arm) { V7 } else { Base }
     }
 
-    /// Reads a variant of this architecture, with containerd's other spellings of it (`8`, `v8.0`, `7`, `v1`).
+    /// Reads a variant of this architecture, with containerd's other spellings of it (`8`, `v8.0`, `7`, `v1`), in any case.
     #[must_use]
     pub fn variant(self, text: &str) -> Option<Variant> {
-        let canonical = match (self, text) {
-            (_, "") => return Some(self.default_variant()),
-            (Self::Amd64, "v1")
-            | (Self::Arm64, "8" | "v8" | "v8.0")
-            | (Self::I386, "sse2")
-            | (
-                Self::Mips
-                | Self::Mipsle
-                | Self::Mips64
-                | Self::Mips64le
-                | Self::Mips64p32
-                | Self::Mips64p32le,
-                "hardfloat",
-            )
-            | (Self::Ppc64 | Self::Ppc64le, "power8")
-            | (Self::Riscv64, "rva20u64") => Base,
-            (Self::Arm64, "9" | "9.0" | "v9.0") => V9,
-            (Self::Arm, "5") => V5,
-            (Self::Arm, "6") => V6,
-            (Self::Arm, "7") => V7,
-            (Self::Arm, "8") => V8,
-            (_, other) => Variant::from_name(other)?,
+        if text.is_empty() {
+            return Some(self.default_variant());
+        }
+        let name = key(text)?;
+        let of_this = |variant: &Variant| self.variants().contains(variant);
+        let other = || {
+            let spelled = SPELLINGS.iter().find(|(arch, spelling, _)| *arch == self && *spelling == name);
+            spelled.map(|(.., variant)| *variant)
         };
-        self.variants().contains(&canonical).then_some(canonical)
+        Variant::from_key(name).filter(of_this).or_else(other)
     }
 }
+
+/// Other spellings of variants. Sources: containerd's `normalizeArch`; Go's names of the lowest levels.
+const SPELLINGS: &[(Arch, u128, Variant)] = &[
+    (Arch::Amd64, known("v1"), Base),
+    (Arch::Arm, known("5"), V5),
+    (Arch::Arm, known("6"), V6),
+    (Arch::Arm, known("7"), V7),
+    (Arch::Arm, known("8"), V8),
+    (Arch::Arm64, known("8"), Base),
+    (Arch::Arm64, known("9"), V9),
+    (Arch::Arm64, known("9.0"), V9),
+    (Arch::Arm64, known("v8"), Base),
+    (Arch::Arm64, known("v8.0"), Base),
+    (Arch::Arm64, known("v9.0"), V9),
+    (Arch::I386, known("sse2"), Base),
+    (Arch::Mips, known("hardfloat"), Base),
+    (Arch::Mips64, known("hardfloat"), Base),
+    (Arch::Mips64le, known("hardfloat"), Base),
+    (Arch::Mips64p32, known("hardfloat"), Base),
+    (Arch::Mips64p32le, known("hardfloat"), Base),
+    (Arch::Mipsle, known("hardfloat"), Base),
+    (Arch::Ppc64, known("power8"), Base),
+    (Arch::Ppc64le, known("power8"), Base),
+    (Arch::Riscv64, known("rva20u64"), Base),
+];

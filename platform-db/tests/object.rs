@@ -1,5 +1,6 @@
 //! Object files read from made-up headers and from the program that runs this test.
 #![cfg(feature = "object")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are test code")]
 
 use platform_db::object::{Aspect, Kind, ObjectError, needs, read};
 use platform_db::{Arch, Endian, Os, Platform, Variant};
@@ -27,7 +28,7 @@ fn elf(arch: Arch, kind: u16, os_abi: u8, segments: &[(u32, &[u8])]) -> Vec<u8> 
     for (value, width) in [
         (header_len, address),
         (0, address),
-        (u64::from(facts.elf_flags), 4),
+        (u64::from(facts.elf_flags.1), 4),
         (header_len, 2),
         (segment_len, 2),
     ] {
@@ -199,8 +200,24 @@ fn pe(machine: u16, flags: u16, magic: u16, subsystem: u16) -> Vec<u8> {
     file
 }
 
-fn macho(cputype: u32, filetype: u32) -> Vec<u8> {
-    [0xfeed_facfu32, cputype, 0, filetype].iter().flat_map(|word| word.to_le_bytes()).collect()
+/// A COFF object of one section and one symbol.
+fn coff(machine: u16, flags: u16) -> Vec<u8> {
+    let header = [machine, 1, 0, 0, 60, 0, 1, 0, 0, flags];
+    let mut file: Vec<u8> = header.iter().flat_map(|half| half.to_le_bytes()).collect();
+    file.resize(60 + 18, 0);
+    file
+}
+
+/// A Mach-O file with load commands, each given without its length.
+fn macho(cputype: u32, filetype: u32, commands: &[&[u32]]) -> Vec<u8> {
+    let mut words = Vec::new();
+    for command in commands {
+        let (kind, content) = command.split_first().unwrap();
+        words.extend([*kind, 4 * (command.len() as u32 + 1)]);
+        words.extend(content);
+    }
+    let header = [0xfeed_facfu32, cputype, 0, filetype, commands.len() as u32, 4 * words.len() as u32, 0, 0];
+    header.iter().chain(&words).flat_map(|word| word.to_le_bytes()).collect()
 }
 
 fn fat(cputypes: &[u32]) -> Vec<u8> {
@@ -230,10 +247,24 @@ fn formats_other_than_elf() {
     let cases: &[(Vec<u8>, &str, &str, &str)] = &[
         (pe(0x8664, 0, 0x20b, 3), "PE 64-bit x86_64 windows", "windows/amd64", "windows/arm64"),
         (pe(0x14c, 0x2000, 0x10b, 3), "PE 32-bit i386 windows, shared library", "windows/386", "linux/386"),
+        (coff(0x8664, 0), "PE 64-bit x86_64, object to be linked", "windows/amd64", "windows/386"),
+        (
+            [&[0, 0, 0xff, 0xff, 0, 0, 0x4c, 0x01][..], &[0; 32]].concat(),
+            "PE 32-bit i386, object to be linked",
+            "windows/386",
+            "windows/amd64",
+        ),
         (pe(0xaa64, 0, 0x20b, 10), "PE 64-bit aarch64 uefi", "uefi/arm64", "windows/arm64"),
-        (macho(ARM64, 2), "Mach-O 64-bit aarch64 darwin", "darwin/arm64", "darwin/amd64"),
-        (macho(AMD64, 6), "Mach-O 64-bit x86_64 darwin, shared library", "darwin/amd64", "windows/amd64"),
-        (fat(&[AMD64, ARM64]), "Mach-O 64-bit x86_64+aarch64 darwin", "darwin/arm64", "linux/arm64"),
+        (macho(ARM64, 2, &[]), "Mach-O 64-bit aarch64", "darwin/arm64", "darwin/amd64"),
+        (macho(AMD64, 6, &[]), "Mach-O 64-bit x86_64, shared library", "darwin/amd64", "windows/amd64"),
+        (
+            macho(ARM64, 2, &[&[0x1b, 1], &[0x32, 1, 0, 0, 0]]),
+            "Mach-O 64-bit aarch64 darwin",
+            "darwin/arm64",
+            "ios/arm64",
+        ),
+        (macho(ARM64, 2, &[&[0x25, 0, 0]]), "Mach-O 64-bit aarch64 ios", "ios/arm64", "darwin/arm64"),
+        (fat(&[AMD64, ARM64]), "Mach-O 64-bit x86_64+aarch64", "darwin/arm64", "linux/arm64"),
         (b"\0asm\x01\0\0\0".to_vec(), "WebAssembly 32-bit wasm", "wasip1/wasm", "linux/amd64"),
         (
             archive(&[("/", b"index"), ("x.o/", &object)]),
@@ -250,12 +281,90 @@ fn formats_other_than_elf() {
     }
 }
 
+/// Attributes as GNU's and LLVM's assemblers write them: processor, then how floats are passed.
+fn arm_attributes(cpu: u8, vfp: u8) -> Vec<u8> {
+    [&b"A\x14\0\0\0aeabi\0\x01\x0a\0\0\0\x06"[..], &[cpu, 28, vfp, 44, 2]].concat()
+}
+
+/// `PT_ARM_ATTRIBUTES` and `PT_MIPS_ABIFLAGS`.
+const PROCESSOR: u32 = 0x7000_0003;
+
+#[test]
+fn variants_and_float_abis_that_files_state() {
+    let musl = b"/lib/ld-musl-armhf.so.1\0";
+    let arm = |cpu, vfp| elf(Arch::Arm, DYN, 0, &[(INTERP, musl), (PROCESSOR, &arm_attributes(cpu, vfp))]);
+    let mips = |fp| {
+        elf(Arch::Mipsle, DYN, 0, &[(INTERP, b"/lib/ld.so.1\0"), (PROCESSOR, &[0, 0, 0, 0, 0, 0, 0, fp])])
+    };
+    let flagged = |arch, flags: u32| {
+        let mut file = elf(arch, DYN, 0, &[(INTERP, b"/lib/ld-linux.so.1\0")]);
+        let at = if arch.facts().bits == 64 { 48 } else { 36 };
+        let bytes =
+            if arch.facts().endian == Endian::Big { flags.to_be_bytes() } else { flags.to_le_bytes() };
+        file.splice(at..at + 4, bytes);
+        file
+    };
+    type Case = (Vec<u8>, &'static str, Option<Aspect>);
+    let cases: &[Case] = &[
+        (arm(4, 0), "linux/arm/v5", None),
+        (arm(4, 0), "linux/arm/v6", None),
+        (arm(4, 0), "linux/arm/v7", Some(Aspect::FloatAbi)),
+        (arm(6, 1), "linux/arm/v6", None),
+        (arm(6, 0), "linux/arm/v6", None),
+        (arm(6, 1), "linux/arm/v5", Some(Aspect::Variant)),
+        (arm(10, 1), "linux/arm/v7", None),
+        (arm(10, 1), "linux/arm/v8", None),
+        (arm(10, 1), "linux/arm/v6", Some(Aspect::Variant)),
+        (arm(14, 1), "linux/arm/v7", Some(Aspect::Variant)),
+        (flagged(Arch::Arm, 0x0500_0200), "linux/arm/v7", Some(Aspect::FloatAbi)),
+        (flagged(Arch::Arm, 0x0500_0400), "linux/arm/v5", Some(Aspect::FloatAbi)),
+        (mips(1), "linux/mipsle", None),
+        (mips(3), "linux/mipsle", Some(Aspect::FloatAbi)),
+        (mips(3), "linux/mipsle/softfloat", None),
+        (mips(5), "linux/mipsle/softfloat", Some(Aspect::FloatAbi)),
+        (flagged(Arch::Mips64, 0xa000_0000), "linux/mips64", Some(Aspect::Variant)),
+        (flagged(Arch::Mips64, 0xa000_0000), "linux/mips64/r6", None),
+        (flagged(Arch::Mips, 0x7000_0020), "linux/mips", Some(Aspect::Arch)),
+        (flagged(Arch::Mips, 0x7000_0020), "linux/mips64p32", None),
+        (flagged(Arch::Sh4, 0x17), "linux/sh4", None),
+        (flagged(Arch::Sh4, 3), "linux/sh4", Some(Aspect::Arch)),
+        (flagged(Arch::Riscv64, 5), "linux/riscv64", None),
+        (flagged(Arch::Riscv64, 1), "linux/riscv64", Some(Aspect::FloatAbi)),
+        (flagged(Arch::Loong64, 0x43), "linux/loong64", None),
+        (flagged(Arch::Loong64, 0x41), "linux/loong64", Some(Aspect::FloatAbi)),
+    ];
+    for (file, platform, expected) in cases {
+        let facts = read(file).unwrap().unwrap();
+        let found = facts.mismatch(&platform.parse().unwrap());
+        assert_eq!(
+            found.as_ref().map(|mismatch| mismatch.aspect),
+            *expected,
+            "{facts} on {platform}: {found:?}"
+        );
+    }
+}
+
+#[test]
+fn archives_whose_objects_disagree_are_refused() {
+    let (one, other) = (elf(Arch::Arm64, 1, 0, &[]), elf(Arch::Amd64, 1, 0, &[]));
+    assert!(read(&archive(&[("a.o/", &one), ("text/", b"x"), ("b.o/", &one)])).unwrap().is_some());
+    for file in [archive(&[("a.o/", &one), ("b.o/", &other)]), b"!<thin>\n//".to_vec()] {
+        assert!(matches!(read(&file), Err(ObjectError::Unclear(_))));
+    }
+}
+
 #[test]
 fn look_alikes_are_no_object_files() {
     let java = [0xcafe_babeu32, 0x0000_0041].map(u32::to_be_bytes).concat();
-    for file in
-        [java, b"MZ and nothing more".to_vec(), archive(&[("a.txt/", b"text")]), b"!<arch>\n".to_vec()]
-    {
+    for file in [
+        java,
+        b"MZ and nothing more".to_vec(),
+        coff(0x8664, 2),
+        coff(0x1234, 0),
+        coff(0x8664, 0).split_off(1),
+        archive(&[("a.txt/", b"text")]),
+        b"!<arch>\n".to_vec(),
+    ] {
         assert!(read(&file).unwrap().is_none());
     }
 }

@@ -74,6 +74,11 @@ fn a_c_program_for_three_platforms() {
                 })
                 .collect();
             assert_eq!(platforms.join(","), THREE);
+            let name =
+                run("tar", &["-xOf", &image.display().to_string(), "index.json"]).expect("tar is there");
+            let index: serde_json::Value = serde_json::from_str(&name.stdout).expect("an index");
+            let annotations = &index["manifests"][0]["annotations"];
+            assert_eq!(annotations["io.containerd.image.name"], "docker.io/library/hello:1");
             let copied = format!("oci:{}", place.path("copied").display());
             let copy = run("skopeo", &["copy", "--all", &archive, &copied]).expect("skopeo is there");
             assert_eq!(copy.code, Some(0), "{}", copy.stderr);

@@ -88,17 +88,27 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
 fn prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
     let triple = |suffix: &str| env.name.strip_suffix(suffix).filter(|triple| triple.contains('-'));
     if let Some(triple) = triple("-pkg-config").filter(|triple| *triple != "xx") {
-        return Some(Ok(tools::pkg_config::plan_prefixed(env, host, triple)));
+        return Some(tools::pkg_config::plan_prefixed(env, host, triple));
     }
     if let Some(triple) = triple("-windres") {
         let mut env = env.clone();
         env.args.splice(0..0, [std::ffi::OsString::from(format!("--target={triple}"))]);
         return Some(tools::windres::plan(env, host));
     }
-    if let Some(triple) = triple("-clang++") {
-        return Some(tools::cc::plan_prefixed(env, host, triple, "clang++"));
+    for (suffix, name) in [("-zig-cc", "xx-cc"), ("-zig-c++", "xx-c++")] {
+        if triple(suffix).is_some() {
+            let zig = Env { name: name.to_owned(), ..env.clone() }.with("XX_CC_PREFER_COMPILER", "zig");
+            return Some(tools::cc::plan(zig, host));
+        }
     }
-    triple("-clang").map(|triple| tools::cc::plan_prefixed(env, host, triple, "clang"))
+    let compilers =
+        [("clang", &["-clang", "-gcc", "-cc"][..]), ("clang++", &["-clang++", "-g++", "-c++"][..])];
+    for (compiler, suffixes) in compilers {
+        if let Some(triple) = suffixes.iter().find_map(|suffix| triple(suffix)) {
+            return Some(tools::cc::plan_prefixed(env, host, triple, compiler));
+        }
+    }
+    tools::binutils::plan_prefixed(env, host)
 }
 
 fn find(name: &str) -> Option<&'static Tool> {

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
@@ -105,6 +106,22 @@ impl Host for Machine {
     }
 
     fn own_program(&self) -> Option<PathBuf> {
-        std::env::current_exe().ok()
+        std::env::current_exe().ok().or_else(started_as)
+    }
+}
+
+/// The path by which the kernel started this process, without links: the answer where /proc is not mounted.
+fn started_as() -> Option<PathBuf> {
+    let path = std::ffi::OsStr::from_bytes(rustix::param::linux_execfn().to_bytes());
+    std::fs::canonicalize(path).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_kernel_and_proc_name_the_same_program() {
+        assert_eq!(started_as(), std::env::current_exe().ok());
     }
 }

@@ -7,6 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
+use crate::env::Env;
 use crate::host::Host;
 use crate::report::Failure;
 
@@ -49,6 +50,31 @@ impl CommandPlan {
     }
 }
 
+/// A lock by which calls at the same time wait for each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lock {
+    /// Name of the file in `/var/lock`: `xx-apt`.
+    pub name: &'static str,
+    /// Whether it is held while the program of a [`Step::Exec`] runs, too: package managers refuse to run twice.
+    /// Otherwise it ends there.
+    pub kept: bool,
+}
+
+impl Lock {
+    /// Returns the step, or none where the user switched the lock off (`XX_APT_NOLOCK`).
+    #[must_use]
+    pub fn step(self, env: &Env) -> Option<Step> {
+        (!env.is_set(&self.variable())).then_some(Step::Lock(self))
+    }
+
+    /// Returns the variable that switches it off. What runs under the lock has it set, as calls from there would wait
+    /// for ever.
+    #[must_use]
+    pub fn variable(self) -> String {
+        format!("{}_NOLOCK", self.name.replace('-', "_").to_uppercase())
+    }
+}
+
 /// The rest of a plan, made when the steps before it are done.
 pub type Stage = Box<dyn FnOnce(&dyn Host) -> Result<Plan, Failure>>;
 
@@ -58,8 +84,8 @@ pub enum Step {
     Print(String),
     /// A line for standard error.
     Note(String),
-    /// Waits for the lock file and holds it until the process ends or another program takes its place.
-    Lock(&'static str),
+    /// Waits for a lock and holds it.
+    Lock(Lock),
     /// Writes a file, whole or not at all, with directories as needed.
     Write {
         /// Where.
@@ -76,6 +102,15 @@ pub enum Step {
         /// Where the link is.
         path: PathBuf,
     },
+    /// Copies the content of a file, to a pipe or a device too.
+    Copy {
+        /// What is read.
+        from: PathBuf,
+        /// What is written.
+        to: PathBuf,
+    },
+    /// Names a file that later steps make and that is removed when the plan ends, also when it fails.
+    Temporary(PathBuf),
     /// Removes a file; none there is fine.
     Remove(PathBuf),
     /// Removes a directory with all it holds; none there is fine.
@@ -135,13 +170,17 @@ impl fmt::Display for Step {
         match self {
             Self::Print(text) => write!(f, "print {}", quoted(text.trim_end().as_ref())),
             Self::Note(text) => write!(f, "note {}", quoted(text.as_ref())),
-            Self::Lock(path) => write!(f, "lock {path}"),
+            Self::Lock(lock) => write!(f, "lock /var/lock/{}", lock.name),
             Self::Write { path, text, mode } => {
                 write!(f, "write {mode:o} {} {}", quoted(path.as_os_str()), quoted(text.trim_end().as_ref()))
             }
             Self::Link { to, path } => {
                 write!(f, "link {} -> {}", quoted(path.as_os_str()), quoted(to.as_os_str()))
             }
+            Self::Copy { from, to } => {
+                write!(f, "copy {} {}", quoted(from.as_os_str()), quoted(to.as_os_str()))
+            }
+            Self::Temporary(path) => write!(f, "temporary {}", quoted(path.as_os_str())),
             Self::Remove(path) => write!(f, "remove {}", quoted(path.as_os_str())),
             Self::RemoveDir(path) => write!(f, "remove -r {}", quoted(path.as_os_str())),
             Self::MakeDir(path) => write!(f, "mkdir {}", quoted(path.as_os_str())),

@@ -4,11 +4,11 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
-use std::process::{Command, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::host::Host;
-use crate::plan::{CommandPlan, Plan, Step};
+use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::{Failure, err, out};
 
 /// Carries out a plan and returns the exit code.
@@ -16,18 +16,23 @@ use crate::report::{Failure, err, out};
 /// # Errors
 /// When a step fails; what the steps before it did stays.
 pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
-    let mut held = Vec::new();
+    let mut held: Vec<(Lock, File)> = Vec::new();
+    let mut temporary = Vec::new();
     let mut waiting = plan.steps;
     waiting.reverse();
     while let Some(step) = waiting.pop() {
         match step {
             Step::Print(text) => out(&text),
             Step::Note(text) => err(&format!("{text}\n")),
-            Step::Lock(path) => held.push(lock(path)?),
+            Step::Lock(lock) => held.push((lock, take(lock.name)?)),
             Step::Write { path, text, mode } => {
                 write(&path, &text, mode).map_err(|error| cannot("write", &path, &error))?;
             }
             Step::Link { to, path } => link(&to, &path).map_err(|error| cannot("link", &path, &error))?,
+            Step::Copy { from, to } => {
+                fs::copy(&from, &to).map_err(|error| cannot("write", &to, &error))?;
+            }
+            Step::Temporary(path) => temporary.push(Temporary(path)),
             Step::Remove(path) => {
                 gone(fs::remove_file(&path)).map_err(|error| cannot("remove", &path, &error))?;
             }
@@ -37,15 +42,28 @@ pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
             Step::MakeDir(path) => {
                 fs::create_dir_all(&path).map_err(|error| cannot("make directory", &path, &error))?;
             }
-            Step::Run(command) => run_one(&command)?,
-            Step::RunQuietly(command) => run_quietly(&command)?,
-            Step::Try(command) => drop(prepared(&command).status()),
+            Step::Run(command) => run_one(&below(command, &held))?,
+            Step::RunQuietly(command) => run_quietly(&below(command, &held))?,
+            Step::Try(command) => drop(prepared(&below(command, &held)).status()),
             Step::Next(stage) => waiting.extend(stage(host)?.steps.into_iter().rev()),
+            Step::Exec(command) if held.iter().any(|(lock, _)| lock.kept) => {
+                held.retain(|(lock, _)| lock.kept);
+                return wait(&below(command, &held));
+            }
             Step::Exec(command) => return Err(exec(&command)),
             Step::Exit(code) => return Ok(code),
         }
     }
     Ok(0)
+}
+
+/// Removes its file when it is dropped.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
 }
 
 /// Prints a plan instead of carrying it out. Later stages are planned on the machine as it is.
@@ -99,10 +117,25 @@ fn not_started(plan: &CommandPlan, error: &io::Error) -> Failure {
     Failure::new(format!("cannot run `{name}`: {error}")).code(126)
 }
 
+/// A program under locks, for which calls of these tools from there must not wait.
+fn below(command: CommandPlan, held: &[(Lock, File)]) -> CommandPlan {
+    held.iter().fold(command, |command, (lock, _)| command.set(&lock.variable(), "1"))
+}
+
+/// Runs a program to its end and passes its exit code on.
+fn wait(plan: &CommandPlan) -> Result<u8, Failure> {
+    let status = prepared(plan).status().map_err(|error| not_started(plan, &error))?;
+    Ok(u8::try_from(code(status)).unwrap_or(1))
+}
+
+/// The exit code, or what shells make of a signal.
+fn code(status: ExitStatus) -> i32 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0))
+}
+
 fn run_one(plan: &CommandPlan) -> Result<(), Failure> {
     let status = prepared(plan).status().map_err(|error| not_started(plan, &error))?;
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    if status.success() { Ok(()) } else { Err(failed(plan, code)) }
+    if status.success() { Ok(()) } else { Err(failed(plan, code(status))) }
 }
 
 fn run_quietly(plan: &CommandPlan) -> Result<(), Failure> {
@@ -112,7 +145,7 @@ fn run_quietly(plan: &CommandPlan) -> Result<(), Failure> {
     }
     err(&String::from_utf8_lossy(&answer.stdout));
     err(&String::from_utf8_lossy(&answer.stderr));
-    Err(failed(plan, answer.status.code().unwrap_or(1)))
+    Err(failed(plan, code(answer.status)))
 }
 
 fn failed(plan: &CommandPlan, code: i32) -> Failure {
@@ -124,17 +157,16 @@ fn failed(plan: &CommandPlan, code: i32) -> Failure {
 ///
 /// Where `/var/lock` cannot be used (a dangling link in a minimal image, an ordinary user), the lock stands in the
 /// directory for temporary files.
-fn lock(path: &str) -> Result<File, Failure> {
-    let file = open_lock(Path::new(path)).or_else(|_| {
-        let name = Path::new(path).file_name().unwrap_or_default().to_string_lossy().into_owned();
-        open_lock(&std::env::temp_dir().join(format!("{name}-{}", rustix::process::getuid().as_raw())))
-    });
+fn take(name: &str) -> Result<File, Failure> {
+    let path = Path::new("/var/lock").join(name);
+    let own = format!("{name}-{}", rustix::process::getuid().as_raw());
+    let file = open_lock(&path).or_else(|_| open_lock(&std::env::temp_dir().join(own)));
     let file = file.map_err(|error| {
-        cannot("lock", Path::new(path), &error)
+        cannot("lock", &path, &error)
             .hint("set-up needs a place to write: /var/lock, or the folder that TMPDIR names")
     })?;
     rustix::fs::flock(&file, rustix::fs::FlockOperation::LockExclusive)
-        .map_err(|error| cannot("lock", Path::new(path), &error.into()))?;
+        .map_err(|error| cannot("lock", &path, &error.into()))?;
     Ok(file)
 }
 
@@ -185,5 +217,43 @@ fn gone(result: io::Result<()>) -> io::Result<()> {
 }
 
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
-    Failure::new(format!("cannot {what} `{}`: {error}", path.display()))
+    let failure = Failure::new(format!("cannot {what} `{}`: {error}", path.display()));
+    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
+    let unwritable = [
+        io::ErrorKind::NotADirectory,
+        io::ErrorKind::NotFound,
+        io::ErrorKind::PermissionDenied,
+        io::ErrorKind::ReadOnlyFilesystem,
+    ];
+    if is(&unwritable) {
+        failure.hint("the folder must be writable; files of compilers go where XX_SETUP_DIR says")
+    } else if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
+        failure.hint("make room there; nothing half-written was left")
+    } else {
+        failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{link, write};
+
+    /// What cannot be put in place leaves nothing behind, and what is put in place is replaced whole.
+    #[test]
+    fn no_half_written_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = dir.path().join("taken");
+        std::fs::create_dir_all(taken.join("full")).unwrap();
+        assert!(write(&taken, "text", 0o644).is_err());
+        assert!(link("to".as_ref(), &taken).is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only the folder that was there");
+        let file = dir.path().join("new/file");
+        for text in ["long text", "short"] {
+            write(&file, text, 0o755).unwrap();
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        }
+        std::os::unix::fs::symlink("loop", dir.path().join("loop")).unwrap();
+        write(&dir.path().join("loop"), "text", 0o644).unwrap();
+        assert_eq!(std::fs::read_to_string(dir.path().join("loop")).unwrap(), "text");
+    }
 }

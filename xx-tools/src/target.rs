@@ -104,7 +104,25 @@ impl Target {
             names: None,
         };
         target.names = names(env, &target);
+        target.tell(env, host);
         target
+    }
+
+    /// Says where the words come from.
+    fn tell(&self, env: &Env, host: &dyn Host) {
+        let Self { os, arch, variant, vendor, libc, .. } = self;
+        let named = ["TARGETPLATFORM", "TARGETPAIR", "TARGETARCH", "TARGETOS"];
+        let named = named.into_iter().find(|name| env.is_set(name));
+        let of = |name: &'static str, other: &'static str| if env.is_set(name) { name } else { other };
+        host.why(format_args!(
+            "target {os}/{arch} {variant}: {}",
+            named.unwrap_or("the build machine, nothing names one")
+        ));
+        host.why(format_args!(
+            "vendor {vendor}: {}; C library {libc}: {}",
+            of("XX_VENDOR", "os-release and system"),
+            of("XX_LIBC", "os-release and system")
+        ));
     }
 
     /// Returns the names, or the refusal of a target that has none.
@@ -115,7 +133,14 @@ impl Target {
         let word = |word: &str| if word.is_empty() { "unknown".to_owned() } else { word.to_owned() };
         self.names.as_ref().ok_or_else(|| {
             let (os, arch) = (word(&self.os), word(&self.arch));
-            Failure::new(format!("unsupported target: os={os} arch={arch} variant={}", self.variant))
+            let failure =
+                Failure::new(format!("unsupported target: os={os} arch={arch} variant={}", self.variant));
+            match self.known() {
+                Ok(platform) => {
+                    failure.hint(format!("no C compiler is set up for {platform}; `xx-go` may build for it"))
+                }
+                Err(known) => Failure { hint: known.hint, ..failure },
+            }
         })
     }
 
@@ -131,10 +156,12 @@ impl Target {
                 "unsupported target: os={} arch={} variant={}",
                 self.os, self.arch, self.variant
             ));
-            match hint {
-                Some(known) => failure.hint(format!("did you mean `{known}`?")),
-                None => failure,
-            }
+            failure.hint(match hint {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => {
+                    "set TARGETPLATFORM as in `linux/arm64`; `xx-info list` has every platform".to_owned()
+                }
+            })
         })
     }
 
@@ -211,6 +238,9 @@ struct Words {
     os: String,
     arch: String,
     variant: String,
+    /// Third field of TARGETPLATFORM, as it is. The original takes only some into TARGETVARIANT, and its answers stay;
+    /// but compilers are told of every one.
+    written: String,
 }
 
 impl Words {
@@ -219,6 +249,7 @@ impl Words {
             os: env.var("TARGETOS").to_owned(),
             arch: env.var("TARGETARCH").to_owned(),
             variant: env.var("TARGETVARIANT").to_owned(),
+            written: String::new(),
         };
         words.take_pair(env.var("TARGETPAIR"));
         words.take_platform(env.var("TARGETPLATFORM"));
@@ -250,6 +281,7 @@ impl Words {
         let variant = platform.split('/').nth(2).unwrap_or_default();
         os.clone_into(&mut self.os);
         arch.clone_into(&mut self.arch);
+        variant.clone_into(&mut self.written);
         match (arch, variant) {
             ("amd64", "v2" | "v3" | "v4") | ("arm", "v5" | "v6" | "v8") => {
                 variant.clone_into(&mut self.variant)
@@ -271,7 +303,8 @@ fn two(text: &str, separator: char) -> (&str, &str) {
 /// A variant left over from another architecture (`TARGETVARIANT=v7` with arm64) does not count.
 fn platform(words: &Words) -> Option<Platform> {
     let plain = format!("{}/{}", words.os, words.arch);
-    let written = format!("{plain}/{}", words.variant);
+    let variant = if words.variant.is_empty() { &words.written } else { &words.variant };
+    let written = format!("{plain}/{variant}");
     written.parse().or_else(|_| plain.parse()).ok()
 }
 
@@ -353,9 +386,9 @@ fn triple(env: &Env, target: &Target, platform: &Platform) -> Option<String> {
         }
         Os::Darwin => {
             let given = env.var("MACOSX_VERSION_MIN");
-            let amd64 = platform.arch_id() == Arch::Amd64;
+            let intel = matches!(platform.arch_id(), Arch::Amd64 | Arch::I386);
             let version = match given {
-                "" if amd64 => "10.6",
+                "" if intel => "10.6",
                 "" => "11.0",
                 given => given,
             };

@@ -30,6 +30,15 @@ fn debian(programs: &[&str]) -> FakeHost {
         )
 }
 
+/// An lld of this version that says of these emulations that it knows them.
+fn lld_that_links(emulations: &[&str], version: u32) -> FakeHost {
+    let host = debian(&["lld", "ld.lld"])
+        .answer("ld.lld --version", &format!("Debian LLD {version}.0.6 (compatible with GNU linkers)"));
+    emulations.iter().fold(host, |host, emulation| {
+        host.answer(&format!("ld.lld -m {emulation} -r -b binary -o /dev/null /dev/null"), "")
+    })
+}
+
 fn alpine(programs: &[&str]) -> FakeHost {
     FakeHost::new(ALPINE)
         .file("/etc/alpine-release", "3.20.3\n")
@@ -63,10 +72,19 @@ fn configuration_text() {
             "--target=riscv64-linux-gnu -fuse-ld=/usr/bin/riscv64-linux-gnu-ld",
         ),
         (
-            &debian(&["lld", "ld.lld"])
-                .answer("ld.lld --version", "Debian LLD 16.0.6 (compatible with GNU linkers)"),
+            &lld_that_links(&["elf64lriscv"], 16),
             &[("TARGETPLATFORM", "linux/riscv64"), ("RISCV64_TARGET_ARCH", "riscv64gc")],
             "--target=riscv64-linux-gnu -fuse-ld=lld",
+        ),
+        (
+            &lld_that_links(&["elf64_s390"], 18),
+            &[("TARGETPLATFORM", "linux/s390x")],
+            "--target=s390x-linux-gnu -fuse-ld=lld",
+        ),
+        (
+            &lld_that_links(&["aarch64linux"], 14).programs_in("/usr/bin", &["loongarch64-linux-gnu-ld"]),
+            &[("TARGETPLATFORM", "linux/loong64")],
+            "--target=loongarch64-linux-gnu -fuse-ld=/usr/bin/loongarch64-linux-gnu-ld",
         ),
         (
             &debian(&["lld", "powerpc64le-linux-gnu-ld"]),
@@ -81,7 +99,18 @@ fn configuration_text() {
         (
             &debian(&["lld", "ld"]),
             &[("TARGETPLATFORM", "linux/386"), ("XX_CC_PREFER_LINKER", "ld")],
-            "--target=i686-linux-gnu -fuse-ld=/usr/bin/i686-linux-gnu-ld",
+            "--target=i686-linux-gnu -fuse-ld=/usr/bin/i686-linux-gnu-ld \
+             -Wl,-rpath-link,/lib/i386-linux-gnu:/usr/lib/i386-linux-gnu",
+        ),
+        (
+            &debian(&["lld", "ld"]),
+            &[("TARGETPLATFORM", "linux/amd64"), ("XX_CC_PREFER_LINKER", "ld")],
+            "--target=x86_64-linux-gnu -fuse-ld=/usr/bin/x86_64-linux-gnu-ld",
+        ),
+        (
+            &debian(&lld),
+            &[("TARGETPLATFORM", "linux/mips/softfloat")],
+            "--target=mips-linux-gnu -fuse-ld=lld",
         ),
         (
             &debian(&lld),
@@ -116,6 +145,22 @@ fn configuration_text() {
 }
 
 #[test]
+fn the_sysroot() {
+    let lld = ["lld"];
+    let cases: &[(FakeHost, &str, &str)] = &[
+        (debian(&lld), "linux/arm64", "/"),
+        (debian(&lld), "darwin/arm64", "/xx-sdk/MacOSX11.1.sdk"),
+        (alpine(&lld), "linux/arm64", "/aarch64-alpine-linux-musl/"),
+        (alpine(&lld), "linux/amd64", "/"),
+        (alpine(&lld), "darwin/arm64", "/xx-sdk/MacOSX11.1.sdk"),
+    ];
+    for (host, platform, expected) in cases {
+        let plan = plan(host, "xx-clang", &["--print-sysroot"], &[("TARGETPLATFORM", platform)]);
+        assert_eq!(plan.lines().last(), Some(format!("print {expected}").as_str()), "{platform}: {plan}");
+    }
+}
+
+#[test]
 fn set_up_makes_the_prefixed_programs() {
     let host =
         debian(&["lld", "llvm-ar", "llvm-strip", "llvm-objcopy", "aarch64-linux-gnu-strip", "pkg-config"]);
@@ -128,6 +173,8 @@ fn set_up_makes_the_prefixed_programs() {
         "link /usr/bin/aarch64-linux-gnu-ar -> llvm-ar",
         "link /usr/bin/aarch64-linux-gnu-objcopy -> llvm-objcopy",
         "link /usr/bin/aarch64-linux-gnu-pkg-config -> /usr/bin/xx",
+        "link /usr/bin/aarch64-linux-gnu-gcc -> /usr/bin/xx",
+        "link /usr/bin/aarch64-linux-gnu-c++ -> /usr/bin/xx",
     ] {
         assert!(plan.lines().any(|found| found == line), "{line} is missing in\n{plan}");
     }
@@ -265,9 +312,23 @@ fn other_compilers() {
         ("linux/arm64", "gcc", "xx-cc", &["x.c"], "exec aarch64-linux-gnu-gcc x.c\n"),
         ("linux/arm64", "gcc", "xx-c++", &["x.cc"], "exec aarch64-linux-gnu-g++ x.cc\n"),
         ("linux/amd64/v3", "gcc", "xx-cc", &["x.c"], "exec gcc -march=x86-64-v3 x.c\n"),
-        ("linux/s390x", "gcc", "xx-cc", &["x.c"], "error 1: s390x-linux-gnu-gcc not found\n"),
+        ("linux/amd64/v3", "gcc", "xx-cc", &["-mcpu=native", "x.c"], "exec gcc -mcpu=native x.c\n"),
+        ("linux/s390x", "gcc", "xx-cc", &["x.c"], "error 127: s390x-linux-gnu-gcc not found\n"),
         ("linux/arm64", "zig", "xx-cc", &["x.c"], "exec zig cc -target aarch64-linux-gnu x.c\n"),
-        ("linux/arm/v6", "zig", "xx-clang++", &["x.cc"], "exec zig c++ -target arm-linux-gnueabi x.cc\n"),
+        (
+            "linux/amd64/v3",
+            "zig",
+            "xx-cc",
+            &["x.c"],
+            "exec zig cc -target x86_64-linux-gnu -mcpu=x86_64_v3 x.c\n",
+        ),
+        (
+            "linux/arm/v6",
+            "zig",
+            "xx-clang++",
+            &["x.cc"],
+            "exec zig c++ -target arm-linux-gnueabi -mcpu=arm1176jzf_s x.cc\n",
+        ),
         ("linux/arm64", "zig", "xx-cc", &["--print-target-triple"], "print aarch64-linux-gnu\n"),
         ("linux/arm64", "tcc", "xx-cc", &["x.c"], "error 1: XX_CC_PREFER_COMPILER: no compiler `tcc`\n"),
     ];
@@ -277,11 +338,92 @@ fn other_compilers() {
     }
 }
 
+/// A pinned glibc: platform, preferred compiler, glibc, and what happens.
 #[test]
 fn zig_with_an_older_glibc() {
-    let vars = [("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "zig"), ("XX_GLIBC", "2.17")];
-    let found = plan(&debian(&["zig"]), "xx-cc", &["x.c"], &vars);
-    assert_eq!(found, "exec zig cc -target aarch64-linux-gnu.2.17 x.c\n");
+    let cases = [
+        ("linux/arm64", "zig", "2.17", "exec zig cc -target aarch64-linux-gnu.2.17 x.c\n"),
+        ("linux/amd64", "", "2.17", "exec zig cc -target x86_64-linux-gnu.2.17 x.c\n"),
+        ("linux/amd64", "gcc", "2.17", "error 1: XX_GLIBC=2.17: only zig links against another glibc\n"),
+        ("linux/amd64", "", "old", "error 1: XX_GLIBC=old: not a version\n"),
+        ("windows/amd64", "zig", "2.17", "error 1: XX_GLIBC=2.17: windows/amd64 is not built for glibc\n"),
+    ];
+    for (platform, compiler, glibc, expected) in cases {
+        let vars = [("TARGETPLATFORM", platform), ("XX_CC_PREFER_COMPILER", compiler), ("XX_GLIBC", glibc)];
+        assert_eq!(plan(&debian(&["zig"]), "xx-cc", &["x.c"], &vars), expected, "{platform} {compiler}");
+    }
+}
+
+/// Flags that a variant becomes; the user's own word on the processor is the last.
+#[test]
+fn variants_are_flags() {
+    let cases: &[(&str, &str, &str)] = &[
+        ("linux/amd64/v3", "x.c", "-march=x86-64-v3 x.c"),
+        ("linux/amd64/v3", "-march=native", "-march=native"),
+        ("linux/arm/v5", "x.c", "-march=armv5te x.c"),
+        ("linux/arm/v6", "x.c", "-march=armv6 -mfpu=vfp x.c"),
+        ("linux/arm/v7", "x.c", "-march=armv7-a -mfpu=vfpv3-d16 x.c"),
+        ("linux/arm/v7", "-mcpu=cortex-a7", "-mcpu=cortex-a7"),
+        ("linux/mips/softfloat", "x.c", "-msoft-float x.c"),
+        ("linux/arm64/v8.2", "x.c", "-march=armv8.2-a x.c"),
+        ("linux/arm64", "x.c", "x.c"),
+    ];
+    for (platform, arg, expected) in cases {
+        let vars = [("TARGETPLATFORM", *platform)];
+        let host = debian(&["lld"]);
+        let direct = plan(&host, "xx-clang", &[arg], &vars);
+        assert!(direct.ends_with(&format!("exec /usr/bin/clang {expected}\n")), "{platform}: {direct}");
+        let triple = plan(&host, "xx-clang", &["--print-target-triple"], &vars);
+        let triple = triple.lines().last().unwrap().trim_start_matches("print ");
+        let prefixed = dry_run(
+            xx_tools::dispatch::plan(Env::new(&format!("{triple}-clang"), &[arg], &vars), &host),
+            &host,
+        );
+        assert_eq!(prefixed, format!("exec /usr/bin/clang {expected}\n"), "{platform}");
+    }
+    let other = Env::new("x86_64-linux-gnu-clang", &["x.c"], &[("TARGETPLATFORM", "linux/arm/v7")]);
+    let host = debian(&["lld"]);
+    let found = dry_run(xx_tools::dispatch::plan(other, &host), &host);
+    assert_eq!(found, "exec /usr/bin/clang x.c\n", "the variant is the target's only");
+}
+
+/// LLVM's programs would take `.0-ar` for the end of a file's name.
+#[test]
+fn programs_under_a_triple_with_a_dot() {
+    let host = debian(&["lld", "ld64", "llvm-ar", "llvm-install-name-tool"]);
+    let vars = [("TARGETPLATFORM", "darwin/arm64")];
+    let setup = plan(&host, "xx-clang", &["--setup-target-triple"], &vars);
+    for line in [
+        "link /usr/bin/arm64-apple-macos11.0-ar -> /usr/bin/xx",
+        "link /usr/bin/arm64-apple-macos11.0-install_name_tool -> /usr/bin/xx",
+        "link /usr/bin/xcrun -> /usr/bin/xx",
+    ] {
+        assert!(setup.lines().any(|found| found == line), "{line} is missing in\n{setup}");
+    }
+    let cases = [
+        ("arm64-apple-macos11.0-ar", "exec /usr/bin/llvm-ar x\n"),
+        ("arm64-apple-macos11.0-install_name_tool", "exec /usr/bin/llvm-install-name-tool x\n"),
+        ("arm64-apple-macos11.0-strip", "error 127: llvm-strip: not found\n"),
+    ];
+    for (name, expected) in cases {
+        let found = dry_run(xx_tools::dispatch::plan(Env::new(name, &["x"], &vars), &host), &host);
+        assert_eq!(found, expected, "{name}");
+    }
+}
+
+/// What XX_DEBUG prints of a first call.
+#[test]
+fn each_choice_has_a_reason() {
+    let host = lld_that_links(&["aarch64linux"], 14);
+    plan(&host, "xx-clang", &["x.c"], &[("TARGETPLATFORM", "linux/arm64")]);
+    let reasons = host.reasons.take().join("\n");
+    for part in [
+        "set-up of aarch64-linux-gnu: missing",
+        "linker of aarch64-linux-gnu: lld, preferred, and it says that it links for the target",
+        "compiler: /usr/bin/clang, the first that is no link to this program",
+    ] {
+        assert!(reasons.contains(part), "{part} is missing in\n{reasons}");
+    }
 }
 
 #[test]

@@ -147,12 +147,20 @@ fn windres() {
 
 #[test]
 fn xcrun() {
-    let host = FakeHost::new("").file("/xx-sdk/MacOSX13.3.sdk/usr", "");
+    let host = FakeHost::new("")
+        .file("/xx-sdk/MacOSX13.3.sdk/usr", "")
+        .programs_in("/usr/bin", &["clang", "llvm-install-name-tool"]);
     let cases = [
         ("--show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
         ("--sdk macosx --show-sdk-version", "print 13.3\n"),
         ("--sdk macosx13.3 --show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
         ("--sdk iphoneos --show-sdk-path", "error 1: sdk iphoneos not found\n"),
+        ("--sdk macosx11.1 --show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
+        ("--sdk", "error 1: xcrun: error: argument to '--sdk' is missing\n"),
+        ("--log clang -v", "note 'option --log not found or unimplemented'\nexec clang -v\n"),
+        ("--find clang", "print /usr/bin/clang\n"),
+        ("-f install_name_tool", "print /usr/bin/llvm-install-name-tool\n"),
+        ("-f lipo", "error 1: xcrun: error: unable to find utility \"lipo\"\n"),
         ("clang -v", "exec clang -v\n"),
         ("-- clang -v", "exec clang -v\n"),
     ];
@@ -228,111 +236,6 @@ fn verify_arguments() {
 }
 
 #[test]
-fn go_for_the_target() {
-    let host = || FakeHost::new("ID=debian\n").programs_in("/usr/local/bin", &["go"]);
-    let cases: &[(&[(&str, &str)], &str)] = &[
-        (&[("TARGETPLATFORM", "linux/arm64")], "exec GOOS=linux GOARCH=arm64 /usr/local/bin/go build\n"),
-        (
-            &[("TARGETPLATFORM", "linux/arm/v6")],
-            "exec GOOS=linux GOARCH=arm GOARM=6 /usr/local/bin/go build\n",
-        ),
-        (
-            &[("TARGETPLATFORM", "linux/arm"), ("GOARM", "5")],
-            "exec GOOS=linux GOARCH=arm /usr/local/bin/go build\n",
-        ),
-        (
-            &[("TARGETPLATFORM", "linux/amd64/v3")],
-            "exec GOOS=linux GOARCH=amd64 GOAMD64=v3 /usr/local/bin/go build\n",
-        ),
-        (
-            &[("TARGETPLATFORM", "linux/mips/softfloat")],
-            "exec GOOS=linux GOARCH=mips GOMIPS=softfloat /usr/local/bin/go build\n",
-        ),
-        (&[("TARGETPLATFORM", "wasi/wasm")], "exec GOOS=wasip1 GOARCH=wasm /usr/local/bin/go build\n"),
-        (&[("TARGETPLATFORM", "linux/ppc64")], "exec GOOS=linux GOARCH=ppc64 /usr/local/bin/go build\n"),
-        (&[("TARGETPLATFORM", "linux/sparc64")], "error 1: go does not build for linux/sparc64\n"),
-        (
-            &[("TARGETPLATFORM", "linux/nothing")],
-            "error 1: unsupported target: os=linux arch=nothing variant=\n",
-        ),
-        (
-            &[("TARGETPLATFORM", "linux/arm64"), ("GOPATH", "/go"), ("PATH", "/bin")],
-            "exec GOOS=linux GOARCH=arm64 PATH=/go/bin/linux_arm64:/bin /usr/local/bin/go build\n",
-        ),
-    ];
-    for (vars, expected) in cases {
-        assert_eq!(run(&host(), "xx-go", "build", vars), *expected, "{vars:?}");
-    }
-    assert_eq!(run(&FakeHost::new(""), "xx-go", "build", &[]), "error 127: go: not found\n");
-    let zig = host().programs_in("/usr/bin", &["zig"]);
-    let plan = run(
-        &zig,
-        "xx-go",
-        "build",
-        &[("TARGETPLATFORM", "linux/arm/v5"), ("XX_GO_PREFER_C_COMPILER", "zig")],
-    );
-    assert!(plan.contains("CC='zig cc -target arm-linux-gnueabi'"), "{plan}");
-    let wrapped = host()
-        .answer("go env GOENV", "/root/.config/go/env\n")
-        .file("/root/.config/go/env", "GOPROXY=off\nGOOS=plan9\n");
-    let plan = run(&wrapped, "xx-go", "--wrap", &[("TARGETPLATFORM", "linux/arm64"), ("CGO_ENABLED", "0")]);
-    assert_eq!(plan, "write 644 /root/.config/go/env 'GOPROXY=off\nGOOS=linux\nGOARCH=arm64'\n");
-    assert_eq!(run(&wrapped, "xx-go", "--unwrap", &[]), "write 644 /root/.config/go/env GOPROXY=off\n");
-}
-
-#[test]
-fn cargo_for_the_target() {
-    let host = || {
-        FakeHost::new("ID=debian\nVERSION_ID=12\n")
-            .programs_in(
-                "/usr/bin",
-                &[
-                    "cargo",
-                    "rustc",
-                    "rustup",
-                    "clang",
-                    "clang++",
-                    "lld",
-                    "cc",
-                    "qemu-arm-static",
-                    "pkg-config",
-                ],
-            )
-            .answer("rustc --print sysroot", "/rust\n")
-            .file("/usr/bin/arm-linux-gnueabihf.cfg", "mine")
-    };
-    let arm: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm/v7")];
-    let plan = run(&host(), "xx-cargo", "build --release", arm);
-    assert!(plan.contains("run /usr/bin/rustup target add armv7-unknown-linux-gnueabihf"), "{plan}");
-    let last = plan.lines().last().unwrap_or_default();
-    for part in [
-        "CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_LINKER=arm-linux-gnueabihf-clang",
-        "CC_armv7_unknown_linux_gnueabihf=arm-linux-gnueabihf-clang",
-        "CXX_armv7_unknown_linux_gnueabihf=arm-linux-gnueabihf-clang++",
-        "CARGO_TARGET_ARMV7_UNKNOWN_LINUX_GNUEABIHF_RUNNER=qemu-arm-static",
-        "BINDGEN_EXTRA_CLANG_ARGS_armv7_unknown_linux_gnueabihf=--target=arm-linux-gnueabihf",
-        "PKG_CONFIG_ALLOW_CROSS=1",
-        "PKG_CONFIG_LIBDIR_armv7_unknown_linux_gnueabihf=/usr/local/lib/arm-linux-gnueabihf/pkgconfig:",
-        "cargo build --release --target=armv7-unknown-linux-gnueabihf",
-    ] {
-        assert!(last.contains(part), "{part} is missing in {last}");
-    }
-    let ready = host().file("/rust/lib/rustlib/armv7-unknown-linux-gnueabihf/lib/libstd.rlib", "");
-    assert_eq!(
-        run(&ready, "xx-cargo", "--print-target-triple", arm),
-        "print armv7-unknown-linux-gnueabihf\n"
-    );
-    assert_eq!(run(&FakeHost::new(""), "xx-cargo", "build", arm), "error 127: cargo: not found\n");
-    let user = run(
-        &ready,
-        "xx-cargo",
-        "build",
-        &[("TARGETPLATFORM", "linux/arm/v7"), ("CC_armv7_unknown_linux_gnueabihf", "mycc")],
-    );
-    assert!(!user.contains("CC_armv7_unknown_linux_gnueabihf=arm"), "{user}");
-}
-
-#[test]
 fn binutils_of_the_target() {
     let host = FakeHost::new("ID=debian\n")
         .programs_in("/usr/bin", &["llvm-strip", "aarch64-linux-gnu-ar", "ar", "strip"]);
@@ -347,39 +250,139 @@ fn binutils_of_the_target() {
     }
 }
 
+/// os-release, programs and files of the machine, arguments, and the end of the command.
 #[test]
 fn dnf_in_the_targets_root() {
-    let host = FakeHost::new("ID=fedora\nVERSION_ID=40\n")
-        .programs_in("/usr/bin", &["dnf"])
-        .file("/etc/yum.repos.d/a.repo", "");
-    let cross = run(&host, "xx-dnf", "install -y xx-c-essentials", &[("TARGETPLATFORM", "linux/arm64")]);
-    let expected = "exec /usr/bin/dnf --forcearch aarch64 --installroot /aarch64-linux-gnu --releasever=40 \
-                    --setopt=tsflags=noscripts --setopt=install_weak_deps=False --setopt=reposdir=/etc/yum.repos.d \
-                    install -y glibc-devel gcc";
-    assert_eq!(cross.lines().last(), Some(expected));
-    let native = run(&host, "xx-yum", "install x", &[]);
-    assert_eq!(native.lines().last(), Some("exec /usr/bin/dnf install x"));
+    let noscripts = "--setopt=tsflags=noscripts --setopt=install_weak_deps=False";
+    let fedora = "ID=fedora\nVERSION_ID=40\n";
+    let rocky = "ID=rocky\nID_LIKE=\"rhel centos fedora\"\nVERSION_ID=9.4\n";
+    let cases: &[(&str, &[&str], &str, &str, String)] = &[
+        (
+            fedora,
+            &["/usr/bin/dnf", "/etc/yum.repos.d/a.repo"],
+            "xx-dnf",
+            "install -y xx-c-essentials",
+            format!(
+                "exec /usr/bin/dnf --forcearch aarch64 --installroot /aarch64-linux-gnu --releasever=40 {noscripts} \
+                     --setopt=reposdir=/etc/yum.repos.d install -y glibc-devel gcc"
+            ),
+        ),
+        (
+            rocky,
+            &[
+                "/usr/bin/dnf",
+                "/usr/bin/yum",
+                "/etc/yum.repos.d/a.repo",
+                "/etc/dnf/vars/x",
+                "/etc/yum/vars/y",
+            ],
+            "xx-yum",
+            "install xx-cxx-essentials",
+            format!(
+                "exec /usr/bin/yum --forcearch aarch64 --installroot /aarch64-linux-gnu --releasever=9 {noscripts} \
+                     --setopt=reposdir=/etc/yum.repos.d --setopt=varsdir=/etc/dnf/vars,/etc/yum/vars install \
+                     libstdc++-devel gcc-c++"
+            ),
+        ),
+        (
+            "ID=amzn\nID_LIKE=fedora\nVERSION_ID=2023\n",
+            &["/usr/bin/dnf", "/etc/dnf/vars/releasever"],
+            "xx-dnf",
+            "install x",
+            format!(
+                "exec /usr/bin/dnf --forcearch aarch64 --installroot /aarch64-linux-gnu {noscripts} \
+                     --setopt=varsdir=/etc/dnf/vars install x"
+            ),
+        ),
+        (
+            fedora,
+            &["/usr/bin/dnf5"],
+            "xx-dnf",
+            "install x",
+            format!(
+                "exec /usr/bin/dnf5 --forcearch aarch64 --installroot /aarch64-linux-gnu --releasever=40 {noscripts} \
+                     --use-host-config install x"
+            ),
+        ),
+        (
+            "ID=debian\nVERSION_ID=12\n",
+            &["/usr/bin/dnf"],
+            "xx-dnf",
+            "install x",
+            format!(
+                "exec /usr/bin/dnf --forcearch aarch64 --installroot /aarch64-linux-gnu {noscripts} install x"
+            ),
+        ),
+    ];
+    for (os, files, name, args, expected) in cases {
+        let host = files.iter().fold(FakeHost::new(os), |host, file| host.file(file, ""));
+        let cross = run(&host, name, args, &[("TARGETPLATFORM", "linux/arm64")]);
+        assert!(cross.starts_with("lock /var/lock/xx-dnf\nmkdir /aarch64-linux-gnu\n"), "{cross}");
+        assert_eq!(cross.lines().last(), Some(expected.as_str()), "{os}");
+    }
+    let host = FakeHost::new(fedora).programs_in("/usr/bin", &["microdnf"]);
+    assert_eq!(
+        run(&host, "xx-yum", "install x", &[]).lines().last(),
+        Some("exec /usr/bin/microdnf install x")
+    );
     let skipped = run(&host, "xx-dnf", "install x", &[("TARGETPLATFORM", "darwin/arm64")]);
     assert_eq!(skipped, "note 'skipping packages installation on darwin'\n");
+    assert_eq!(run(&FakeHost::new(fedora), "xx-dnf", "install x", &[]), "error 127: dnf: not found\n");
+}
+
+/// What xx-dnf installs is where the compiler, pkg-config and `xx-info sysroot` look.
+#[test]
+fn the_root_of_rpm_packages() {
+    let host = FakeHost::new("ID=fedora\nVERSION_ID=40\n")
+        .programs_in("/usr/bin", &["clang", "clang++", "lld", "pkg-config"]);
+    let vars = [("TARGETPLATFORM", "linux/arm64")];
+    let setup = run(&host, "xx-clang", "--setup-target-triple", &vars);
+    assert!(
+        setup.contains("'--target=aarch64-linux-gnu -fuse-ld=lld --sysroot=/aarch64-linux-gnu/'"),
+        "{setup}"
+    );
+    assert_eq!(run(&host, "xx-info", "sysroot", &vars), "print /aarch64-linux-gnu/\n");
+    let pkg_config = run(&host, "xx-pkg-config", "--libs x", &vars);
+    assert!(
+        pkg_config.contains("PKG_CONFIG_LIBDIR=/aarch64-linux-gnu/usr/lib64/pkgconfig/:"),
+        "{pkg_config}"
+    );
 }
 
 #[test]
 fn doctor_names_what_is_missing() {
     let host = FakeHost::new("ID=debian\nVERSION_ID=12\n")
-        .programs_in("/usr/bin", &["clang", "lld"])
+        .programs_in("/usr/bin", &["clang", "lld", "cargo", "rustc", "rustup", "go", "qemu-aarch64"])
+        .answer("rustc --print sysroot", "/rust\n")
+        .file("/rust/lib/rustlib/aarch64-unknown-linux-gnu/lib/libstd.rlib", "")
+        .file("/usr/include/aarch64-linux-gnu/c++/12/x", "")
         .file("/usr/lib/aarch64-linux-gnu/crt1.o", "");
-    let report = run(&host, "xx-doctor", "linux/arm64 linux/s390x", &[]);
+    let report =
+        run(&host, "xx-doctor", "linux/arm64 linux/s390x windows/amd64 linux/ppc64 linux/sparc64", &[]);
     for part in [
-        "linux/arm64: ready",
-        "linux/s390x: lacks",
+        "\nlinux/arm64: ready\n\nlinux/s390x: lacks\n",
+        "  C: no suitable linker found for s390x-linux-gnu",
         "binutils-s390x-linux-gnu",
-        "TARGETPLATFORM=linux/s390x xx-apt-get install",
+        "  C: headers and start files of the C library\n    TARGETPLATFORM=linux/s390x xx-apt-get install",
+        "  C++: optional, headers of the C++ library\n",
+        "  Rust: the standard library for s390x-unknown-linux-gnu\n    TARGETPLATFORM=linux/s390x xx-cargo --setup-target-triple\n",
+        "  running: optional, qemu-s390x\n    apt-get install qemu-user-static\n",
+        "\nwindows/amd64: lacks\n",
+        "TARGETPLATFORM=windows/amd64 xx-apt-get install -y gcc\n",
+        "\nlinux/ppc64: ready\n  C: optional, unsupported target: os=linux arch=ppc64",
+        "\nlinux/sparc64: lacks\n  C: unsupported target: os=linux arch=sparc64",
+        "  Go: optional, Go does not build for linux/sparc64\n",
         "exit 1",
     ] {
         assert!(report.contains(part), "{part} is missing in {report}");
     }
     let report = run(&host, "xx-doctor", "", &[("TARGETPLATFORM", "linux/arm64")]);
     assert!(!report.contains("lacks"), "{report}");
+    let gcc = [("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "gcc")];
+    assert!(
+        run(&host, "xx-doctor", "", &gcc)
+            .contains("  C: aarch64-linux-gnu-gcc not found\n    on Debian: `apt-get")
+    );
     assert!(run(&host, "xx-doctor", "linux/arm46", &[]).contains("did you mean `linux/arm64`?"));
 }
 

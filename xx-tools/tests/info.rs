@@ -134,6 +134,22 @@ fn translations() {
         (&["--platform", "darwin/arm64", "--format", "{os}_{arch}{variant}"], "darwin_arm64\n"),
         (&["--platform", "linux/ppc64", "--to", "debian"], "ppc64\n"),
         (&["--platform", "linux/386", "--to", "zig"], "x86-linux-gnu\n"),
+        (&["--platform", "darwin/arm64", "--to", "zig"], "aarch64-macos-none\n"),
+        (
+            &["--platform", "linux/arm64", "--format", "{npm}.{nix}.{conda}.{docker}"],
+            "linux-arm64.aarch64-linux.linux-aarch64.arm64v8\n",
+        ),
+        (&["--platform", "linux/amd64", "--to=wheel"], "manylinux_2_17_x86_64\n"),
+        (&["--platform", "darwin/arm64", "--to=wheel"], "macosx_11_0_arm64\n"),
+        (&["--platform", "linux/mips64p32le/r6", "--to=llvm"], "mipsisa64r6el-unknown-linux-gnuabin32\n"),
+        (&["--platform", "freebsd/riscv64", "--to=llvm"], "riscv64-unknown-freebsd\n"),
+        (&["--platform", "uefi/amd64", "--to=efi"], "BOOTX64.EFI\n"),
+        (&["--to", "c-flags"], "-march=armv7-a -mfpu=vfpv3-d16\n"),
+        (&["--to", "dynamic-linker"], "/lib/ld-linux-armhf.so.3\n"),
+        (&["--from", "debian=armhf", "--to", "rust"], "armv7-unknown-linux-gnueabihf\n"),
+        (&["--from=alpine=armhf", "--to", "oci"], "linux/arm/v6\n"),
+        (&["--from", "release=tool_Linux_x86_64.tar.gz", "--to", "debian"], "amd64\n"),
+        (&["--from", "npm=win32-x64", "--to", "pair"], "windows-amd64\n"),
     ];
     let run = |args: &[&str]| {
         let args: Vec<&str> = std::iter::once("translate").chain(args.iter().copied()).collect();
@@ -142,8 +158,16 @@ fn translations() {
     for (args, out) in cases {
         assert_eq!(run(args), Answer { code: 0, out: (*out).to_owned(), err: String::new() }, "{args:?}");
     }
-    let wrong =
-        [&["--to", "nothing"][..], &["--format", "{os"], &["--to"], &[], &["--platform", "x", "--to", "os"]];
+    let wrong = [
+        &["--to", "nothing"][..],
+        &["--format", "{os"],
+        &["--to"],
+        &[],
+        &["--platform", "x", "--to", "os"],
+        &["--from", "armhf", "--to", "os"],
+        &["--from", "vax=x", "--to", "os"],
+        &["--from", "debian=vax", "--to", "os"],
+    ];
     for args in wrong {
         assert_eq!(run(args).code, 1, "{args:?}");
     }
@@ -166,6 +190,101 @@ fn all_values_at_once() {
     }
     assert_eq!(value["is_cross"], true);
     assert_eq!(value["goarm"], serde_json::Value::Null);
+}
+
+/// Every row of the table is answered for, and nothing that is no row.
+#[test]
+fn every_platform_and_no_other() {
+    let host = FakeHost::new("ID=debian\nVERSION_ID=12\n");
+    let list = answer(info::plan(Env::new("xx-info", &["list"], &[]), &host));
+    assert_eq!(list.out.lines().count(), platform_db::Platform::all().count());
+    for name in list.out.lines() {
+        let to = |spelling| {
+            let args = ["translate", "--platform", name, "--to", spelling];
+            answer(info::plan(Env::new("xx-info", &args, &[]), &host)).out
+        };
+        assert_eq!(to("oci"), format!("{name}\n"));
+        let arm = to("variant") != "\n" && to("arch") == "arm\n";
+        assert!(!arm || to("pair").contains("armv"), "{name}");
+        let json = answer(info::plan(Env::new("xx-info", &["--json"], &[("TARGETPLATFORM", name)]), &host));
+        let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
+        assert!(
+            value["platform"].as_str().is_some_and(|platform| name.starts_with(platform)),
+            "{name}: {value}"
+        );
+    }
+    for command in
+        ["--json", "qemu", "triple", "march", "env", "sysroot", "is-cross", "pkg-arch", "translate --to=os"]
+    {
+        for platform in ["linux/vax", "beos/386", "windows/riscv64", "darwin/s390x", "wasi/amd64"] {
+            let args: Vec<&str> = command.split(' ').collect();
+            let found =
+                answer(info::plan(Env::new("xx-info", &args, &[("TARGETPLATFORM", platform)]), &host));
+            assert!(found.code == 1 && found.out.is_empty(), "{platform} {command}: {found:?}");
+            assert!(found.err.starts_with("unsupported target: os="), "{platform} {command}: {found:?}");
+        }
+    }
+}
+
+/// The targets beyond the original's, in full: triple, machine, packages, sysroot, whether they are foreign.
+#[test]
+fn targets_in_full() {
+    let cases = [
+        ("freebsd/amd64", "x86_64-unknown-freebsd", "x86_64", "amd64"),
+        ("freebsd/arm64", "aarch64-unknown-freebsd", "aarch64", "arm64"),
+        ("freebsd/riscv64", "riscv64-unknown-freebsd", "riscv64", "riscv64"),
+        ("netbsd/amd64", "x86_64-unknown-netbsd", "x86_64", "amd64"),
+        ("openbsd/arm64", "aarch64-unknown-openbsd", "aarch64", "arm64"),
+        ("wasi/wasm", "wasm32-wasip1", "wasm", "unknown"),
+        ("wasip1/wasm", "wasm32-wasip1", "wasm", "unknown"),
+        ("linux/riscv64", "riscv64-linux-gnu", "riscv64", "riscv64"),
+        ("linux/loong64", "loongarch64-linux-gnu", "loongarch64", "loong64"),
+        ("linux/mips", "mips-linux-gnu", "mips", "mips"),
+        ("linux/mipsle", "mipsel-linux-gnu", "mipsle", "mipsel"),
+        ("linux/mips64", "mips64-linux-gnuabi64", "mips64", "mips64"),
+        ("linux/mips64le", "mips64el-linux-gnuabi64", "mips64le", "mips64el"),
+        ("linux/mips64le/softfloat", "mips64el-linux-gnuabi64", "mips64le", "mips64el"),
+        ("linux/mips/r6", "mipsisa32r6-linux-gnu", "mips", "mipsr6"),
+    ];
+    let host = FakeHost::new("ID=debian\nVERSION_ID=12\n");
+    for (platform, triple, march, debian) in cases {
+        let ask = |command: &str| {
+            let found =
+                answer(info::plan(Env::new("xx-info", &[command], &[("TARGETPLATFORM", platform)]), &host));
+            (found.code, found.out.trim_end().to_owned())
+        };
+        assert_eq!(ask("triple"), (0, triple.to_owned()), "{platform}");
+        assert_eq!(ask("march"), (0, march.to_owned()), "{platform}");
+        assert_eq!(ask("debian-arch"), (0, debian.to_owned()), "{platform}");
+        assert_eq!(ask("sysroot"), (0, "/".to_owned()), "{platform}");
+        assert_eq!(ask("is-cross"), (0, String::new()), "{platform}");
+        assert!(ask("env").1.contains(&format!("XX_TRIPLE={triple}\n")), "{platform}");
+    }
+    let alpine = FakeHost::new("ID=alpine\nVERSION_ID=3.20\n").file("/etc/alpine-release", "3.20.1\n");
+    let sysroot = answer(info::plan(
+        Env::new("xx-info", &["sysroot"], &[("TARGETPLATFORM", "linux/riscv64")]),
+        &alpine,
+    ));
+    assert_eq!(sysroot.out, "/riscv64-alpine-linux-musl/\n");
+}
+
+#[test]
+fn interpreters() {
+    let host = FakeHost::new("ID=debian\n")
+        .programs_in("/usr/bin", &["qemu-arm-static", "qemu-aarch64"])
+        .file("/usr/aarch64-linux-gnu/lib/libc.so.6", "");
+    let cases = [
+        ("linux/arm64", "QEMU=/usr/bin/qemu-aarch64\nQEMU_LD_PREFIX=/usr/aarch64-linux-gnu\n", ""),
+        ("linux/arm/v6", "QEMU=/usr/bin/qemu-arm-static\nQEMU_LD_PREFIX=/\n", ""),
+        ("linux/s390x", "QEMU=qemu-s390x\nQEMU_LD_PREFIX=/\n", ""),
+        ("linux/mips64p32", "QEMU=qemu-mipsn32\nQEMU_LD_PREFIX=/\n", ""),
+        ("darwin/arm64", "", "QEMU has no user-mode program for darwin/arm64\n"),
+    ];
+    for (platform, out, err) in cases {
+        let found =
+            answer(info::plan(Env::new("xx-info", &["qemu"], &[("TARGETPLATFORM", platform)]), &host));
+        assert_eq!((found.out.as_str(), found.err.as_str()), (out, err), "{platform}");
+    }
 }
 
 /// Refusals name the target's parts and go to standard error.

@@ -33,7 +33,7 @@ fn this_program() {
         (&["--static"], "is not statically linked"),
         (&["--libc", "musl"], "is linked against gnu, expected musl"),
         (&["--max-glibc", "2.1"], "expected at most 2.1"),
-        (&["--needed-in", "/proc/empty"], "which is not in /proc/empty"),
+        (&["--needed-in", "/proc/empty"], "cannot read /proc/empty: No such file"),
         (&["--libc=msvc"], "`msvc` is no C library"),
         (&["--max-glibc=new"], "`new` is no glibc version"),
     ];
@@ -62,6 +62,7 @@ fn folders_and_several_files() {
     std::fs::copy(own(), at("sub/program")).unwrap();
     std::fs::write(at("script"), "#!/bin/sh\n").unwrap();
     std::fs::write(at("cut"), b"\x7fELF\x02\x01\x01").unwrap();
+    std::os::unix::fs::symlink(".", at("sub/again")).unwrap();
     std::os::unix::fs::symlink("loop", at("loop")).unwrap();
     let text = |path: &Path| path.display().to_string();
     let folder = run(&[&text(dir.path())], "linux/s390x");
@@ -70,8 +71,6 @@ fn folders_and_several_files() {
         folder.err.contains("cannot verify") && folder.err.contains("truncated: the ELF header"),
         "{folder:?}"
     );
-    assert!(run(&[&text(&at("script"))], &here()).err.contains("it is no object file"));
-    assert!(run(&[&text(&at("loop"))], &here()).err.contains("file not found"));
     assert_eq!(run(&[&text(&at("sub"))], &here()).err, "");
     let json = run(&["--json", &text(&at("sub")), &text(&at("script"))], &here());
     let value: serde_json::Value = serde_json::from_str(&json.out).unwrap();
@@ -79,13 +78,109 @@ fn folders_and_several_files() {
         (json.code, value[0]["fits"].as_bool(), value[1]["fits"].as_bool()),
         (1, Some(true), Some(false))
     );
+    assert_eq!((value[0]["kind"].as_str(), value[0]["libc"].as_str()), (Some("executable"), Some("gnu")));
+    assert_eq!(value[0]["static"], false);
+    assert!(value[1]["reason"].as_str().is_some_and(|reason| reason.contains("it is a script")), "{value}");
+    assert_eq!(run(&["--json", &text(&at("sub/again/again"))], &here()).code, 0);
+    let several = run(&[&text(&at("cut")), &own(), &text(&at("script")), "/idontexist"], &here());
+    assert_eq!((several.code, several.err.lines().count()), (1, 3), "{several:?}");
 }
 
-/// A file of 4 GB without data is answered from its first kilobyte.
+/// Each gives one line that says what is wrong, at once.
 #[test]
-fn a_sparse_file_is_no_object() {
+fn bad_input() {
     let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("sparse");
-    std::fs::File::create(&path).unwrap().set_len(4 << 30).unwrap();
-    assert!(run(&[&path.display().to_string()], &here()).err.contains("it is no object file"));
+    let whole = std::fs::read(own()).unwrap();
+    let half = whole.get(..whole.len() / 2).unwrap();
+    let file = |name: &str, content: &[u8]| {
+        std::fs::write(dir.path().join(name), content).unwrap();
+        name.to_owned()
+    };
+    let sparse = |name: &str, start: &[u8]| {
+        let name = file(name, start);
+        let opened = std::fs::File::options().write(true).open(dir.path().join(&name)).unwrap();
+        opened.set_len(4 << 30).unwrap();
+        name
+    };
+    let link = |name: &str, to: &str| {
+        std::os::unix::fs::symlink(to, dir.path().join(name)).unwrap();
+        name.to_owned()
+    };
+    let pipe = dir.path().join("pipe");
+    rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, rustix::fs::Mode::RUSR).unwrap();
+    let mut far = whole.clone();
+    // The program headers lie at the end of the 4 GB.
+    far.splice(32..40, ((4u64 << 30) - 56).to_le_bytes());
+    let cases = [
+        (file("empty", b""), "it is empty"),
+        (file("script", b"#!/bin/sh\n"), "it is a script"),
+        (file("text", b"text"), "it is no object file"),
+        (file("bitcode", b"BC\xc0\xde...."), "it is LLVM bitcode"),
+        (file("cut", b"\x7fELF\x02\x01\x01"), "truncated: the ELF header lies beyond the end of the file"),
+        (file("half", half), "truncated: the section table lies beyond the end of the file"),
+        (file("class", b"\x7fELF\x07\x01\x01\0\0\0\0\0\0\0\0\0\0\0\0\0"), "cannot verify"),
+        (file("thin.a", b"!<thin>\n"), "a thin archive, whose objects are other files"),
+        (
+            file("cut.a", b"!<arch>\nx.o/            0           0     0     644     bad       `\n"),
+            "malformed: length",
+        ),
+        (file("cut.macho", b"\xcf\xfa\xed\xfe\x07\0\0\x01"), "truncated: the Mach-O header"),
+        (sparse("sparse", b""), "it is no object file"),
+        (sparse("sparse-elf", &far), "truncated: the program header table"),
+        (sparse("sparse.a", b"!<arch>\n"), "malformed: length of an archive member"),
+        (link("loop", "loop"), "Too many levels of symbolic links"),
+        (link("ping", "pong"), "file not found"),
+        (link("dangling", "/idontexist"), "file not found"),
+        ("pipe".to_owned(), "Illegal seek"),
+        ("/proc/self/mem".to_owned(), "cannot read: Input/output error"),
+        ("/dev/null".to_owned(), "it is empty"),
+        ("/dev/zero".to_owned(), "it is no object file"),
+    ];
+    for (name, expected) in cases {
+        let path = dir.path().join(&name).display().to_string();
+        let found = run(&[&path], &here());
+        let one_line = found.code == 1 && found.out.is_empty() && found.err.lines().count() == 1;
+        assert!(one_line && found.err.contains(expected), "{name}: {found:?}");
+        assert!(found.err.contains(&name), "{name} is named: {found:?}");
+    }
+}
+
+/// A root made of this program, its interpreter and its libraries, with links as distributions have them.
+#[test]
+fn needed_in_a_root() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path().join("root");
+    let facts = platform_db::object::read(&std::fs::File::open(own()).unwrap()).unwrap().unwrap();
+    let needs = platform_db::object::needs(&std::fs::File::open(own()).unwrap()).unwrap().unwrap();
+    let interpreter = facts.interpreter.unwrap();
+    let copy = |from: &Path, to: &str| {
+        let to = root.join(to.trim_start_matches('/'));
+        std::fs::create_dir_all(to.parent().unwrap()).unwrap();
+        std::fs::copy(from, to).unwrap();
+    };
+    let check = || run(&["--needed-in", &root.display().to_string(), &own()], &here());
+    std::fs::create_dir_all(&root).unwrap();
+    assert!(check().err.contains(&interpreter), "{:?}", check());
+    // An absolute link means the root's own file, not the machine's.
+    let real = Path::new(&interpreter).canonicalize().unwrap();
+    std::fs::create_dir_all(root.join(interpreter.trim_start_matches('/')).parent().unwrap()).unwrap();
+    std::os::unix::fs::symlink(&real, root.join(interpreter.trim_start_matches('/'))).unwrap();
+    assert!(check().err.contains(&interpreter), "{:?}", check());
+    copy(&real, &real.display().to_string());
+    assert!(check().err.contains(needs.libraries.first().unwrap()), "{:?}", check());
+    std::fs::create_dir_all(root.join("etc/ld.so.conf.d")).unwrap();
+    std::fs::write(root.join("etc/ld.so.conf.d/own.conf"), "# own\n/opt/libraries\n").unwrap();
+    let folder = real.parent().unwrap();
+    for name in ["libgcc_s.so.1", "libm.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"] {
+        if folder.join(name).exists() {
+            copy(&folder.join(name).canonicalize().unwrap(), &format!("/opt/libraries/{name}"));
+        }
+    }
+    assert!(check().err.contains("libc.so.6"), "{:?}", check());
+    copy(&folder.join("libc.so.6").canonicalize().unwrap(), "/usr/lib/any-linux-gnu/libc.so.6");
+    assert_eq!(check(), Answer { code: 0, out: String::new(), err: String::new() });
+    // A library of a library is looked for too.
+    std::fs::remove_file(root.join("opt/libraries").join(real.file_name().unwrap())).unwrap_or_default();
+    std::fs::write(root.join("usr/lib/any-linux-gnu/libc.so.6"), b"no library").unwrap();
+    assert!(check().err.contains("libc.so.6"), "{:?}", check());
 }

@@ -1,13 +1,12 @@
-//! Any bytes as a definition are accepted or refused; what is accepted can be shown.
+//! Any bytes as a definition are accepted or refused.
 #![no_main]
+#![allow(dead_code, reason = "each target calls one of the properties")]
 
-use builder::llb::{json, validate::validate, wire};
+#[path = "../properties.rs"]
+mod properties;
+
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|bytes: &[u8]| {
-    if let Ok(definition) = wire::decode_definition(bytes)
-        && validate(&definition).is_ok()
-    {
-        json::definition(&definition).expect("a valid definition is shown");
-    }
+    properties::definition(bytes);
 });

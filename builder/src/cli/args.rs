@@ -25,6 +25,10 @@ pub(super) enum Command {
     Build(Box<Build>),
     /// Solve a build graph (LLB) that another program made
     Solve(Box<Solve>),
+    /// Show what the store holds
+    Du(DiskUsage),
+    /// Make room in the store
+    Prune(Prune),
     /// Look into the stages of a build
     Debug {
         #[command(subcommand)]
@@ -139,12 +143,18 @@ pub(super) struct Run {
     /// Memory nodes that steps use
     #[arg(long, value_name = "LIST")]
     pub(super) cpuset_mems: Option<String>,
-    /// Where the result goes: `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE` (`tar=false`: a directory)
+    /// Where the result goes: `DIR`, `-` (a tar of the files), `type=local,dest=DIR`, `type=tar,dest=FILE`,
+    /// `type=oci,dest=FILE` (`tar=false`: a directory), `type=docker,dest=FILE` (for `docker load`),
+    /// `type=cacheonly`; images also take `compression=gzip|zstd|uncompressed`, `compression-level=N`,
+    /// `force-compression=true`, `rewrite-timestamp=true`, `oci-mediatypes=false`
     #[arg(short, long)]
     pub(super) output: Vec<String>,
     /// Name of the image, such as `example/app:1.0`
     #[arg(short, long)]
     pub(super) tag: Vec<String>,
+    /// Annotation of the image: `KEY=VALUE`, `index:KEY=VALUE`, `manifest[linux/arm64]:KEY=VALUE`
+    #[arg(long, value_name = "[LEVEL:]KEY=VALUE")]
+    pub(super) annotation: Vec<String>,
     /// Allow executables of another platform at these paths of the image, such as `/opt/*/bin/*`
     #[arg(long, value_name = "GLOB")]
     pub(super) allow_foreign: Vec<String>,
@@ -193,6 +203,56 @@ Examples:
   go run ./graph | xx-build solve --local context=. -o type=oci,dest=image.tar -
   xx-build build --print=llb,format=pb . >graph.pb
   xx-build solve --local context=. -o out graph.pb";
+
+#[derive(Debug, Args)]
+pub(super) struct DiskUsage {
+    /// Only records with `type=regular|exec.cachemount|source.git.checkout`, `id=`, `description~=PATTERN`,
+    /// `inuse`, `shared`, `private`, `mutable`, `immutable`
+    #[arg(long, value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+    /// Show everything that is known of a record
+    #[arg(long)]
+    pub(super) verbose: bool,
+    /// Where the store lies [default: $XX_BUILD_STORE or the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) store: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = PRUNE_EXAMPLES)]
+pub(super) struct Prune {
+    /// Base images too
+    #[arg(short, long)]
+    pub(super) all: bool,
+    /// Only these records; as for `du`, and `until=24h` for what was not used for so long
+    #[arg(long, value_name = "FILTER")]
+    pub(super) filter: Vec<String>,
+    /// Remove the least recently used records until the store takes no more than this, such as `10GB`, `60%`
+    #[arg(long, visible_alias = "max-used-space", value_name = "SPACE")]
+    pub(super) keep_storage: Option<String>,
+    /// Always keep so much
+    #[arg(long, value_name = "SPACE")]
+    pub(super) reserved_space: Option<String>,
+    /// Remove records until so much of the disk is free
+    #[arg(long, value_name = "SPACE")]
+    pub(super) min_free_space: Option<String>,
+    /// Keep what was used within this time, such as `48h`
+    #[arg(long, value_name = "DURATION")]
+    pub(super) keep_duration: Option<String>,
+    /// Accepted as `docker buildx prune` has it; nothing is asked
+    #[arg(short, long)]
+    pub(super) force: bool,
+    /// Where the store lies [default: $XX_BUILD_STORE or the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    pub(super) store: Option<PathBuf>,
+}
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  xx-build prune                                    all that steps made, and unused cache mounts
+  xx-build prune --keep-storage 20GB
+  xx-build prune --filter type=exec.cachemount --filter until=72h
+  xx-build prune --all --min-free-space 20%";
 
 const BUILD_EXAMPLES: &str = "\
 Examples:

@@ -1,6 +1,6 @@
 //! `xx-build build`: reads the Dockerfile and lowers it; [`execute`] does the rest.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -31,15 +31,17 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     let contexts = Contexts::parse(&args.build_context, colour)?;
     let input = Input::read(&args, environment, std::io::stdin().lock(), colour)?;
     let source = &input.dockerfile;
-    let file = dockerfile::parse(source).map_err(|problems| call.refuse(&problems, source, colour))?;
-    let config = configuration(environment, &args, &contexts, &input)?;
+    let build_args = build_args(environment, &args);
+    let front_end = build_args.get("BUILDKIT_SYNTAX").map(String::as_str);
+    let file =
+        dockerfile::parse_as(source, front_end).map_err(|problems| call.refuse(&problems, source, colour))?;
+    let config = configuration(environment, &args, build_args, &contexts, &input)?;
     if !call.is_build() {
         return call.answer(&file, &config, environment);
     }
     let config = contexts.with_targets(config, |config| resolve(&file, config, &contexts, colour))?;
     let lowered = resolve(&file, &config, &contexts, colour)?;
-    let bases = lowered.targets.first().map(|target| target.bases.clone()).unwrap_or_default();
-    let warnings = checks::before_build(&file, &config, bases, colour)?;
+    let warnings = checks::before_build(&file, &config, checks::bases(&lowered.targets), colour)?;
     if let Some(print) = print {
         return print.write(&lowered, &config.build_platform, &mut std::io::stdout().lock());
     }
@@ -74,9 +76,19 @@ pub(super) fn print_ast(environment: &Environment, path: &Path) -> Result<(), Re
     write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&file)).map_err(Report::new)
 }
 
+/// `--build-arg`; `SOURCE_DATE_EPOCH` of the environment counts as one, as for buildx.
+fn build_args(environment: &Environment, args: &Build) -> BTreeMap<String, String> {
+    let mut build_args = contexts::pairs(&args.build_arg, Some(environment));
+    if let Some(epoch) = environment.variable("SOURCE_DATE_EPOCH") {
+        build_args.entry("SOURCE_DATE_EPOCH".to_owned()).or_insert_with(|| epoch.to_owned());
+    }
+    build_args
+}
+
 fn configuration(
     environment: &Environment,
     args: &Build,
+    build_args: BTreeMap<String, String>,
     contexts: &Contexts,
     input: &Input,
 ) -> Result<BuildConfig, Report> {
@@ -93,11 +105,10 @@ fn configuration(
     } else {
         NoCache::Stages(args.no_cache_filter.iter().map(|name| name.to_lowercase()).collect::<BTreeSet<_>>())
     };
-    let build_args = contexts::pairs(&args.build_arg, Some(environment));
     // Arguments that are settings of the builder, under BuildKit's names.
     let setting = |name: &str| build_args.get(name).cloned().unwrap_or_default();
     Ok(BuildConfig {
-        multi_platform: platforms.len() > 1 || setting("BUILDKIT_MULTI_PLATFORM").parse() == Ok(true),
+        multi_platform: platforms.len() > 1 || settings::boolean(&setting("BUILDKIT_MULTI_PLATFORM"))?,
         target_platforms: platforms,
         target: args.target.clone(),
         hostname: setting("BUILDKIT_SANDBOX_HOSTNAME"),
@@ -111,7 +122,6 @@ fn configuration(
         ulimits: args.ulimit.iter().map(|text| settings::ulimit(text)).collect::<Result<_, _>>()?,
         shm_size: args.shm_size.as_deref().map_or(Ok(0), settings::shm_size)?,
         network: settings::network(&args.network)?,
-        source_date_epoch: environment.variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()),
         ..BuildConfig::new(build_platform)
     })
 }

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use crate::dockerfile::{Diagnostic, Dockerfile};
 use crate::lint::{Base, Context, InvalidControl, check};
-use crate::lower::BuildConfig;
+use crate::lower::{BuildConfig, LoweredTarget};
 use crate::report::Report;
 use crate::source_text::SourceText;
 
@@ -19,6 +19,22 @@ pub(super) fn context(config: &BuildConfig, bases: BTreeMap<usize, Base>) -> Con
         bases,
         ..Context::new(config.build_platform.clone())
     }
+}
+
+/// What the targets know of the images that stages begin with.
+pub(super) fn bases(targets: &[LoweredTarget]) -> BTreeMap<usize, Base> {
+    let mut all: BTreeMap<usize, Base> = BTreeMap::new();
+    for (index, base) in targets.iter().flat_map(|target| &target.bases) {
+        match all.get_mut(index) {
+            None => drop(all.insert(*index, base.clone())),
+            Some(known) => {
+                let new = base.platforms.iter().filter(|pair| !known.platforms.contains(pair)).cloned();
+                let new: Vec<_> = new.collect();
+                known.platforms.extend(new);
+            }
+        }
+    }
+    all
 }
 
 /// A `# check=` line or `BUILDKIT_DOCKERFILE_CHECK` that cannot be read.

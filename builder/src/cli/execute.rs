@@ -8,18 +8,18 @@ use platform_db::Platform;
 use super::Environment;
 use super::args::Run;
 use super::contexts;
-use super::output::Output;
-use super::steps;
+use super::output::{self, Common, Output};
+use super::{steps, storage};
 use crate::dockerfile::ignore::Matcher;
 use crate::engine::{self, PlatformResult, Request};
 use crate::llb::pb;
 use crate::oci::image::Image;
+use crate::oci::reference::Reference;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
-use crate::rootfs::Owners;
 use crate::sandbox::{Cancel, userns};
 use crate::source_text::SourceText;
-use crate::store::{Store, is_disk_full};
+use crate::store::Store;
 use crate::verify::verify;
 
 /// What is to be solved, and what it refers to.
@@ -47,14 +47,17 @@ pub(super) struct Target {
 pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) -> Result<(), Report> {
     let colour = environment.colour();
     let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let annotations = output::annotations(&options.annotation)?;
     let secrets = contexts::secrets(&options.secret, environment)?;
+    let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
     let (steps, warnings) = steps::options(options, environment)?;
+    let policies = storage::policies(environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
     let mode = enter_namespaces(environment)?;
     if let (userns::Mode::SingleUid { why }, true) = (&mode, options.oci_runtime.is_some()) {
         return Err(Report::new(format!("`--oci-runtime` takes more than one uid: {why}")).hint(why.hint()));
     }
-    let store = open_store(environment, options, &mode)?;
+    let store = storage::open_store(environment, options.store.as_deref(), &mode)?;
     let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
     let progress = Plain::new(std::io::stderr(), detail);
     if let userns::Mode::SingleUid { why } = &mode {
@@ -71,6 +74,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         steps,
         now: environment.now,
         parallelism: (environment.processors * 4).max(32),
+        machine: Platform::from_uname(&environment.machine).ok(),
         threads: environment.processors,
     };
     let cancel = Cancel::new().map_err(Report::new)?;
@@ -84,37 +88,42 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         .map(|((platform, image), layer)| PlatformResult { platform, layer: *layer, image })
         .collect();
     check(&store, &results, &solved, &options.allow_foreign)?;
+    let common = Common {
+        tags: &tags,
+        annotations: &annotations,
+        epoch: graph.epoch,
+        threads: environment.processors,
+    };
     for output in &outputs {
-        progress.note(&output.write(&store, &results, &options.tag, graph.epoch)?);
+        progress.note(&output.write(&store, &results, common)?);
+    }
+    if let Some(policies) = policies
+        && let Some(text) = storage::collect(&store, &policies, environment.now.div_euclid(1_000_000_000))?
+    {
+        progress.note(&text);
     }
     progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
     Ok(())
 }
 
+/// The full name of a tag: engines that load the image look for that.
+fn tag(text: &str) -> Result<String, Report> {
+    let reference = Reference::parse(text).map_err(|error| Report::new(format!("`--tag`: {error}")))?;
+    if reference.digest.is_some() {
+        return Err(Report::new(format!("`--tag {text}`: the digest is what the build finds out"))
+            .hint("leave `@sha256:...` out"));
+    }
+    Ok(reference.with_default_tag().to_string())
+}
+
 /// Becomes root of the build's own namespaces.
-fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
+pub(super) fn enter_namespaces(environment: &Environment) -> Result<userns::Mode, Report> {
     userns::enter(&environment.path).map_err(|error| {
         let report = Report::new(&error);
         match error.hint() {
             Some(hint) => report.hint(hint),
             None => report,
         }
-    })
-}
-
-fn open_store(environment: &Environment, options: &Run, mode: &userns::Mode) -> Result<Store, Report> {
-    let owners = match mode {
-        userns::Mode::Root | userns::Mode::SubIds { .. } => Owners::Real,
-        userns::Mode::SingleUid { .. } => Owners::Pretended,
-    };
-    let path = options.store.clone().unwrap_or_else(|| environment.store());
-    Store::open(&path, environment.now.div_euclid(1_000_000_000), owners).map_err(|error| {
-        let hint = if is_disk_full(&error) {
-            "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
-        } else {
-            "another place can be chosen with `--store DIR`"
-        };
-        Report::new(&error).hint(hint)
     })
 }
 

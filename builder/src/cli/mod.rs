@@ -13,6 +13,7 @@ mod print;
 mod settings;
 mod solve;
 mod steps;
+mod storage;
 
 use std::io::Write;
 
@@ -36,6 +37,8 @@ pub fn run(environment: &Environment) -> u8 {
     let result = match cli.command {
         Command::Build(build) => build::run(environment, *build),
         Command::Solve(solve) => solve::run(environment, &solve),
+        Command::Du(args) => storage::du(environment, &args),
+        Command::Prune(args) => storage::prune(environment, &args),
         Command::Debug { what: Debug::Ast { file } } => build::print_ast(environment, &file),
         Command::Completions { shell } => {
             let mut text = vec![];

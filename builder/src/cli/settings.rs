@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::dockerfile::{size, suggest};
+use crate::dockerfile::{mount, size, suggest};
 use crate::lower::{NetworkMode, Ulimit};
 use crate::report::Report;
 
@@ -41,6 +41,25 @@ pub(super) fn shm_size(text: &str) -> Result<i64, Report> {
     size::parse(text).filter(|size| *size >= 0).ok_or_else(|| {
         Report::new(format!("`--shm-size {text}` is not a size")).hint("write `--shm-size 64m` or `1g`")
     })
+}
+
+/// A switch among the build arguments; none is false.
+pub(super) fn boolean(text: &str) -> Result<bool, Report> {
+    if text.is_empty() {
+        return Ok(false);
+    }
+    mount::boolean(text).ok_or_else(|| Report::new(format!("`{text}` is not `true` or `false`")))
+}
+
+/// `SOURCE_DATE_EPOCH` in seconds.
+pub(super) fn epoch(text: Option<&str>) -> Result<Option<i64>, Report> {
+    let parse = |text: &str| {
+        text.parse().map_err(|_| {
+            Report::new(format!("invalid SOURCE_DATE_EPOCH `{text}`"))
+                .hint("give the seconds since 1970-01-01, as `git log -1 --format=%ct` prints them")
+        })
+    };
+    text.map(parse).transpose()
 }
 
 /// `--network MODE`.

@@ -12,6 +12,7 @@ use super::Environment;
 use super::args::Solve;
 use super::contexts::existing;
 use super::execute::{Graph, Target, execute};
+use super::settings;
 use crate::llb::validate::{Valid, inputs_first, validate};
 use crate::llb::{pb, wire};
 use crate::lower::empty_image;
@@ -54,7 +55,7 @@ pub(super) fn run(environment: &Environment, args: &Solve) -> Result<(), Report>
         targets: vec![Target { platform, definition, image }],
         locals: places(&args.local, "--local", "")?,
         layouts: places(&args.oci_layout, "--oci-layout", "index.json")?,
-        epoch: environment.variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok()),
+        epoch: settings::epoch(environment.variable("SOURCE_DATE_EPOCH"))?,
     };
     execute(environment, &args.run, graph)
 }

@@ -3,11 +3,8 @@
 use platform_db::Platform;
 
 /// Names and values, in BuildKit's order. An empty stage name becomes `default`.
-pub(crate) fn automatic_args(
-    build: &Platform,
-    target: &Platform,
-    stage: &str,
-) -> [(&'static str, String); 11] {
+#[must_use]
+pub fn automatic_args(build: &Platform, target: &Platform, stage: &str) -> [(&'static str, String); 11] {
     let version = |p: &Platform| p.os_version().unwrap_or_default().to_owned();
     [
         ("BUILDPLATFORM", build.without_os_version().to_string()),

@@ -23,6 +23,14 @@ const MAX_ERRORS: usize = 20;
 /// # Errors
 /// Everything that is wrong with the text, in order, at most twenty; each with its place.
 pub fn parse(source: &SourceText) -> Result<Dockerfile, Vec<Diagnostic>> {
+    parse_as(source, None)
+}
+
+/// Reads a Dockerfile for which another front end than that of its `# syntax=` is asked for (`BUILDKIT_SYNTAX`).
+///
+/// # Errors
+/// As for [`parse`].
+pub fn parse_as(source: &SourceText, front_end: Option<&str>) -> Result<Dockerfile, Vec<Diagnostic>> {
     let mut problems = Vec::new();
     let mut lines = Lines::new(source);
     let mut file = Dockerfile {
@@ -57,7 +65,7 @@ pub fn parse(source: &SourceText) -> Result<Dockerfile, Vec<Diagnostic>> {
         problems.push(Diagnostic::error(span, what).hint("begin with `FROM image` or `FROM scratch`"));
     }
     file.directives = lines.directives;
-    problems.extend(refuse_other_front_end(source));
+    problems.extend(refuse_other_front_end(source, front_end));
     if problems.is_empty() {
         Ok(file)
     } else {
@@ -88,9 +96,12 @@ pub fn parse_trigger(text: &str) -> Result<Instruction, Diagnostic> {
 
 /// `# syntax=docker/dockerfile:*` asks for the language that is read here; anything else for a program that cannot be
 /// run yet.
-fn refuse_other_front_end(source: &SourceText) -> Option<Diagnostic> {
-    let syntax = directive::find_syntax(source)?;
-    let image = syntax.value.split_whitespace().next().unwrap_or_default();
+fn refuse_other_front_end(source: &SourceText, asked: Option<&str>) -> Option<Diagnostic> {
+    let (value, span) = match asked {
+        Some(asked) => (asked.to_owned(), Span::default()),
+        None => directive::find_syntax(source).map(|syntax| (syntax.value, syntax.span))?,
+    };
+    let image = value.split_whitespace().next().unwrap_or_default();
     let name = image.strip_prefix("docker.io/").unwrap_or(image);
     let name = name.split_once('@').map_or(name, |(name, _)| name);
     let name = name.split_once(':').map_or(name, |(name, _)| name);
@@ -98,7 +109,7 @@ fn refuse_other_front_end(source: &SourceText) -> Option<Diagnostic> {
         return None;
     }
     Some(
-        Diagnostic::error(syntax.span, format!("the front end `{image}` is not supported")).hint(
+        Diagnostic::error(span, format!("the front end `{image}` is not supported")).hint(
             "the built-in one reads docker/dockerfile files; others are planned, see docs/dockerfile-to-llb.md#other-front-ends",
         ),
     )

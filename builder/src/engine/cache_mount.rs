@@ -23,10 +23,10 @@ pub(super) struct Cache {
     _lock: Option<FileLock>,
 }
 
-/// The directory of the cache mount `name`. `held` are those that the step has already: a step may use one twice.
+/// The directory of the cache mount `name`, for a step as it is shown. `held` are those that the step has already: a step may use one twice.
 pub(super) fn prepare<'a>(
     context: Context<'_>,
-    name: &str,
+    (step, name): (&str, &str),
     mount: &pb::Mount,
     base: &Input,
     mut held: impl Iterator<Item = &'a Cache>,
@@ -49,7 +49,9 @@ pub(super) fn prepare<'a>(
         }
         Ok(pb::CacheSharingOpt::Shared) | Err(_) => None,
     };
-    let path = context.store.cache_directory(&name, |directory| fill(context, mount, base, directory))?;
+    let description = format!("cached mount {} from {step}", mount.dest);
+    let fill = |directory: &std::path::Path| fill(context, mount, base, directory);
+    let path = context.store.cache_directory(&name, &description, fill)?;
     Ok(Cache { path, name, _lock: lock })
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Instant;
 
 use super::job::{Input, Job, Local};
-use super::{Context, EngineError, Event, Failure, Observer, Origin, Request, Solved, Stream, exec, file_op};
+use super::{
+    Context, EngineError, Event, Failure, Observer, Origin, Request, Solved, Stream, exec, file_op, stack,
+};
 use crate::fetch::Layout;
 use crate::llb::pb;
 use crate::sandbox::Cancel;
@@ -29,6 +31,7 @@ pub fn solve(
         .map(|definition| graph.add(definition))
         .collect::<Result<Vec<_>, _>>()
         .map_err(EngineError::from)?;
+    graph.mark_emulated(|platform| request.is_native(platform));
     let wanted: Vec<Edge> = roots.iter().flatten().copied().collect();
     for (_, vertex) in graph.iter() {
         exec::allowed(&vertex.op, &request.steps).map_err(|error| Failure {
@@ -49,7 +52,9 @@ pub fn solve(
         solved: Solved { results: vec![], origins: HashMap::new(), executed: 0, cached: 0 },
     };
     driver.run();
-    driver.finish(&roots)
+    let solved = driver.finish(&roots);
+    context.store.note_uses().map_err(EngineError::from)?;
+    solved
 }
 
 struct Driver<'a> {
@@ -392,12 +397,12 @@ fn execute(
     context.observer.event(job.number, Event::Started { name: &job.name });
     let result = outputs(context, cancel, job).and_then(|outputs| {
         if is_settled(context, digests, job)? {
-            context.store.record(&job.identity, &job.keys, outputs)?;
+            context.store.record(&job.identity, &job.keys, outputs, &job.name)?;
             return Ok(Outcome::Executed);
         }
         context.observer.event(job.number, Event::Output { stream: Stream::Err, bytes: CHANGED });
         let identity = Identity::new(job.identity.0, Some(context.store.unique_number()));
-        context.store.record(&identity, &[], outputs)?;
+        context.store.record(&identity, &[], outputs, &job.name)?;
         Ok(Outcome::Unrepeatable(identity))
     });
     drop(locks);
@@ -422,8 +427,8 @@ fn outputs(context: Context<'_>, cancel: &Cancel, job: &Job) -> Result<Vec<Outpu
         }
         Some(pb::op::Op::File(file)) => file_op::run(context, job, file),
         Some(pb::op::Op::Exec(op)) => exec::run(context, cancel, job, op),
-        Some(pb::op::Op::Merge(_)) => Err(EngineError::Unsupported("the merge operation".to_owned())),
-        Some(pb::op::Op::Diff(_)) => Err(EngineError::Unsupported("the diff operation".to_owned())),
+        Some(pb::op::Op::Merge(merge)) => stack::merge(context, job, merge).map(|output| vec![output]),
+        Some(pb::op::Op::Diff(diff)) => stack::diff(context, job, diff).map(|output| vec![output]),
         Some(pb::op::Op::Build(_)) => Err(EngineError::Unsupported("the build operation".to_owned())),
         None => Err(EngineError::Unsupported("an operation without a kind".to_owned())),
     }

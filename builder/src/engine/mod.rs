@@ -17,6 +17,7 @@ mod job;
 mod mounts;
 mod output;
 mod select;
+mod stack;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -54,8 +55,19 @@ pub struct Request {
     pub now: i64,
     /// How many steps may run at once.
     pub parallelism: usize,
+    /// The platform of this machine, whose steps are begun before those of others.
+    pub machine: Option<Platform>,
     /// How many threads read and copy the files of one step: the processors there are.
     pub threads: usize,
+}
+
+impl Request {
+    /// Whether this machine runs programs for `platform` as they are.
+    fn is_native(&self, platform: &pb::Platform) -> bool {
+        let same =
+            |machine: &Platform| machine.os() == platform.os && machine.arch() == platform.architecture;
+        self.machine.as_ref().is_none_or(same)
+    }
 }
 
 /// The result of a build for one platform, as exporters take it.

@@ -43,7 +43,8 @@ impl<'a> Mounts<'a> {
         }
         wanted.sort_by(|(one, ..), (other, ..)| one.cmp(other));
         for (name, number, mount, base) in wanted {
-            let cache = cache_mount::prepare(context, &name, mount, &base, this.caches.values())?;
+            let cache =
+                cache_mount::prepare(context, (&job.name, &name), mount, &base, this.caches.values())?;
             this.caches.insert(number, cache);
         }
         Ok(this)

@@ -1,4 +1,5 @@
-//! Writes results: as an OCI image (layout directory or tar) or as plain files.
+//! Writes results: as an OCI image (layout directory or tar, also for `docker load`) or as plain files (in a
+//! directory or a tar).
 //!
 //! One result per platform comes in; every exporter writes to a temporary name beside its destination
 //! and renames at the end, so a failed or killed build leaves the destination as it was. The bytes do
@@ -6,11 +7,15 @@
 //! sorted.
 
 mod below;
+mod compressor;
 mod files;
 mod image;
 mod layer;
 mod layout;
+mod options;
+mod temporary;
 
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -19,9 +24,12 @@ use crate::rootfs::RootError;
 use crate::sandbox::SandboxError;
 use crate::store::StoreError;
 
-pub use files::write_files;
+pub use files::{FileOptions, write_archive, write_files};
 pub use image::{Assembled, assemble};
 pub use layout::{Form, write_layout};
+pub use options::{Annotation, AnnotationLevel, Compression, ImageOptions};
+
+use temporary::Temporary;
 
 /// Why a result could not be written.
 #[derive(Debug, Error)]
@@ -50,15 +58,28 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
+/// Has `write` fill the file `destination`, which is replaced when all is there; `-` is standard output.
+fn write_stream(
+    destination: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    if destination == Path::new("-") {
+        let mut to = BufWriter::with_capacity(1 << 18, std::io::stdout().lock());
+        write(&mut to)?;
+        return to.flush().map_err(ExportError::write("write", destination));
+    }
+    let folder = destination.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let part = Temporary::file(folder.unwrap_or(Path::new(".")))?;
+    let mut to = BufWriter::with_capacity(1 << 18, part.open());
+    write(&mut to)?;
+    to.flush().map_err(ExportError::write("write", destination))?;
+    drop(to);
+    part.persist(destination)
+}
+
 impl ExportError {
     fn write(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Write { action, path, source }
     }
-}
-
-/// A name beside `path` that nobody else uses.
-fn temporary(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
 }

@@ -256,7 +256,8 @@ impl Layout {
         }
         let (digest, size) = store.finish_blob(blob, Some(&descriptor.digest))?;
         let blob = LayerBlob { diff_id: *diff_id, digest, media_type: descriptor.media_type.clone(), size };
-        Ok(store.add_image_layer(chain_id, layer, parent, &blob)?)
+        let description = format!("layer {} of a base image", descriptor.digest);
+        Ok(store.add_image_layer(chain_id, layer, parent, &blob, &description)?)
     }
 
     fn blob(&self, digest: &Digest) -> PathBuf {

@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use platform_db::Platform;
 
 use super::Context;
+use super::scope::{self, Seen};
 use crate::dockerfile::Dockerfile;
-use crate::dockerfile::ast::{Command, Stage};
+use crate::dockerfile::ast::{Command, Instruction, Stage};
 use crate::dockerfile::automatic::automatic_args;
 use crate::dockerfile::expand::{Expanded, Rules, expand};
 
@@ -22,6 +23,8 @@ pub(crate) struct Facts<'a> {
     pub(super) declared: BTreeSet<String>,
     /// Each stage's base among the stages, and the stage its chain of bases begins with.
     chains: Vec<(Option<usize>, usize)>,
+    /// What is known of each instruction when its turn comes.
+    seen: Vec<Vec<Seen>>,
 }
 
 impl<'a> Facts<'a> {
@@ -55,7 +58,8 @@ impl<'a> Facts<'a> {
             }
         }
         let chains = chains(file, &args);
-        Self { file, context, args, defaults, declared, chains }
+        let facts = Self { file, context, args, defaults, declared, chains, seen: Vec::new() };
+        Self { seen: scope::walk(&facts), ..facts }
     }
 
     /// Expands with the arguments before the first FROM.
@@ -81,10 +85,28 @@ impl<'a> Facts<'a> {
         Some((word.text.as_str(), platform))
     }
 
+    /// Operating system of a stage.
+    pub(super) fn os(&self, index: usize) -> String {
+        let context = self.context;
+        let target = || context.target_platforms.first().unwrap_or(&context.build_platform).clone();
+        self.platform(index).map_or_else(target, |(_, platform)| platform).os().to_owned()
+    }
+
     /// Whether the chain of a stage begins with nothing.
     pub(super) fn begins_empty(&self, index: usize) -> bool {
         self.root(index)
             .is_some_and(|s| self.expand(&s.base.text, &self.args).is_some_and(|e| e.text == "scratch"))
+    }
+
+    /// The instructions of all stages with what is known of them.
+    pub(super) fn seen(&self) -> impl Iterator<Item = (&'a Instruction, &Seen)> {
+        let stages = self.file.stages.iter().zip(&self.seen);
+        stages.flat_map(|(stage, seen)| stage.instructions.iter().zip(seen))
+    }
+
+    /// What is known of the instructions of one stage.
+    pub(super) fn seen_in(&self, index: usize) -> &[Seen] {
+        self.seen.get(index).map(Vec::as_slice).unwrap_or_default()
     }
 
     pub(super) fn stages(&self) -> impl Iterator<Item = (usize, &'a Stage)> {

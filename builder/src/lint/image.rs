@@ -14,19 +14,16 @@ pub(super) fn copy_ignored<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     if matcher.is_empty() || matcher.has_exceptions() {
         return;
     }
-    for instruction in facts.file.instructions() {
-        let files = if let Command::Copy(copy) = &instruction.command {
-            Some(&copy.files).filter(|_| copy.from.is_none())
-        } else if let Command::Add(add) = &instruction.command {
-            Some(&add.files)
+    for (instruction, seen) in facts.seen() {
+        let of_context = if let Command::Copy(copy) = &instruction.command {
+            copy.from.is_none()
         } else {
-            None
+            matches!(instruction.command, Command::Add(_))
         };
-        let Some(files) = files else { continue };
-        for source in &files.sources {
-            let path = clean(&source.text);
-            let remote = source.text.contains("://") || source.text.starts_with("git@");
-            if !remote && matcher.matches(path.trim_start_matches('/').as_bytes()) {
+        for source in seen.words.iter().filter(|_| of_context) {
+            let path = clean(source);
+            let remote = source.contains("://") || source.starts_with("git@");
+            if !remote && matcher.matches(path.as_bytes()) {
                 let message = format!("`{path}` is excluded by .dockerignore");
                 found.at(
                     instruction,
@@ -38,19 +35,16 @@ pub(super) fn copy_ignored<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     }
 }
 
-fn ports<'f>(facts: &Facts<'f>) -> impl Iterator<Item = (&'f Instruction, &'f str)> {
-    facts.file.instructions().flat_map(|instruction| {
-        let words = if let Command::Expose(words) = &instruction.command { words.as_slice() } else { &[] };
-        words.iter().map(move |w| (instruction, w.text.as_str()))
-    })
+fn ports<'a, 'f>(facts: &'a Facts<'f>) -> impl Iterator<Item = (&'f Instruction, &'a str)> {
+    let exposed = facts.seen().filter(|(i, _)| matches!(i.command, Command::Expose(_)));
+    exposed.flat_map(|(instruction, seen)| seen.words.iter().map(move |word| (instruction, word.as_str())))
 }
 
 pub(super) fn expose_format<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     for (instruction, port) in ports(facts) {
-        if port.contains(':') && !port.contains('$') {
-            let fixed = port.rsplit(':').next().unwrap_or(port);
-            let message = format!("`{port}` names more than a port of the container");
-            found.at(instruction, message, Some(format!("write `EXPOSE {fixed}`")));
+        if let Some((host, container)) = port.rsplit_once(':').filter(|(host, _)| !host.is_empty()) {
+            let message = format!("`{port}` names more than a port of the container: `{host}`");
+            found.at(instruction, message, Some(format!("write `EXPOSE {container}`")));
         }
     }
 }
@@ -59,7 +53,6 @@ pub(super) fn expose_casing<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     for (instruction, port) in ports(facts) {
         if let Some((_, protocol)) = port.split_once('/')
             && protocol != protocol.to_lowercase()
-            && !protocol.contains('$')
         {
             let message = format!("the protocol of `{port}` is not lower case");
             found.at(instruction, message, Some(format!("write `{}`", protocol.to_lowercase())));
@@ -71,7 +64,8 @@ pub(super) fn json_recommended<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     let mut with_shell: BTreeMap<usize, bool> = BTreeMap::new();
     for (index, stage) in facts.stages() {
         let base = facts.base(index).and_then(|b| with_shell.get(&b)).copied();
-        let mut shell = base.unwrap_or(false);
+        let of_image = || facts.context.bases.get(&index).is_some_and(|base| base.shell);
+        let mut shell = base.unwrap_or_else(of_image);
         for instruction in &stage.instructions {
             if matches!(instruction.command, Command::Shell(_)) {
                 shell = true;
@@ -109,13 +103,15 @@ pub(super) fn repeated<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
 pub(super) fn relative_workdir<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     let mut set: BTreeMap<usize, bool> = BTreeMap::new();
     for (index, stage) in facts.stages() {
-        let base = facts.base(index).and_then(|b| set.get(&b)).copied();
-        let mut done = base.unwrap_or(false);
-        for instruction in &stage.instructions {
+        let mut done = facts.base(index).and_then(|base| set.get(&base)).copied().unwrap_or(false);
+        let for_windows = facts.os(index) == "windows";
+        for (instruction, seen) in stage.instructions.iter().zip(facts.seen_in(index)) {
             let Command::Workdir(word) = &instruction.command else { continue };
-            let windows = word.text.get(1..2) == Some(":") || word.text.starts_with('\\');
-            let absolute = word.text.starts_with(['/', '$', '"', '\'']) || windows;
-            if !done && !absolute {
+            let relative = seen.words.iter().any(|path| {
+                let windows = path.get(1..2) == Some(":") || path.starts_with('\\');
+                !(path.starts_with('/') || windows && for_windows)
+            });
+            if relative && !done {
                 let message = format!("WORKDIR `{}` depends on the base image", word.text);
                 found.at(instruction, message, Some(format!("write `WORKDIR /{}`", word.text)));
             }

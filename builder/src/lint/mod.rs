@@ -9,6 +9,7 @@ mod facts;
 mod image;
 pub mod json;
 mod platform;
+mod scope;
 mod style;
 mod variables;
 
@@ -23,6 +24,7 @@ use facts::Facts;
 
 use crate::dockerfile::ast::Instruction;
 use crate::dockerfile::{Diagnostic, Dockerfile};
+use crate::source_text::Span;
 
 /// What the caller knows besides the text.
 #[derive(Debug, Clone)]
@@ -37,7 +39,7 @@ pub struct Context {
     pub dockerignore: Option<String>,
     /// `BUILDKIT_DOCKERFILE_CHECK`: takes the place of the file's `# check=`.
     pub control: Option<String>,
-    /// Environment (`KEY=value`) and platform of base images, by stage index, as far as they are known. Without the
+    /// Base images by stage index, as far as they are known. Without the
     /// environment of a base, variables that it may set are not reported.
     pub bases: BTreeMap<usize, Base>,
 }
@@ -47,8 +49,10 @@ pub struct Context {
 pub struct Base {
     /// `KEY=value`.
     pub env: Vec<String>,
-    /// Platform of the image that was found.
-    pub platform: Option<Platform>,
+    /// Whether it sets a shell for the shell form.
+    pub shell: bool,
+    /// For which platform it was looked for, and for which it is, for each target.
+    pub platforms: Vec<(Platform, Platform)>,
 }
 
 impl Context {
@@ -89,10 +93,15 @@ pub(crate) struct Found<'f> {
 }
 
 impl<'f> Found<'f> {
+    /// Reports at a part of an instruction.
+    fn at_span(&mut self, instruction: &'f Instruction, span: Span, message: String, hint: Option<String>) {
+        let diagnostic = Diagnostic::warning(self.rule, span, message).maybe_hint(hint);
+        self.found.push((diagnostic, Some(instruction)));
+    }
+
     /// Reports at an instruction.
     fn at(&mut self, instruction: &'f Instruction, message: String, hint: Option<String>) {
-        let diagnostic = Diagnostic::warning(self.rule, instruction.span(), message).maybe_hint(hint);
-        self.found.push((diagnostic, Some(instruction)));
+        self.at_span(instruction, instruction.span(), message, hint);
     }
 }
 
@@ -249,7 +258,8 @@ pub struct Report {
 /// # Errors
 /// The control, in the file or given, is malformed.
 pub fn check(file: &Dockerfile, context: &Context) -> Result<Report, InvalidControl> {
-    let in_file = file.directives.check.as_ref().map(|d| d.value.as_str());
+    // As BuildKit has it, the value of a directive ends at the first space.
+    let in_file = file.directives.check.as_ref().and_then(|d| d.value.split(' ').next());
     let control = Control::parse(context.control.as_deref().or(in_file).unwrap_or_default())?;
     let facts = Facts::new(file, context);
     let mut warnings = Vec::new();

@@ -8,8 +8,14 @@ use crate::dockerfile::ast::{Command, Instruction, Run};
 
 pub(super) fn constant_platform<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     for (_, stage) in facts.stages() {
-        let Some(word) = stage.platform.as_ref().filter(|w| !w.text.contains('$')) else { continue };
-        let Ok(platform) = Platform::parse_on(&word.text, &facts.context.build_platform) else { continue };
+        let Some(word) = &stage.platform else { continue };
+        let Some(expanded) = facts.expand(&word.text, &facts.args) else { continue };
+        if !expanded.used.is_empty() || !expanded.missing.is_empty() {
+            continue;
+        }
+        let Ok(platform) = Platform::parse_on(&expanded.text, &facts.context.build_platform) else {
+            continue;
+        };
         let name = stage.name.as_ref().map_or("", |n| n.text.as_str());
         if !name.contains(platform.os()) && !name.contains(platform.arch()) {
             let message = format!("`--platform={}` is the same for every target", word.text);
@@ -20,9 +26,12 @@ pub(super) fn constant_platform<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
 }
 
 pub(super) fn redundant_target<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
+    const NAME: &str = "TARGETPLATFORM";
     for (_, stage) in facts.stages() {
         let Some(word) = &stage.platform else { continue };
-        if matches!(word.text.as_str(), "$TARGETPLATFORM" | "${TARGETPLATFORM}") {
+        let Some(expanded) = facts.expand(&word.text, &facts.args) else { continue };
+        let alone = expanded.used.len() == 1 && expanded.used.contains(NAME) && expanded.missing.is_empty();
+        if alone && facts.args.get(NAME) == Some(&expanded.text) {
             let message = format!("`--platform={}` is what FROM does anyway", word.text);
             found.at(&stage.from, message, Some("leave it out".to_owned()));
         }
@@ -31,15 +40,12 @@ pub(super) fn redundant_target<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
 
 pub(super) fn wrong_base<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     for (index, stage) in facts.stages() {
-        let Some(actual) = facts.context.bases.get(&index).and_then(|b| b.platform.as_ref()) else {
-            continue;
-        };
-        let target = facts.context.target_platforms.first().unwrap_or(&facts.context.build_platform);
-        let own = stage.platform.as_ref().and_then(|_| facts.platform(index)).map(|(_, p)| p);
-        let expected = own.unwrap_or_else(|| target.clone());
-        if expected.os() != actual.os() || expected.arch() != actual.arch() {
-            let message = format!("base image `{}` is for {actual}, not for {expected}", stage.base.text);
-            found.at(&stage.from, message, Some("take an image that has the platform".to_owned()));
+        let platforms = facts.context.bases.get(&index).map(|base| base.platforms.as_slice());
+        for (expected, actual) in platforms.unwrap_or_default() {
+            if expected.os() != actual.os() || expected.arch() != actual.arch() {
+                let message = format!("base image `{}` is for {actual}, not for {expected}", stage.base.text);
+                found.at(&stage.from, message, Some("take an image that has the platform".to_owned()));
+            }
         }
     }
 }
@@ -171,17 +177,4 @@ fn architecture_in(word: &str) -> Option<&'static str> {
             apart(before) && apart(after)
         })
     })
-}
-
-/// A rough reading of image names; the exact one belongs to the lowering.
-pub(super) fn is_image_reference(text: &str) -> bool {
-    let name = text.split('@').next().unwrap_or_default();
-    let last = name.rsplit('/').next().unwrap_or_default();
-    let (repository, tag) = last.split_once(':').map_or((last, None), |(r, t)| (r, Some(t)));
-    let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let parts_good = name.split('/').all(|part| !part.is_empty());
-    let ends = repository.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
-        && repository.ends_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit());
-    let lower = repository.chars().all(|c| word(c) && !c.is_ascii_uppercase());
-    parts_good && ends && lower && tag.is_none_or(|t| !t.is_empty() && t.chars().all(word))
 }

@@ -15,6 +15,7 @@ use super::stages::{StageState, Step, Target};
 use super::{LowerError, LoweredTarget, paths};
 use crate::dockerfile::ast::Command;
 use crate::dockerfile::expand::{Rules, expand};
+use crate::dockerfile::mount::boolean;
 use crate::dockerfile::{Diagnostic, ignore};
 use crate::lint::Base;
 use crate::llb::graph::{Node, NodeId, NodeOp, SourceFile};
@@ -121,7 +122,9 @@ impl<'a> Target<'a> {
                 let repository = git::Repository::parse(url).map_err(wrong)?;
                 let repository = repository.ok_or_else(|| wrong(format!("`{url}` is not a git URL")))?;
                 let dated = self.config.build_args.contains_key("SOURCE_DATE_EPOCH");
-                let source = repository.source(&git::Options::of_url(&repository, dated));
+                let keep = self.config.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
+                let keep = keep.and_then(|text| boolean(text)).unwrap_or(false);
+                let source = repository.source(&git::Options::of_url(&repository, dated).keeping(keep));
                 self.plain_source(source, &format!("[internal] load git source {url}"))
             }
             MainContext::Http { url, archive } => {
@@ -265,8 +268,14 @@ impl<'a> Target<'a> {
             .filter(|(_, stage)| stage.base.is_none())
             .filter_map(|(index, stage)| {
                 let image = stage.base_image.as_ref()?;
-                let platform = of_image(&image.os, &image.architecture, &image.variant, &image.os_version);
-                Some((index, Base { env: image.config.env.clone(), platform }))
+                let actual = of_image(&image.os, &image.architecture, &image.variant, &image.os_version);
+                let expected = stage.platform.as_ref().map_or(&self.platform, |p| &p.value).clone();
+                let base = Base {
+                    env: image.config.env.clone(),
+                    shell: !image.config.shell.is_empty(),
+                    platforms: actual.map(|actual| (expected, actual)).into_iter().collect(),
+                };
+                Some((index, base))
             })
             .collect()
     }

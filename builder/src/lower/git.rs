@@ -44,6 +44,11 @@ impl Options {
         }
     }
 
+    /// The same, with `.git` also when the URL does not ask for it.
+    pub(super) fn keeping(self, keep: bool) -> Self {
+        Self { keep_git_dir: self.keep_git_dir || keep, ..self }
+    }
+
     /// As ADD's flags and the URL say together.
     ///
     /// # Errors

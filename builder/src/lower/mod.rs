@@ -19,7 +19,6 @@ pub mod outline;
 pub(crate) mod paths;
 pub mod plan;
 mod platforms;
-pub mod reference;
 mod resolve;
 mod run;
 mod stages;

@@ -8,13 +8,13 @@ use super::env;
 use super::git;
 use super::images::{ImageKey, ImageRequest, ImageSource};
 use super::platforms::{of_image, to_op};
-use super::reference::Reference;
 use super::stages::{SCRATCH, Target};
 use super::state::State;
 use crate::dockerfile::Diagnostic;
 use crate::llb::graph::{Node, NodeId, NodeOp};
 use crate::llb::pb;
 use crate::oci::image::Image;
+use crate::oci::reference::Reference;
 use crate::source_text::Span;
 
 /// What a named context brings: `None` when an image configuration is still missing.

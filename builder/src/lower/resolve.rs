@@ -12,7 +12,6 @@ use super::dispatch::DOCKERFILE_COMMAND;
 use super::env::EnvList;
 use super::images::{ImageKey, ImageSource};
 use super::platforms::{StagePlatform, of_image};
-use super::reference::Reference;
 use super::stages::{SCRATCH, StageState, Step, Target};
 use super::state::State;
 use crate::dockerfile::ast::{Command, Instruction};
@@ -21,6 +20,7 @@ use crate::dockerfile::{Diagnostic, parse_trigger, suggest};
 use crate::llb::graph::{Node, NodeOp};
 use crate::llb::pb;
 use crate::oci::image::{Image, RootFs};
+use crate::oci::reference::Reference;
 use crate::source_text::Span;
 
 /// `PATH` of images that do not set it.

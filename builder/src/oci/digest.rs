@@ -31,6 +31,21 @@ impl Digest {
         Self(Sha256::digest(bytes).into())
     }
 
+    /// Hashes all that `reader` gives.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn of_reader(mut reader: impl std::io::Read) -> std::io::Result<Self> {
+        let mut hasher = Sha256::new();
+        let mut buffer = vec![0_u8; 128 * 1024];
+        loop {
+            match reader.read(&mut buffer)? {
+                0 => return Ok(Self(hasher.finalize().into())),
+                count => hasher.update(buffer.get(..count).unwrap_or_default()),
+            }
+        }
+    }
+
     /// Takes the 32 bytes of a finished sha256.
     #[must_use]
     pub const fn from_raw(bytes: [u8; 32]) -> Self {

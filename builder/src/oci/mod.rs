@@ -14,3 +14,4 @@ pub mod media_type;
 pub mod time;
 
 pub(crate) use json::to_go_json as go_json;
+pub mod reference;

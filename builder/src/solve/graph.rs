@@ -65,6 +65,8 @@ pub struct Vertex {
     pub(super) key: Key,
     /// Length of the longest path to a vertex that nothing depends on, in steps that cost time.
     pub(super) height: u32,
+    /// Whether it runs programs of another platform than this machine's.
+    pub(super) is_emulated: bool,
     /// Vertices that take this one as an input.
     pub(super) dependents: Vec<VertexId>,
 }
@@ -187,6 +189,7 @@ impl Graph {
             place: places.get(&digest),
             ignore_cache: metadata.is_some_and(|metadata| metadata.ignore_cache),
             height: 0,
+            is_emulated: false,
             dependents: vec![],
         });
         self.by_digest.insert(digest, id);
@@ -230,6 +233,15 @@ impl Graph {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.vertices.is_empty()
+    }
+
+    /// Marks the steps that run programs of another platform than `native` says this machine does.
+    pub fn mark_emulated(&mut self, native: impl Fn(&pb::Platform) -> bool) {
+        for vertex in &mut self.vertices {
+            let runs = matches!(&vertex.op.op, Some(pb::op::Op::Exec(_)));
+            vertex.is_emulated =
+                runs && vertex.op.platform.as_ref().is_some_and(|platform| !native(platform));
+        }
     }
 
     /// Fills in how much work lies behind each vertex; called once, after the last [`Graph::add`].

@@ -91,6 +91,10 @@ struct Progress {
     cached: bool,
 }
 
+/// What is begun first: native steps, as the cross builds that they are part of feed every target; among
+/// them the one with most work behind it; then the oldest.
+type Urgency = (Reverse<bool>, u32, Reverse<VertexId>);
+
 /// The state of one build.
 #[derive(Debug)]
 pub struct Machine {
@@ -98,10 +102,12 @@ pub struct Machine {
     progress: Vec<Progress>,
     /// Cheap questions first, in the order they came up.
     questions: std::collections::VecDeque<Work>,
-    /// Vertices that may run: the one with most work behind it first, then the oldest.
-    ready: BinaryHeap<(u32, Reverse<VertexId>)>,
+    /// Vertices that may run, the most urgent on top.
+    ready: BinaryHeap<Urgency>,
     running: HashMap<Key, VertexId>,
     behind: HashMap<Key, Vec<VertexId>>,
+    /// What has run in this build.
+    made: HashMap<Key, Identity>,
     outstanding: usize,
     failed: Option<VertexId>,
     nonce: u64,
@@ -130,6 +136,7 @@ impl Machine {
             ready: BinaryHeap::new(),
             running: HashMap::new(),
             behind: HashMap::new(),
+            made: HashMap::new(),
             outstanding: 0,
             failed: None,
             nonce,
@@ -153,15 +160,15 @@ impl Machine {
         if self.failed.is_some() {
             return None;
         }
-        if let Some(work) = self.questions.pop_front() {
-            self.outstanding += 1;
-            return Some(work);
-        }
-        if !may_run {
-            return None;
-        }
         loop {
-            let (_, Reverse(id)) = self.ready.pop()?;
+            if let Some(work) = self.questions.pop_front() {
+                self.outstanding += 1;
+                return Some(work);
+            }
+            if !may_run {
+                return None;
+            }
+            let (_, _, Reverse(id)) = self.ready.pop()?;
             if let Some(work) = self.start(id) {
                 return Some(work);
             }
@@ -180,21 +187,16 @@ impl Machine {
             }
             (Work::Lookup { vertex, .. }, Outcome::Found(None)) => self.missed(vertex),
             (Work::Digest { vertex, input }, Outcome::Digest(digest)) => self.digested(vertex, input, digest),
-            (Work::Execute { vertex, identity }, Outcome::Executed) => {
-                self.release(vertex);
-                self.done(vertex, Some(identity));
-            }
-            (Work::Execute { vertex, .. }, Outcome::Unrepeatable(identity)) => {
-                self.release(vertex);
-                self.done(vertex, Some(identity));
+            (Work::Execute { vertex, identity }, Outcome::Executed)
+            | (Work::Execute { vertex, .. }, Outcome::Unrepeatable(identity)) => {
+                self.release(vertex, identity);
             }
             // Another process ran it while this one waited for its turn.
             (Work::Execute { vertex, .. }, Outcome::Found(Some(identity))) => {
                 if let Some(progress) = self.progress_mut(vertex) {
                     progress.cached = true;
                 }
-                self.release(vertex);
-                self.done(vertex, Some(identity));
+                self.release(vertex, identity);
             }
             (
                 Work::Lookup { vertex, .. } | Work::Digest { vertex, .. } | Work::Execute { vertex, .. },
@@ -390,13 +392,18 @@ impl Machine {
     }
 
     fn make_ready(&mut self, id: VertexId) {
-        let height = self.graph.get(id).map_or(0, |vertex| vertex.height);
-        self.ready.push((height, Reverse(id)));
+        if let Some(vertex) = self.graph.get(id) {
+            self.ready.push((Reverse(vertex.is_emulated), vertex.height, Reverse(id)));
+        }
     }
 
-    /// Starts a vertex, or puts it behind one that already runs under the same key.
+    /// Starts a vertex, unless one under the same key runs or has run since this one's keys were looked up.
     fn start(&mut self, id: VertexId) -> Option<Work> {
         let keys = self.keys(id);
+        if let Some(identity) = keys.iter().find_map(|key| self.made.get(key)) {
+            self.done(id, Some(*identity));
+            return None;
+        }
         if let Some(key) = keys.iter().find(|key| self.running.contains_key(key)) {
             self.behind.entry(*key).or_default().push(id);
             self.set(id, State::Behind);
@@ -411,13 +418,14 @@ impl Machine {
         Some(Work::Execute { vertex: id, identity })
     }
 
-    /// Lets the vertices go on that waited for this one.
-    fn release(&mut self, id: VertexId) {
+    /// Marks a vertex that ran as done, and with it those that waited for a run under the same key.
+    fn release(&mut self, id: VertexId, identity: Identity) {
+        self.done(id, Some(identity));
         for key in self.keys(id) {
             self.running.remove(&key);
+            self.made.insert(key, identity);
             for waiting in self.behind.remove(&key).unwrap_or_default() {
-                self.set(waiting, State::ByContent);
-                self.questions.push_back(Work::Lookup { vertex: waiting, key });
+                self.done(waiting, Some(identity));
             }
         }
     }

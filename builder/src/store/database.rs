@@ -8,8 +8,9 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::lock::FileLock;
+use super::measure::{Extent, measure};
 use super::work::ActiveLayer;
-use super::{Store, StoreError};
+use super::{Store, StoreError, lock_mutex};
 use crate::oci::digest::Digest;
 use crate::solve::{Identity, Key};
 
@@ -40,11 +41,51 @@ CREATE TABLE directories (
     device INTEGER NOT NULL, inode INTEGER NOT NULL, files BLOB NOT NULL, used INTEGER NOT NULL,
     PRIMARY KEY (device, inode));
 ",
+    // What garbage collection goes by: sizes in bytes, times in seconds since 1970, the boot of layers that no
+    // later boot has looked at yet, and when a layer was hidden.
+    "
+ALTER TABLE layers ADD COLUMN size INTEGER;
+ALTER TABLE layers ADD COLUMN content INTEGER;
+ALTER TABLE layers ADD COLUMN entries INTEGER;
+ALTER TABLE layers ADD COLUMN used INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE layers ADD COLUMN uses INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE layers ADD COLUMN description TEXT NOT NULL DEFAULT '';
+ALTER TABLE layers ADD COLUMN kind TEXT NOT NULL DEFAULT 'regular';
+ALTER TABLE layers ADD COLUMN boot TEXT;
+ALTER TABLE layers ADD COLUMN dead INTEGER;
+UPDATE layers SET used = created;
+CREATE INDEX layers_parent ON layers (parent);
+CREATE INDEX layers_boot ON layers (boot) WHERE boot IS NOT NULL;
+CREATE INDEX results_layer ON results (layer);
+CREATE INDEX links_identity ON links (identity);
+CREATE TABLE graves (epoch INTEGER NOT NULL, process TEXT NOT NULL);
+CREATE TABLE mounts (
+    name TEXT PRIMARY KEY, description TEXT NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL,
+    uses INTEGER NOT NULL) WITHOUT ROWID;
+",
+    // Layers of one directory on different parents, and files that came from URLs.
+    "
+ALTER TABLE layers ADD COLUMN directory TEXT;
+CREATE TABLE downloads (
+    url TEXT PRIMARY KEY, etag TEXT NOT NULL, modified TEXT NOT NULL, digest TEXT NOT NULL,
+    used INTEGER NOT NULL) WITHOUT ROWID;
+",
 ];
 
 /// Names a layer together with everything below it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub struct LayerId(i64);
+
+impl LayerId {
+    /// Its row.
+    pub(super) fn number(self) -> i64 {
+        self.0
+    }
+
+    pub(super) fn of_number(number: i64) -> Self {
+        Self(number)
+    }
+}
 
 /// One layer of a chain.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -118,7 +159,25 @@ impl Store {
         let database = self.database();
         let mut query = database.prepare_cached("SELECT identity FROM links WHERE key = ?1")?;
         let found = query.query_row([&key.0[..]], |row| row.get::<_, [u8; 32]>(0)).optional()?;
-        Ok(found.map(|bytes| Identity(Key(bytes))))
+        let Some(identity) = found.map(|bytes| Identity(Key(bytes))) else { return Ok(None) };
+        // Read together: once found, a result stays what it is for this build, whoever removes it.
+        let mut query = database
+            .prepare_cached("SELECT output, layer FROM results WHERE identity = ?1 ORDER BY output")?;
+        let rows = query.query_map([&identity.0.0[..]], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows: Vec<(i64, Option<i64>)> = rows.collect::<Result<_, _>>()?;
+        let mut layers = vec![];
+        for (output, layer) in rows {
+            layers.resize(usize::try_from(output).unwrap_or(0), None);
+            layers.push(layer.map(LayerId));
+        }
+        self.remember(&identity, layers);
+        Ok(Some(identity))
+    }
+
+    /// Keeps in mind what a result is made of, and that this build used it.
+    fn remember(&self, identity: &Identity, layers: Vec<Option<LayerId>>) {
+        lock_mutex(&self.used).extend(layers.iter().flatten());
+        lock_mutex(&self.known).insert(*identity, layers);
     }
 
     /// Makes the outputs of a step known as `identity`, and findable under each of `keys`.
@@ -132,15 +191,22 @@ impl Store {
         identity: &Identity,
         keys: &[Key],
         outputs: Vec<OutputLayer>,
+        description: &str,
     ) -> Result<Vec<Option<LayerId>>, StoreError> {
+        let outputs = outputs.into_iter().map(Measured::of).collect::<Result<Vec<_>, _>>()?;
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut layers = Vec::with_capacity(outputs.len());
         for (number, output) in outputs.into_iter().enumerate() {
             let layer = match output {
-                OutputLayer::Empty => None,
-                OutputLayer::Existing(layer) => Some(layer),
-                OutputLayer::New { layer, parent } => Some(self.place(&transaction, layer, parent)?),
+                Measured::Empty => None,
+                Measured::Existing(layer) => {
+                    revive(&transaction, Some(layer))?;
+                    Some(layer)
+                }
+                Measured::New { layer, extent, parent } => {
+                    Some(self.place(&transaction, (layer, extent), parent, description)?)
+                }
             };
             transaction
                 .prepare_cached(
@@ -153,6 +219,8 @@ impl Store {
             link(&transaction, key, identity)?;
         }
         transaction.commit()?;
+        drop(database);
+        self.remember(identity, layers.clone());
         Ok(layers)
     }
 
@@ -164,18 +232,15 @@ impl Store {
         link(&self.database(), key, identity)
     }
 
-    /// The layer of one output of a known result; `None` when it is the empty file system or unknown.
+    /// The layer of one output of a result that this build found or made; `None` when it is the empty file
+    /// system.
     ///
     /// # Errors
-    /// When the metadata cannot be read.
+    /// When this build did neither.
     pub fn output(&self, identity: &Identity, output: usize) -> Result<Option<LayerId>, StoreError> {
-        let database = self.database();
-        let mut query =
-            database.prepare_cached("SELECT layer FROM results WHERE identity = ?1 AND output = ?2")?;
-        let found = query
-            .query_row(params![&identity.0.0[..], output as i64], |row| row.get::<_, Option<i64>>(0))
-            .optional()?;
-        Ok(found.flatten().map(LayerId))
+        let known = lock_mutex(&self.known);
+        let layers = known.get(identity).ok_or(StoreError::UnknownResult)?;
+        Ok(layers.get(output).copied().flatten())
     }
 
     /// Adds an unpacked image layer; known from now on by its chain id and its blob.
@@ -188,14 +253,16 @@ impl Store {
         layer: ActiveLayer,
         parent: Option<LayerId>,
         blob: &LayerBlob,
+        description: &str,
     ) -> Result<LayerId, StoreError> {
+        let layer = measured(layer)?;
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another build may have unpacked the same layer in the meantime: the first one stays.
         if let Some(known) = chain(&transaction, chain_id)? {
             return Ok(known);
         }
-        let id = self.place(&transaction, layer, parent)?;
+        let id = self.place(&transaction, layer, parent, description)?;
         transaction
             .prepare_cached("INSERT INTO chains (chain_id, layer) VALUES (?1, ?2)")?
             .execute(params![chain_id.to_string(), id.0])?;
@@ -209,7 +276,9 @@ impl Store {
     /// # Errors
     /// When the metadata cannot be read.
     pub fn image_layer(&self, chain_id: &Digest) -> Result<Option<LayerId>, StoreError> {
-        chain(&self.database(), chain_id)
+        let found = chain(&self.database(), chain_id)?;
+        lock_mutex(&self.used).extend(found);
+        Ok(found)
     }
 
     /// The blob of a layer, when it has been made or came with an image.
@@ -254,7 +323,8 @@ impl Store {
     /// When the metadata cannot be read.
     pub fn layer_chain(&self, top: Option<LayerId>) -> Result<Vec<Layer>, StoreError> {
         let database = self.database();
-        let mut query = database.prepare_cached("SELECT parent, name, created FROM layers WHERE id = ?1")?;
+        let mut query = database
+            .prepare_cached("SELECT parent, coalesce(directory, name), created FROM layers WHERE id = ?1")?;
         let mut chain = vec![];
         let mut next = top.map(|id| id.0);
         while let Some(id) = next {
@@ -271,9 +341,10 @@ impl Store {
     /// # Errors
     /// When the layer cannot be moved or the metadata cannot be written.
     pub fn add_layer(&self, layer: ActiveLayer, parent: Option<LayerId>) -> Result<LayerId, StoreError> {
+        let layer = measured(layer)?;
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let id = self.place(&transaction, layer, parent)?;
+        let id = self.place(&transaction, layer, parent, "")?;
         transaction.commit()?;
         Ok(id)
     }
@@ -304,15 +375,71 @@ impl Store {
     fn place(
         &self,
         transaction: &Transaction<'_>,
-        layer: ActiveLayer,
+        (layer, extent): (ActiveLayer, Extent),
         parent: Option<LayerId>,
+        description: &str,
     ) -> Result<LayerId, StoreError> {
+        revive(transaction, parent)?;
         let name = layer.move_to(&self.root.join("layers"))?;
         transaction
-            .prepare_cached("INSERT INTO layers (parent, name, created) VALUES (?1, ?2, ?3)")?
-            .execute(params![parent.map(|id| id.0), name, self.now])?;
+            .prepare_cached(
+                "INSERT INTO layers (parent, name, created, used, uses, size, content, entries, description, boot)
+                 VALUES (?1, ?2, ?3, ?3, 0, ?4, ?5, ?6, ?7, ?8)",
+            )?
+            .execute(params![
+                parent.map(|id| id.0),
+                name,
+                self.now,
+                extent.disk.cast_signed(),
+                extent.content.cast_signed(),
+                extent.entries.cast_signed(),
+                description,
+                self.boot,
+            ])?;
         Ok(LayerId(transaction.last_insert_rowid()))
     }
+}
+
+/// An output whose size is known, which takes too long to find out inside a transaction.
+enum Measured {
+    Empty,
+    Existing(LayerId),
+    New { layer: ActiveLayer, extent: Extent, parent: Option<LayerId> },
+}
+
+impl Measured {
+    fn of(output: OutputLayer) -> Result<Self, StoreError> {
+        Ok(match output {
+            OutputLayer::Empty => Self::Empty,
+            OutputLayer::Existing(layer) => Self::Existing(layer),
+            OutputLayer::New { layer, parent } => {
+                let (layer, extent) = measured(layer)?;
+                Self::New { layer, extent, parent }
+            }
+        })
+    }
+}
+
+fn measured(layer: ActiveLayer) -> Result<(ActiveLayer, Extent), StoreError> {
+    let path = layer.files();
+    let extent = measure(&path).map_err(|error| StoreError::io("measure", &path)(error.source))?;
+    Ok((layer, extent))
+}
+
+/// Takes back a layer that is being removed, and those below it: something new lies on it.
+pub(super) fn revive(database: &Connection, top: Option<LayerId>) -> Result<(), StoreError> {
+    let mut next = top.map(|id| id.0);
+    let mut read = database.prepare_cached("SELECT parent, dead FROM layers WHERE id = ?1")?;
+    while let Some(id) = next {
+        let (parent, dead): (Option<i64>, Option<i64>) =
+            read.query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        if dead.is_none() {
+            break;
+        }
+        database.prepare_cached("UPDATE layers SET dead = NULL WHERE id = ?1")?.execute([id])?;
+        next = parent;
+    }
+    Ok(())
 }
 
 fn link(database: &Connection, key: &Key, identity: &Identity) -> Result<(), StoreError> {

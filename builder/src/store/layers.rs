@@ -3,7 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::work::random_name;
+use rusqlite::params;
+use rustix::fs::FlockOperation;
+
+use super::usage::hold;
 use super::{Store, StoreError};
 
 impl Store {
@@ -16,26 +19,35 @@ impl Store {
     pub fn cache_directory<E: From<StoreError>>(
         &self,
         name: &str,
-        fill: impl FnOnce(&std::path::Path) -> Result<(), E>,
+        description: &str,
+        fill: impl Fn(&std::path::Path) -> Result<(), E>,
     ) -> Result<PathBuf, E> {
         let path = self.root.join("cache").join(name);
-        if path.is_dir() {
-            return Ok(path);
-        }
-        let fresh = self.scratch_path();
-        fs::create_dir(&fresh).map_err(StoreError::io("create", &fresh))?;
-        fill(&fresh)?;
-        match fs::rename(&fresh, &path) {
-            Ok(()) => Ok(path),
-            // Another build was first; its directory is as good.
-            Err(_) if path.is_dir() => Ok(path),
-            Err(error) => Err(StoreError::io("create", &path)(error).into()),
+        loop {
+            // Held as long as this process lives: nobody removes it meanwhile.
+            if let Some(held) = hold(&path, FlockOperation::LockShared) {
+                super::lock_mutex(&self.mounts).push(held);
+                self.note_mount(name, description)?;
+                return Ok(path);
+            }
+            let fresh = self.scratch_path();
+            fs::create_dir(&fresh).map_err(StoreError::io("create", &fresh))?;
+            fill(&fresh)?;
+            match fs::rename(&fresh, &path) {
+                Ok(()) => {}
+                // Another build was first; its directory is as good.
+                Err(_) if path.is_dir() => {}
+                Err(error) => return Err(StoreError::io("create", &path)(error).into()),
+            }
         }
     }
 
-    /// A fresh name for a private cache mount.
-    #[must_use]
-    pub fn unique_name(&self) -> String {
-        random_name()
+    fn note_mount(&self, name: &str, description: &str) -> Result<(), StoreError> {
+        self.database().execute(
+            "INSERT INTO mounts (name, description, created, used, uses) VALUES (?1, ?2, ?3, ?3, 1)
+             ON CONFLICT (name) DO UPDATE SET description = ?2, used = ?3, uses = uses + 1",
+            params![name, description, self.now],
+        )?;
+        Ok(())
     }
 }

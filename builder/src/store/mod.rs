@@ -18,15 +18,25 @@
 //! nothing to a build with real ids and the other way round, so they lie in a store of their own,
 //! `STORE/one-uid/`.
 //!
-//! Not here yet: garbage collection, and durability across a power cut (a kill loses nothing).
+//! A kill at any moment loses no finished step. What a power cut can take, and how that is noticed, is told in
+//! `boot`; how things are removed while builds run, in `usage`.
 
 mod blobs;
+mod boot;
 mod database;
 mod files;
 mod layers;
 mod lock;
+mod measure;
+pub mod policy;
+mod stack;
+#[cfg(test)]
+mod tests;
+mod usage;
 mod work;
 
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -34,11 +44,13 @@ use rusqlite::Connection;
 use thiserror::Error;
 
 use crate::rootfs::Owners;
+use crate::solve::Identity;
 
 pub use blobs::BlobWriter;
 pub use database::{Layer, LayerBlob, LayerId, OutputLayer};
 pub use files::{DirectoryKey, FileDigest, FileStamp};
 pub use lock::FileLock;
+pub use usage::Usage;
 pub use work::ActiveLayer;
 
 /// Why the store could not do what was asked.
@@ -67,6 +79,9 @@ pub enum StoreError {
         /// The layout number this program knows.
         expected: i64,
     },
+    /// A result is asked for that was neither found nor made.
+    #[error("a result is used that this build neither found nor made")]
+    UnknownResult,
     /// A blob's bytes do not have the digest they should have.
     #[error("content has digest {found}, expected {expected}")]
     Digest {
@@ -103,6 +118,19 @@ pub struct Store {
     work: work::WorkDir,
     now: i64,
     owners: Owners,
+    /// The boot of this machine.
+    boot: String,
+    /// What the results are made of that this build found or made.
+    known: Mutex<HashMap<Identity, Vec<Option<LayerId>>>>,
+    /// The topmost layers that it used.
+    used: Mutex<HashSet<LayerId>>,
+    /// Cache mounts that it uses, which stay as long as it runs.
+    mounts: Mutex<Vec<File>>,
+}
+
+/// Locks a value that is sound whatever a thread did that panicked with it.
+fn lock_mutex<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Store {
@@ -122,9 +150,21 @@ impl Store {
             std::fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;
         }
         let root = root.canonicalize().map_err(StoreError::io("open", root))?;
-        let database = database::open(&root)?;
+        let mut database = database::open(&root)?;
+        let boot = boot::boot_id();
+        boot::check(&mut database, &root, &boot)?;
         let work = work::WorkDir::create(&root.join("work"))?;
-        Ok(Self { root, database: Mutex::new(database), work, now, owners })
+        Ok(Self {
+            root,
+            database: Mutex::new(database),
+            work,
+            now,
+            owners,
+            boot,
+            known: Mutex::default(),
+            used: Mutex::default(),
+            mounts: Mutex::default(),
+        })
     }
 
     /// Where the store lies.
@@ -141,6 +181,6 @@ impl Store {
 
     fn database(&self) -> MutexGuard<'_, Connection> {
         // A panic elsewhere leaves the connection as sound as SQLite does after a kill.
-        self.database.lock().unwrap_or_else(PoisonError::into_inner)
+        lock_mutex(&self.database)
     }
 }

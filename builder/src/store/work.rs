@@ -30,6 +30,16 @@ impl WorkDir {
         Ok(Self { path, _lock: lock, counter: AtomicU64::new(0) })
     }
 
+    /// The directory that holds those of all processes.
+    pub(super) fn folder(&self) -> &Path {
+        self.path.parent().unwrap_or(&self.path)
+    }
+
+    /// What this process is called there.
+    pub(super) fn name(&self) -> String {
+        self.path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+    }
+
     pub(super) fn next_path(&self, kind: &str) -> PathBuf {
         self.path.join(format!("{kind}{}", self.counter.fetch_add(1, Ordering::Relaxed)))
     }

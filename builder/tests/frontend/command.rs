@@ -311,3 +311,35 @@ fn findings_are_shown_at_the_end() {
     assert_eq!(answer["buildError"]["message"], "unknown instruction `RNU`");
     assert_eq!(answer["buildError"]["location"]["ranges"][0]["start"]["line"], 2);
 }
+
+#[test]
+fn arguments_that_are_settings() {
+    let place = Place::new("arguments");
+    place.write(
+        "Dockerfile",
+        "# syntax=example.com/other\nFROM scratch\nARG SOURCE_DATE_EPOCH\nRUN [\"/a\"]\nCOPY a b\n",
+    );
+    let print = |arguments: &[&str]| place.run(&[&["build", PRINT], arguments, &["."]].concat());
+    let own = "--build-arg=BUILDKIT_SYNTAX=docker/dockerfile:1";
+    assert_eq!(print(&[]).code, Some(1));
+    let cases: [(&[&str], &str); 6] = [
+        (&["--build-arg=SOURCE_DATE_EPOCH=7"], "SOURCE_DATE_EPOCH=7"),
+        (&["--build-arg=BUILDKIT_SANDBOX_HOSTNAME=h1"], "\"hostname\": \"h1\""),
+        (&["--build-arg=BUILDKIT_MULTI_PLATFORM=1"], "[linux/"),
+        (&["--build-arg=BUILDKIT_SYNTAX=dockerfile.v0"], "/a"),
+        (&["--build-arg=HTTP_PROXY=http://p"], "\"httpProxy\": \"http://p\""),
+        (&["--build-arg=BUILDKIT_INLINE_CACHE=1"], "/a"),
+    ];
+    for (arguments, part) in cases {
+        let shown = good(&print(&[&[own], arguments].concat()));
+        assert!(shown.contains(part), "{arguments:?}: {shown}");
+    }
+    for (arguments, part) in [
+        (["--build-arg=SOURCE_DATE_EPOCH=now"], "invalid SOURCE_DATE_EPOCH `now`"),
+        (["--build-arg=BUILDKIT_MULTI_PLATFORM=maybe"], "`maybe` is not `true` or `false`"),
+        (["--build-arg=BUILDKIT_SYNTAX=example.com/x"], "the front end `example.com/x` is not supported"),
+    ] {
+        let ran = print(&[&[own], &arguments[..]].concat());
+        assert!(ran.code == Some(1) && ran.stderr.contains(part), "{}", ran.stderr);
+    }
+}

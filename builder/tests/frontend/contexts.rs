@@ -6,7 +6,8 @@ use builder::dockerfile::{self, Dockerfile};
 use builder::llb::pb::op::Op as Kind;
 use builder::llb::{pb, wire};
 use builder::lower::{
-    BuildConfig, ImageKey, ImageSource, LowerError, NamedContext, ResolvedImage, ResolvedImages, lower,
+    BuildConfig, ImageKey, ImageSource, LowerError, MainContext, NamedContext, ResolvedImage, ResolvedImages,
+    lower,
 };
 use builder::oci::digest::Digest;
 use builder::source_text::SourceText;
@@ -116,4 +117,28 @@ fn files_and_directories_as_contexts() {
     let http = NamedContext::Http("https://example.com/x.txt".into());
     let target = lower(&file, &config("src", http), &[].into()).unwrap().targets.remove(0);
     assert!(sources(&target.definition).contains_key("https://example.com/x.txt"));
+}
+
+#[test]
+fn remote_main_contexts() {
+    let file = parse("FROM scratch\nCOPY a /b\n");
+    let source = |context: MainContext, arguments: &[(&str, &str)]| {
+        let mut config = BuildConfig::new("linux/amd64".parse().unwrap());
+        config.context = context;
+        config.build_args = arguments.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let target = lower(&file, &config, &[].into()).unwrap().targets.remove(0);
+        sources(&target.definition).pop_first().unwrap()
+    };
+    let git = || MainContext::Git("https://example.com/r.git#v1:dir".into());
+    let (identifier, attrs) = source(git(), &[]);
+    assert_eq!(identifier, "git://example.com/r.git#v1:dir");
+    assert!(!attrs.contains_key("git.keepgitdir") && !attrs.contains_key("git.mtime"));
+    let (_, attrs) = source(git(), &[("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "1"), ("SOURCE_DATE_EPOCH", "5")]);
+    assert_eq!((attrs["git.keepgitdir"].as_str(), attrs["git.mtime"].as_str()), ("true", "commit"));
+    let http = MainContext::Http { url: "https://example.com/c.tar".into(), archive: true };
+    let (identifier, attrs) = source(http, &[]);
+    assert_eq!(
+        (identifier.as_str(), attrs["http.filename"].as_str()),
+        ("https://example.com/c.tar", "context")
+    );
 }

@@ -1,10 +1,9 @@
-//! The properties of `fuzz/`, on mutations of the recorded cases: a fixed seed, a short run.
+//! A short run of the fuzzer with a fixed seed: its properties on its corpora, and on mutations of them.
 
-use builder::dockerfile::ignore::{Matched, Matcher, patterns};
-use builder::dockerfile::{self, expand};
-use builder::lint::{Context, check};
-use builder::lower::{BuildConfig, LowerError, lower};
-use builder::source_text::SourceText;
+use std::path::Path;
+
+#[path = "../../fuzz/properties.rs"]
+mod properties;
 
 /// Xorshift: the same numbers on every run.
 struct Random(u64);
@@ -72,76 +71,95 @@ fn mutate(text: &str, random: &mut Random) -> String {
     chars.into_iter().collect()
 }
 
-#[test]
-fn any_text_is_read_or_refused() {
-    let mut random = Random(0x2545_F491_4F6C_DD1D);
-    let images = super::graphs::images();
-    let cases = super::graphs::cases();
-    let mut read = 0;
-    for round in 0..3000 {
-        let text = mutate(&cases[round % cases.len()].1, &mut random);
-        let source = SourceText::new("Dockerfile", text.as_str());
-        match dockerfile::parse(&source) {
-            Err(problems) => {
-                assert!(!problems.is_empty());
-                for problem in problems {
-                    assert!(problem.span.end <= text.len(), "{problem:?}\n{text}");
-                    assert!(problem.render(&source, false).contains("Dockerfile:"), "{problem:?}");
-                }
-            }
-            Ok(file) => {
-                read += 1;
-                let platform = "linux/amd64".parse().unwrap();
-                assert!(!dockerfile::sexpr::dump(&file).is_empty());
-                let _either = check(&file, &Context::new(platform));
-                let config = BuildConfig::new("linux/amd64".parse().unwrap());
-                if let Err(LowerError::Invalid(problem)) = lower(&file, &config, &images) {
-                    assert!(problem.span.end <= text.len(), "{problem:?}\n{text}");
-                    let _picture = problem.render(&source, false);
-                }
-            }
+/// Changes some bytes: for input that is no text.
+fn mutate_bytes(bytes: &[u8], random: &mut Random) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..=random.below(4) {
+        let at = random.below(bytes.len() + 1);
+        let value = u8::try_from(random.below(256)).unwrap();
+        match random.below(4) {
+            0 => drop(bytes.drain(at..(at + random.below(8)).min(bytes.len()))),
+            1 => bytes.insert(at, value),
+            2 => bytes.truncate(at),
+            _ => bytes.get_mut(at).into_iter().for_each(|byte| *byte = value),
         }
     }
-    assert!(read > 300, "only {read} of 3000 were read: the mutations are too coarse");
+    bytes
+}
+
+/// The files of a corpus in the order of their names.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(target);
+    let mut paths: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(paths.len() > 10, "the corpus of {target} has only {} files", paths.len());
+    paths.iter().map(|path| std::fs::read(path).unwrap()).collect()
+}
+
+#[test]
+fn any_text_is_read_or_refused() {
+    let images = super::graphs::images();
+    let mut random = Random(0x2545_F491_4F6C_DD1D);
+    let recorded = super::graphs::cases().into_iter().map(|(_, text, _)| text.into_bytes());
+    let seeds: Vec<Vec<u8>> = corpus("dockerfile").into_iter().chain(recorded).collect();
+    let good = seeds.iter().filter(|seed| properties::dockerfile(seed, &images)).count();
+    assert!(good > 50, "only {good} seeds are read");
+    let mut read = 0;
+    for round in 0..1000 {
+        let text = mutate(&String::from_utf8_lossy(&seeds[round % seeds.len()]), &mut random);
+        read += usize::from(properties::dockerfile(text.as_bytes(), &images));
+    }
+    assert!(read > 100, "only {read} of 1000 were read: the mutations are too coarse");
 }
 
 #[test]
 fn any_word_is_expanded_or_refused() {
     let mut random = Random(42);
-    let variables: std::collections::BTreeMap<String, String> =
-        [("a", "x.y.z"), ("E", "")].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    for _ in 0..20_000 {
-        let word = mutate("${a:-\"x\"}$E'${a%.*}'", &mut random);
-        let rules = expand::Rules { keep_unset: random.below(2) == 0, ..expand::Rules::new('\\') };
-        if let Err(error) = expand::expand(&word, &variables, rules) {
-            assert!(error.offset <= word.len(), "{word}");
-        }
+    let seeds = corpus("expand");
+    seeds.iter().for_each(|seed| properties::expander(seed));
+    for round in 0..20_000 {
+        let Some((bits, word)) = seeds[round % seeds.len()].split_first() else { continue };
+        let word = mutate(&String::from_utf8_lossy(word), &mut random);
+        properties::expander(&[&[*bits], word.as_bytes()].concat());
     }
 }
 
 #[test]
 fn walking_is_asking() {
     let mut random = Random(7);
-    let alphabet =
-        ["a", "b", "a*", "*", "**", "?", "[ab]", "ab", "!a", "!**/b", "a/**", "a/b", "!a/b/a", "**/a*/b"];
-    let names = ["a", "b", "ab", "ba", "c"];
-    for _ in 0..20_000 {
-        let list: Vec<&str> = (0..=random.below(4)).map(|_| alphabet[random.below(alphabet.len())]).collect();
-        let Ok(matcher) = Matcher::new(&patterns(&list.join("\n"))) else { continue };
-        let parts: Vec<&str> = (0..=random.below(4)).map(|_| names[random.below(names.len())]).collect();
-        let path = parts.join("/");
-        let mut above = Matched::default();
-        let mut last = false;
-        for depth in 1..=parts.len() {
-            let part = parts[..depth].join("/");
-            if depth < parts.len() {
-                let all = matcher.excludes_all_below(part.as_bytes());
-                assert!(!all || matcher.matches(path.as_bytes()), "{list:?} {path}: pruned at {part}");
-                let none = !matcher.may_match_below(part.as_bytes());
-                assert!(!none || !matcher.matches(path.as_bytes()), "{list:?} {path}: not entered at {part}");
-            }
-            (last, above) = matcher.matches_below(part.as_bytes(), &above);
-        }
-        assert_eq!(last, matcher.matches(path.as_bytes()), "{list:?} {path}");
+    let seeds = corpus("ignore");
+    seeds.iter().for_each(|seed| properties::ignore(seed));
+    for round in 0..2000 {
+        let text = mutate(&String::from_utf8_lossy(&seeds[round % seeds.len()]), &mut random);
+        properties::ignore(text.as_bytes());
     }
+    let alphabet =
+        ["a", "b", "a*", "*", "**", "?", "[ab]", "ab", "!a", "!**/b", "a/**", "a/b", "!a/b/a", "**/a*/**b"];
+    let names = ["a", "b", "ab", "ba", "c"];
+    for _ in 0..8000 {
+        let list: Vec<&str> = (0..=random.below(4)).map(|_| alphabet[random.below(alphabet.len())]).collect();
+        let path: Vec<&str> = (0..=random.below(4)).map(|_| names[random.below(names.len())]).collect();
+        properties::ignore(format!("{}\0{}", list.join("\n"), path.join("/")).as_bytes());
+    }
+}
+
+#[test]
+fn any_definition_is_taken_or_refused() {
+    let mut random = Random(3);
+    let seeds = corpus("definition");
+    let taken = seeds.iter().filter(|seed| properties::definition(seed)).count();
+    assert!(taken > 5, "only {taken} of the corpus are taken");
+    for round in 0..5000 {
+        properties::definition(&mutate_bytes(&seeds[round % seeds.len()], &mut random));
+    }
+}
+
+#[test]
+fn corpora_are_small() {
+    let size: usize = ["dockerfile", "expand", "ignore", "definition"]
+        .into_iter()
+        .flat_map(corpus)
+        .map(|file| file.len())
+        .sum();
+    assert!(size < 200_000, "{size} bytes: run cmin");
 }

@@ -1,16 +1,17 @@
-//! ELF: file header, program headers, interpreter, dynamic flags and notes. Sections are not read.
+//! ELF: file header, program headers, interpreter, dynamic flags and notes. Sections are read only for what stands
+//! nowhere else (`abi.rs`).
 
 use goblin::container::Ctx;
 use goblin::elf::Elf;
 use goblin::elf::dynamic::{DF_1_PIE, DT_FLAGS_1, DT_NEEDED, DT_NULL};
 use goblin::elf::header::{ET_DYN, ET_EXEC, ET_REL, Header};
-use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_NOTE, ProgramHeader};
+use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
 
 use super::facts::{Facts, Format, Kind};
 use super::source::{Head, ReadAt};
-use super::{ObjectError, notes, word};
+use super::{ObjectError, abi, notes, word};
 use crate::arch::Arch;
-use crate::facts::{Endian, FloatAbi};
+use crate::facts::Endian;
 use crate::libc::Libc;
 use crate::os::Os;
 
@@ -18,6 +19,8 @@ use crate::os::Os;
 const LONGEST_INTERPRETER: u64 = 4096;
 /// Most program headers accepted; linkers write about fifteen.
 const MOST_HEADERS: u16 = 4096;
+/// Where a section table counts as standing before what it describes, in bytes.
+const FIRST_PAGE: u64 = 4096;
 /// Longest dynamic table or note segment that is read, in bytes.
 const LONGEST_SEGMENT: u64 = 64 * 1024;
 
@@ -49,6 +52,8 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Facts, Obje
         _ => Kind::Other,
     };
     let arch = arch(header.e_machine, header.e_flags, bits, endian);
+    whole(head, &header, &segments, ctx)?;
+    let abi = abi::read(head, arch, header.e_flags, &segments, ctx.le, || sections(head, &header, ctx))?;
     let named = os_abi(&header).or(notes.os);
     Ok(Facts {
         format: Format::Elf,
@@ -59,8 +64,8 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Facts, Obje
         machine: u32::from(header.e_machine),
         bits,
         endian,
-        needs: notes.needs.filter(|_| arch == Some(Arch::Amd64)),
-        float_abi: float_abi(arch, header.e_flags),
+        needs: notes.needs.filter(|_| arch == Some(Arch::Amd64)).or(abi.needs),
+        float_abi: abi.float,
         libc: interpreter.as_deref().and_then(libc_of_interpreter),
         is_static: matches!(kind, Kind::Executable | Kind::PieExecutable)
             && interpreter.is_none()
@@ -154,17 +159,80 @@ pub(super) fn segment_bytes<S: ReadAt + ?Sized>(
     head.range(segment.p_offset, usize::try_from(len).unwrap_or(0), what)
 }
 
+/// A section: its type, and where its bytes are.
+pub(super) struct Section {
+    pub(super) kind: u32,
+    offset: u64,
+    len: u64,
+}
+
+/// Length of one entry of the section table, in bytes.
+fn section_size(ctx: Ctx) -> usize {
+    if ctx.is_big() { 64 } else { 40 }
+}
+
+fn sections<S: ReadAt + ?Sized>(
+    head: &Head<'_, S>,
+    header: &Header,
+    ctx: Ctx,
+) -> Result<Vec<Section>, ObjectError> {
+    if header.e_shoff == 0 || header.e_shnum == 0 {
+        return Ok(Vec::new());
+    }
+    let size = section_size(ctx);
+    let bytes = head.range(header.e_shoff, size * usize::from(header.e_shnum), "section table")?;
+    let (offset, len) = if ctx.is_big() { (24, 32) } else { (16, 20) };
+    let section = |entry: &[u8]| {
+        let (offset, len) = (word::address(entry, offset, ctx)?, word::address(entry, len, ctx)?);
+        Some(Section { kind: word::word(entry, 4, ctx.le)?, offset, len })
+    };
+    Ok(bytes.chunks_exact(size).filter_map(section).collect())
+}
+
+pub(super) fn section_bytes<S: ReadAt + ?Sized>(
+    head: &Head<'_, S>,
+    section: &Section,
+    what: &'static str,
+) -> Result<Vec<u8>, ObjectError> {
+    let len = section.len.min(LONGEST_SEGMENT);
+    head.range(section.offset, usize::try_from(len).unwrap_or(0), what)
+}
+
+/// Linkers write the section table last, Go's writes it first and its segments last: a file that ends before either is
+/// cut short. Debug files keep segments without their bytes, so those count only where no table follows them.
+fn whole<S: ReadAt + ?Sized>(
+    head: &Head<'_, S>,
+    header: &Header,
+    segments: &[ProgramHeader],
+    ctx: Ctx,
+) -> Result<(), ObjectError> {
+    let table = u64::from(header.e_shnum) * section_size(ctx) as u64;
+    let end = header.e_shoff.saturating_add(table);
+    let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
+    let loaded = loaded.map(|segment| segment.p_offset.saturating_add(segment.p_filesz)).max().unwrap_or(0);
+    let (what, end) = if header.e_shnum == 0 || header.e_shoff < FIRST_PAGE {
+        ("last segment", loaded)
+    } else {
+        ("section table", end)
+    };
+    match head.source_len()? {
+        Some(len) if len < end => Err(ObjectError::Truncated(what)),
+        _ => Ok(()),
+    }
+}
+
 pub(super) fn is_note(segment: &ProgramHeader) -> bool {
     segment.p_type == PT_NOTE && segment.p_filesz <= LONGEST_SEGMENT
 }
 
-/// Of architectures that share machine, width and byte order, the one whose flags are all set wins.
+/// Of architectures that share machine, width and byte order, one whose flags fit wins.
 fn arch(machine: u16, flags: u32, bits: u8, endian: Endian) -> Option<Arch> {
     let fits = |arch: &Arch| {
         let facts = arch.facts();
         // Processors with 16-bit pointers have 32-bit files.
         let same = (facts.elf_machine, facts.bits.max(32), facts.endian) == (machine, bits, endian);
-        same && machine != 0 && flags & facts.elf_flags == facts.elf_flags
+        let (mask, value) = facts.elf_flags;
+        same && machine != 0 && flags & mask == value
     };
     Arch::ALL.iter().copied().filter(fits).max_by_key(|arch| arch.facts().elf_flags)
 }
@@ -201,14 +269,5 @@ fn libc_of_interpreter(path: &str) -> Option<Libc> {
         Some(Libc::Gnu)
     } else {
         None
-    }
-}
-
-/// Arm says it in its flags (EABI version 5: `EF_ARM_ABI_FLOAT_HARD`, `EF_ARM_ABI_FLOAT_SOFT`).
-fn float_abi(arch: Option<Arch>, flags: u32) -> Option<FloatAbi> {
-    match arch {
-        Some(Arch::Arm | Arch::Armbe) if flags & 0x400 != 0 => Some(FloatAbi::Hard),
-        Some(Arch::Arm | Arch::Armbe) if flags & 0x200 != 0 => Some(FloatAbi::Soft),
-        _ => None,
     }
 }

@@ -5,9 +5,12 @@
 
 use std::fmt;
 
-use super::facts::{Facts, Format, machine_name};
+use super::facts::{Facts, Format, Kind, machine_name};
+use crate::arch::Arch;
+use crate::facts::FloatAbi;
 use crate::os::Os;
 use crate::platform::Platform;
+use crate::variant::Variant;
 
 /// What does not fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,6 +25,8 @@ pub enum Aspect {
     Endian,
     /// The file needs a later variant of the architecture.
     Variant,
+    /// The file passes floating-point values in another way than the libraries of the platform.
+    FloatAbi,
 }
 
 /// A file that was not built for a platform: what was found and what was expected, in words.
@@ -52,9 +57,11 @@ impl Facts {
             Aspect::Arch => format!("{} ({platform})", machine_name(platform.arch_id())),
             Aspect::Endian => format!("{} ({platform})", platform.arch_id().facts().endian),
             Aspect::Variant => format!("at most {platform}"),
+            Aspect::FloatAbi => format!("{} ({platform})", float_words(platform.float_abi())),
         };
         let found = match (aspect, self.needs) {
             (Aspect::Variant, Some(needs)) => format!("{self}, which needs {}/{needs}", platform.arch()),
+            (Aspect::FloatAbi, _) => format!("{self}, {}", self.float_abi.map_or("", float_words)),
             _ => self.to_string(),
         };
         Some(Mismatch { aspect, found, expected })
@@ -71,20 +78,38 @@ impl Facts {
         if self.arch != Some(arch) && !self.other_arches.contains(&arch) {
             let facts = arch.facts();
             let same_machine = self.machine == u32::from(facts.elf_machine) && self.bits == facts.bits;
-            let swapped = self.format == Format::Elf && same_machine;
+            let swapped = self.format == Format::Elf && same_machine && self.endian != facts.endian;
             return Some(if swapped { Aspect::Endian } else { Aspect::Arch });
         }
-        let order = arch.variants();
-        let rank = |variant| order.iter().position(|known| *known == variant);
-        let needs = self.needs.and_then(rank)?;
-        (Some(needs) > rank(platform.variant_id())).then_some(Aspect::Variant)
+        if self
+            .needs
+            .is_some_and(|needs| arch.variants().contains(&needs) && !arch.has(platform.variant_id(), needs))
+        {
+            return Some(Aspect::Variant);
+        }
+        self.passes_floats_differently(platform).then_some(Aspect::FloatAbi)
+    }
+
+    /// A static program brings all of its code, kernel modules use none; ARMv6 is built with either ABI, by Debian and
+    /// by Alpine. What other systems than Linux use is not in the table.
+    fn passes_floats_differently(&self, platform: &Platform) -> bool {
+        let either = platform.arch_id() == Arch::Arm && platform.variant_id() == Variant::V6;
+        let alone = self.is_static || matches!(self.kind, Kind::Relocatable | Kind::Other);
+        let free = alone || either || platform.os_id() != Os::Linux;
+        !free && self.float_abi.is_some_and(|float| float != platform.float_abi())
     }
 }
 
-/// Android runs static Linux programs, not the reverse; which Apple system is meant stands beyond Mach-O's header.
+const fn float_words(float: FloatAbi) -> &'static str {
+    match float {
+        FloatAbi::Hard => "hard-float ABI",
+        FloatAbi::Soft => "soft-float ABI",
+    }
+}
+
+/// Android runs static Linux programs, not the reverse.
 fn same_kernel(found: Os, expected: Os) -> bool {
-    let apple = |os| matches!(os, Os::Darwin | Os::Ios | Os::Tvos | Os::Visionos | Os::Watchos);
-    found == expected || (found == Os::Linux && expected == Os::Android) || (apple(found) && apple(expected))
+    found == expected || (found == Os::Linux && expected == Os::Android)
 }
 
 const fn format_of(os: Os) -> Option<Format> {

@@ -1,8 +1,9 @@
 //! Object files: what a file was built for, read from its header alone, and whether that fits a platform.
 //!
-//! Reads one kilobyte, and of ELF the program headers and notes where they lie beyond it; never sections, symbols or
+//! Reads one kilobyte, and of ELF the program headers, notes and attributes where they lie beyond it; never symbols or
 //! relocations. The caller opens the file. Shared by `xx-verify` and by the builder's check of its results.
 
+mod abi;
 mod archive;
 mod elf;
 mod facts;
@@ -31,6 +32,9 @@ pub enum ObjectError {
     /// A header holds a value that no tool writes.
     #[error("malformed: {0}")]
     Malformed(&'static str),
+    /// The file is well formed, but says nothing of what it was built for.
+    #[error("{0}")]
+    Unclear(&'static str),
     /// The file could not be read.
     #[error("cannot read: {0}")]
     Io(#[from] std::io::Error),
@@ -38,7 +42,7 @@ pub enum ObjectError {
 
 /// Reads what a file was built for. `None` when it is no object file of a known format.
 ///
-/// An archive (`.a`) is what its first object is.
+/// An archive (`.a`) is what its objects are; they must agree on the architecture.
 ///
 /// ```
 /// assert!(platform_db::object::read(&b"#!/bin/sh\n"[..])?.is_none());
@@ -49,7 +53,11 @@ pub enum ObjectError {
 /// When the file is truncated or malformed, or cannot be read.
 pub fn read<S: ReadAt + ?Sized>(source: &S) -> Result<Option<Facts>, ObjectError> {
     let head = Head::read(source)?;
-    if head.starts_with(b"!<arch>\n") { archive::read(&head, source) } else { read_one(&head) }
+    match head.bytes().get(..8) {
+        Some(b"!<arch>\n") => archive::read(&head, source),
+        Some(b"!<thin>\n") => Err(ObjectError::Unclear("a thin archive, whose objects are other files")),
+        _ => read_one(&head),
+    }
 }
 
 fn read_one<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Facts>, ObjectError> {
@@ -57,6 +65,9 @@ fn read_one<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Facts>, Obj
         [0x7f, b'E', b'L', b'F', ..] => elf::read(head).map(Some),
         [b'M', b'Z', ..] => pe::read(head),
         [0, b'a', b's', b'm', 1 | 2 | 0x0d, 0, _, 0, ..] => Ok(Some(Facts::wasm())),
-        _ => macho::read(head),
+        _ => match macho::read(head)? {
+            Some(facts) => Ok(Some(facts)),
+            None => pe::object(head),
+        },
     }
 }

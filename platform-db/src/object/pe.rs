@@ -1,4 +1,5 @@
-//! PE: the DOS stub's pointer, the COFF header, and the word that tells the width of addresses.
+//! PE: the DOS stub's pointer, the COFF header, and the word that tells the width of addresses. COFF objects have no
+//! magic number: a known machine counts only where the rest of the header is plausible.
 
 use goblin::container::Endian as Order;
 
@@ -12,6 +13,12 @@ use crate::os::Os;
 
 /// `IMAGE_FILE_DLL`.
 const DLL: u16 = 0x2000;
+/// `IMAGE_FILE_EXECUTABLE_IMAGE`.
+const EXECUTABLE: u16 = 2;
+/// Length of a COFF header, of an entry of its section table, and of one of its symbol table, in bytes.
+const HEADER: u64 = 20;
+const SECTION: u64 = 40;
+const SYMBOL: u64 = 18;
 /// `IMAGE_SUBSYSTEM_EFI_APPLICATION` to `IMAGE_SUBSYSTEM_EFI_ROM`.
 const EFI: std::ops::RangeInclusive<u16> = 10..=13;
 
@@ -25,21 +32,53 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Fact
     let half =
         |at: usize| bytes.get(at..at + 2).and_then(|half| half.try_into().ok()).map_or(0, u16::from_le_bytes);
     let machine = half(4);
-    let arch = Arch::ALL.iter().copied().find(|arch| arch.facts().coff_machine == Some(machine));
     let wide = half(24) == 0x20b;
-    Ok(Some(Facts {
+    let kind = if half(22) & DLL == 0 { Kind::PieExecutable } else { Kind::SharedLibrary };
+    let os = if EFI.contains(&half(24 + 68)) { Os::Uefi } else { Os::Windows };
+    let bits = if wide { 64 } else { 32 };
+    Ok(Some(Facts { os: Some(os), bits, ..facts(machine, kind) }))
+}
+
+fn arch(machine: u16) -> Option<Arch> {
+    Arch::ALL.iter().copied().find(|arch| arch.facts().coff_machine == Some(machine))
+}
+
+fn facts(machine: u16, kind: Kind) -> Facts {
+    let arch = arch(machine);
+    Facts {
         format: Format::Pe,
-        kind: if half(22) & DLL == 0 { Kind::PieExecutable } else { Kind::SharedLibrary },
-        os: Some(if EFI.contains(&half(24 + 68)) { Os::Uefi } else { Os::Windows }),
+        kind,
+        os: None,
         arch,
         other_arches: Vec::new(),
         machine: u32::from(machine),
-        bits: if wide { 64 } else { 32 },
+        bits: arch.map_or(32, |arch| arch.facts().bits),
         endian: Endian::Little,
         needs: None,
         float_abi: None,
         libc: None,
         interpreter: None,
         is_static: false,
-    }))
+    }
+}
+
+/// Reads a COFF object, of many sections (`/bigobj`) or an import too; `None` for anything else.
+pub(super) fn object<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Facts>, ObjectError> {
+    let bytes = head.bytes();
+    let half = |at: usize| Some(u16::from_le_bytes(bytes.get(at..at + 2)?.try_into().ok()?));
+    let long = |at: usize| word(bytes, at, Order::Little).map(u64::from);
+    let machine = match (half(0), half(2), half(4)) {
+        (Some(0), Some(0xffff), Some(0..=2)) => half(6),
+        (Some(machine), Some(1..=0x1000), _) if half(16) == Some(0) => {
+            let (Some(symbols), Some(count), Some(sections)) = (long(8), long(12), half(2)) else {
+                return Ok(None);
+            };
+            let end = (symbols + count * SYMBOL).max(HEADER + u64::from(sections) * SECTION);
+            let inside = head.source_len()?.is_none_or(|len| end <= len);
+            Some(machine)
+                .filter(|_| inside && symbols != 0 && half(18).is_some_and(|flags| flags & EXECUTABLE == 0))
+        }
+        _ => None,
+    };
+    Ok(machine.filter(|machine| arch(*machine).is_some()).map(|machine| facts(machine, Kind::Relocatable)))
 }

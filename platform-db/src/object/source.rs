@@ -14,6 +14,14 @@ pub trait ReadAt {
     /// # Errors
     /// When the system cannot read.
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize>;
+
+    /// Returns the length in bytes, where the source has one.
+    ///
+    /// # Errors
+    /// When the system cannot tell.
+    fn source_len(&self) -> io::Result<Option<u64>> {
+        Ok(None)
+    }
 }
 
 impl ReadAt for [u8] {
@@ -26,11 +34,19 @@ impl ReadAt for [u8] {
         }
         Ok(len)
     }
+
+    fn source_len(&self) -> io::Result<Option<u64>> {
+        Ok(u64::try_from(self.len()).ok())
+    }
 }
 
 impl ReadAt for Vec<u8> {
     fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
         self.as_slice().read_at(buffer, offset)
+    }
+
+    fn source_len(&self) -> io::Result<Option<u64>> {
+        self.as_slice().source_len()
     }
 }
 
@@ -47,6 +63,11 @@ impl ReadAt for std::fs::File {
             }
         }
         Ok(filled)
+    }
+
+    fn source_len(&self) -> io::Result<Option<u64>> {
+        let about = self.metadata()?;
+        Ok(about.is_file().then_some(about.len()))
     }
 }
 
@@ -66,6 +87,10 @@ impl<'s, S: ReadAt + ?Sized> Head<'s, S> {
 
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.get(..self.len).unwrap_or_default()
+    }
+
+    pub(super) fn source_len(&self) -> Result<Option<u64>, ObjectError> {
+        Ok(self.source.source_len()?)
     }
 
     pub(super) fn starts_with(&self, magic: &[u8]) -> bool {

@@ -46,28 +46,34 @@ pub fn choose(
     platform: Option<&Platform>,
 ) -> Result<Linker, Failure> {
     if platform.is_some_and(|platform| platform.os_id() == Os::Darwin) {
-        return Ok(darwin(host));
+        let linker = darwin(host);
+        host.why(format_args!("linker of {triple}: {}, Apple's for Darwin", linker.name));
+        return Ok(linker);
     }
     let prefer = if env.is_set("XX_CC_PREFER_LINKER") { env.var("XX_CC_PREFER_LINKER") } else { "lld" };
-    let arch = platform.map(Platform::arch_id);
+    let because = |linker: Linker, why: &str| {
+        host.why(format_args!("linker of {triple}: {}, {why}", linker.name));
+        Ok(linker)
+    };
     let has_lld = host.program("lld").is_some() || host.program("ld.lld").is_some();
-    if prefer == "lld" && has_lld && lld_first(env, arch) && lld_links(host, arch) {
-        return Ok(Linker::lld());
+    if prefer == "lld" && has_lld && lld_first(env, platform) && lld_links(host, platform) {
+        return because(Linker::lld(), "preferred, and it says that it links for the target");
     }
     if prefer == "gold"
         && let Some(gold) = prefixed(host, triple, "gold")
     {
-        return Ok(Linker { is_bfd: false, ..Linker::bfd(&gold) });
+        return because(Linker { is_bfd: false, ..Linker::bfd(&gold) }, "XX_CC_PREFER_LINKER");
     }
     if let Some(ld) = prefixed(host, triple, "ld") {
-        return Ok(Linker::bfd(&ld));
+        return because(Linker::bfd(&ld), "the target's own GNU ld");
     }
-    if let Some(ld) = host.program("ld").filter(|ld| emulates(host, ld, arch)) {
+    if let Some(ld) = host.program("ld").filter(|ld| emulates(host, ld, platform)) {
         let path = layout.prefixed(triple, "ld");
-        return Ok(Linker { link: Some((ld, path.clone())), ..Linker::bfd(&path) });
+        let linker = Linker { link: Some((ld, path.clone())), ..Linker::bfd(&path) };
+        return because(linker, "the build machine's ld, which lists the target's emulation");
     }
-    if has_lld && lld_links(host, arch) {
-        return Ok(Linker::lld());
+    if has_lld && lld_links(host, platform) {
+        return because(Linker::lld(), "no GNU ld links for the target, and lld says that it does");
     }
     let failure = Failure::new(format!(
         "no suitable linker found for {triple}. Please install lld or ld for your target"
@@ -90,25 +96,32 @@ fn darwin(host: &dyn Host) -> Linker {
 
 /// GNU ld is the first choice for these, as in the original: s390x and riscv64 always, ppc64le and 386 on demand
 /// for static programs.
-fn lld_first(env: &Env, arch: Option<Arch>) -> bool {
+fn lld_first(env: &Env, platform: Option<&Platform>) -> bool {
     let static_linker = env.is_set("XX_CC_PREFER_STATIC_LINKER");
-    match arch {
+    match platform.map(Platform::arch_id) {
         Some(Arch::S390x | Arch::Riscv64) => false,
         Some(Arch::Ppc64le | Arch::I386) => !static_linker,
         _ => true,
     }
 }
 
-/// Whether the installed lld knows the architecture. Source: release notes of lld 15, 17 and 18.
-fn lld_links(host: &dyn Host, arch: Option<Arch>) -> bool {
-    let since = match arch {
-        Some(Arch::Riscv64) => 15,
-        Some(Arch::Loong64) => 17,
-        Some(Arch::S390x) => 18,
-        _ => return true,
+/// Asks lld whether it links for the target: it is given the emulation, and an empty file that it has to make an
+/// object of. Other object formats than ELF are taken for granted, as is an lld that cannot be asked.
+fn lld_links(host: &dyn Host, platform: Option<&Platform>) -> bool {
+    let is_elf = |platform: &&Platform| !matches!(platform.os_id(), Os::Windows | Os::Darwin | Os::Uefi);
+    let arch = platform.filter(is_elf).map(Platform::arch_id);
+    let Some(emulation) = arch.and_then(emulation) else { return true };
+    let Some(lld) = host.program("ld.lld") else {
+        return arch != Some(Arch::Riscv64) && arch != Some(Arch::S390x);
     };
-    let version = host.program("ld.lld").and_then(|lld| host.ask(&lld, &["--version"]));
-    version.as_deref().and_then(major).is_some_and(|major| major >= since)
+    let asks = ["-m", emulation, "-r", "-b", "binary", "-o", "/dev/null", "/dev/null"];
+    if host.ask(&lld, &asks).is_none() {
+        host.why(format_args!("lld: says that it does not know the emulation {emulation}"));
+        return false;
+    }
+    // Before version 15 it takes the emulation, and fails on what compilers make by default (R_RISCV_ALIGN).
+    let version = || host.ask(&lld, &["--version"]).as_deref().and_then(major);
+    arch != Some(Arch::Riscv64) || version().is_some_and(|major| major >= 15)
 }
 
 /// `Debian LLD 14.0.6 (compatible with GNU linkers)` is 14.
@@ -124,7 +137,8 @@ fn prefixed(host: &dyn Host, triple: &str, name: &str) -> Option<PathBuf> {
 }
 
 /// Asks `ld -V`, whose lines after the first are the emulations it supports.
-fn emulates(host: &dyn Host, ld: &Path, arch: Option<Arch>) -> bool {
+fn emulates(host: &dyn Host, ld: &Path, platform: Option<&Platform>) -> bool {
+    let arch = platform.filter(|platform| platform.os_id() == Os::Linux).map(Platform::arch_id);
     let Some(wanted) = arch.and_then(emulation) else { return false };
     let answer = host.ask(ld, &["-V"]).unwrap_or_default();
     answer.lines().skip(1).any(|line| line.trim() == wanted)

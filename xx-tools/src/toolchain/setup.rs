@@ -10,11 +10,12 @@ use platform_db::{Os, Platform};
 
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{Plan, Step};
+use crate::plan::{Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
-use crate::toolchain::{clang, linker};
+use crate::toolchain::programs::{LLVM_PROGRAMS, llvm_program};
+use crate::toolchain::{clang, linker, package_root};
 use crate::tools::info::macos_sdk;
 
 /// Everything that set-up depends on.
@@ -42,27 +43,6 @@ enum State {
     Missing,
 }
 
-/// LLVM programs that get the target's prefix.
-const LLVM_PROGRAMS: &[&str] = &[
-    "addr2line",
-    "ar",
-    "as",
-    "cxxfilt",
-    "dlltool",
-    "install-name-tool",
-    "lipo",
-    "nm",
-    "objcopy",
-    "objdump",
-    "otool",
-    "profdata",
-    "ranlib",
-    "readelf",
-    "size",
-    "strings",
-    "strip",
-];
-
 impl Setup {
     /// Gathers what set-up of a triple depends on. `target` is the one that the environment names.
     #[must_use]
@@ -78,16 +58,20 @@ impl Setup {
         }
     }
 
-    fn is_native(&self, host: &dyn Host) -> bool {
+    fn name(&self) -> &str {
+        if self.triple.is_empty() { "the build machine" } else { &self.triple }
+    }
+
+    pub(super) fn is_native(&self, host: &dyn Host) -> bool {
         let native = Target::read(&self.env.clone().native(), host);
         native.names.is_some_and(|names| names.triple == self.triple)
     }
 
-    fn os(&self) -> Option<Os> {
+    pub(super) fn os(&self) -> Option<Os> {
         self.platform.as_ref().map(Platform::os_id)
     }
 
-    fn is_alpine(host: &dyn Host) -> bool {
+    pub(super) fn is_alpine(host: &dyn Host) -> bool {
         host.is_file(Path::new("/etc/alpine-release"))
     }
 
@@ -141,23 +125,41 @@ impl Setup {
 
     /// Looks whether set-up was done and nothing that it was made from has changed since.
     fn state(&self, host: &dyn Host) -> State {
+        let why = |reason: &str| host.why(format_args!("set-up of {}: {reason}", self.name()));
         if !host.is_file(&self.done_file()) {
+            why("missing");
             return State::Missing;
         }
         // Set up by someone with more rights: what is there is all there will be.
         if !host.is_writable(&self.layout.bin) {
+            why("there, and not ours to change");
             return State::Current;
         }
-        let Some(stamp) = host.read(&self.layout.stamp(&self.triple)) else { return State::Current };
+        let Some(stamp) = host.read(&self.layout.stamp(&self.triple)) else {
+            why("there, written by the user");
+            return State::Current;
+        };
         let start = self.folders(host) + &self.preferences();
         if stamp.starts_with(&start) {
+            why("there, nothing was installed since");
             return State::Current;
         }
         let made_from = stamp.split_once('\n').map_or("", |(_, inputs)| inputs);
-        match (made_from == self.inputs(host), self.is_ours(host)) {
-            (true, _) => State::Unchanged,
-            (false, true) => State::Missing,
-            (false, false) => State::Current,
+        let inputs = self.inputs(host);
+        match (made_from == inputs, self.is_ours(host)) {
+            (true, _) => {
+                why("there, made from the same");
+                State::Unchanged
+            }
+            (false, true) => {
+                let changed = inputs.lines().find(|line| !made_from.lines().any(|known| known == *line));
+                why(&format!("made anew, changed: {}", changed.unwrap_or("something is gone")));
+                State::Missing
+            }
+            (false, false) => {
+                why("changed by the user, left alone");
+                State::Current
+            }
         }
     }
 
@@ -188,15 +190,14 @@ impl Setup {
             State::Missing => {}
         }
         clang::find(host, self.compiler)?;
-        if self.env.is_set("XX_CC_NOLOCK") {
-            return self.steps(host);
-        }
+        let lock = Lock { name: "xx-cc", kept: false }.step(&self.env);
+        let Some(lock) = lock else { return self.steps(host) };
         // Another call may be setting up the same target: look again once the lock is held.
         let stage = move |host: &dyn Host| {
             let done = !matches!(self.state(host), State::Missing);
             Ok(Plan::new(if done { Vec::new() } else { self.steps(host)? }))
         };
-        Ok(vec![Step::Lock("/var/lock/xx-cc"), Step::Next(Box::new(stage))])
+        Ok(vec![lock, Step::Next(Box::new(stage))])
     }
 
     fn steps(&self, host: &dyn Host) -> Result<Vec<Step>, Failure> {
@@ -241,13 +242,16 @@ impl Setup {
             match self.os() {
                 Some(Os::Darwin) => text.push_str(&format!(" -isysroot {} -stdlib=libc++", macos_sdk(host))),
                 Some(Os::Windows) => text.push_str(&format!(" -I/usr/{triple}/include -L/usr/{triple}/lib")),
-                _ if Self::is_alpine(host) => {
-                    text.push_str(&format!(" --sysroot=/{triple}/"));
-                    if linker.is_bfd {
-                        text.push_str(&format!(" -Wl,-rpath-link,/{triple}/usr/lib"));
+                _ => match package_root(host, triple) {
+                    Some(root) => {
+                        text.push_str(&format!(" --sysroot={root}/"));
+                        if linker.is_bfd {
+                            let dir = if Self::is_alpine(host) { "usr/lib" } else { "usr/lib64" };
+                            text.push_str(&format!(" -Wl,-rpath-link,{root}/{dir}"));
+                        }
                     }
-                }
-                _ => {}
+                    None => text.push_str(&self.multiarch_path(linker)),
+                },
             }
         }
         text.push('\n');
@@ -267,105 +271,17 @@ impl Setup {
         )
     }
 
-    /// Programs with the target's prefix. Those that another package installed stay.
-    fn programs(&self, host: &dyn Host) -> Vec<Step> {
-        let own = host.own_program().unwrap_or_else(|| "/usr/bin/xx".into());
-        let triple = &self.triple;
-        let link = |to: PathBuf, name: &str| Step::Link { to, path: self.layout.prefixed(triple, name) };
-        let mut steps = Vec::new();
-        for name in ["clang", "clang++"] {
-            match clang::find(host, name) {
-                Ok(_) => steps.push(link(own.clone(), name)),
-                Err(_) => steps.push(Step::Note(format!("/usr/bin/{name} not found: skipping"))),
-            }
+    /// The build machine's own ld looks for libraries of libraries in the build machine's folders only.
+    fn multiarch_path(&self, linker: &linker::Linker) -> String {
+        let multiarch = self.platform.as_ref().and_then(Platform::multiarch);
+        match multiarch.filter(|_| linker.is_bfd && linker.link.is_some()) {
+            Some(dir) => format!(" -Wl,-rpath-link,/lib/{dir}:/usr/lib/{dir}"),
+            None => String::new(),
         }
-        for name in LLVM_PROGRAMS {
-            let gnu = gnu_name(name);
-            if let Some(path) = llvm_program(host, name)
-                && !self.is_installed(host, gnu)
-            {
-                let relative = path.parent() == Some(self.layout.bin.as_path())
-                    && path.ends_with(format!("llvm-{name}"));
-                steps.push(link(if relative { format!("llvm-{name}").into() } else { path }, gnu));
-            }
-        }
-        if !self.is_installed(host, "pkg-config") {
-            if self.is_native(host) {
-                steps.push(link("pkg-config".into(), "pkg-config"));
-            } else if self.os() == Some(Os::Linux) {
-                steps.push(link(own.clone(), "pkg-config"));
-            }
-        }
-        if self.os() == Some(Os::Windows)
-            && host.program("llvm-rc").is_some()
-            && !self.is_installed(host, "windres")
-        {
-            steps.push(link(own.clone(), "windres"));
-        }
-        if self.os() == Some(Os::Darwin) && host.program("xcrun").is_none() {
-            steps.push(Step::Link { to: own, path: self.layout.bin.join("xcrun") });
-        }
-        steps
-    }
-
-    /// A program with the prefix that set-up did not make itself.
-    fn is_installed(&self, host: &dyn Host, name: &str) -> bool {
-        let ours = self.layout.prefixed(&self.triple, name);
-        host.program(&format!("{}-{name}", self.triple))
-            .is_some_and(|path| path != ours || !self.links_to_ours(host, &path))
-    }
-
-    fn links_to_ours(&self, host: &dyn Host, path: &Path) -> bool {
-        let real = host.canonical(path);
-        let own = host.own_program().and_then(|own| host.canonical(&own));
-        real == own
-            || real.and_then(|real| Some(real.file_name()?.to_string_lossy().starts_with("llvm-")))
-                == Some(true)
-    }
-
-    /// With a vendor other than Alpine's, the target's folders in Alpine's layout get a link with that vendor.
-    fn alpine_links(&self, host: &dyn Host) -> Vec<Step> {
-        if !Self::is_alpine(host) {
-            return Vec::new();
-        }
-        let words = self.platform.as_ref().and_then(Platform::alpine_gnu_words);
-        let Some(words) = words else { return Vec::new() };
-        let alpine = format!("{}-alpine-linux-musl{}", words.cpu, words.abi);
-        if alpine == self.triple {
-            return Vec::new();
-        }
-        let mut dirs = vec![PathBuf::from("/"), "/usr".into(), "/usr/lib".into(), "/usr/lib/gcc".into()];
-        for root in [PathBuf::from("/"), Path::new("/").join(&alpine)] {
-            dirs.extend(["usr", "usr/lib", "usr/lib/gcc"].map(|dir| root.join(dir)));
-            let headers = root.join("usr/include/c++");
-            dirs.extend(host.list(&headers).into_iter().map(|version| headers.join(version)));
-        }
-        dirs.sort();
-        dirs.dedup();
-        let found = dirs.into_iter().filter(|dir| host.is_dir(&dir.join(&alpine)));
-        found.map(|dir| Step::Link { to: alpine.clone().into(), path: dir.join(&self.triple) }).collect()
     }
 }
 
 /// clang has no name for the extension letters that Rust's triples carry.
 fn plain_riscv(triple: &str) -> String {
     triple.replacen("riscv64gc-", "riscv64-", 1)
-}
-
-/// The name under which GNU's binutils and cctools have the same program.
-fn gnu_name(llvm: &str) -> &str {
-    match llvm {
-        "cxxfilt" => "c++filt",
-        "install-name-tool" => "install_name_tool",
-        other => other,
-    }
-}
-
-/// On PATH, or beside the clang that is used (`/usr/lib/llvm-14/bin`).
-fn llvm_program(host: &dyn Host, name: &str) -> Option<PathBuf> {
-    let program = format!("llvm-{name}");
-    host.program(&program).or_else(|| {
-        let clang = clang::find(host, "clang").ok().and_then(|clang| host.canonical(&clang))?;
-        Some(clang.with_file_name(program)).filter(|path| host.is_file(path))
-    })
 }

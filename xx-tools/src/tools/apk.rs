@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{CommandPlan, Plan, Step};
+use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::tools::mirrors;
@@ -54,9 +54,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let call = Apk::new(&env, host, &target)?;
     let args: Vec<String> = env.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let mut steps = Vec::new();
-    if !env.is_set("XX_APK_NOLOCK") {
-        steps.push(Step::Lock("/var/lock/xx-apk"));
-    }
+    steps.extend(Lock { name: "xx-apk", kept: true }.step(&env));
     match args.first().map(String::as_str) {
         Some("clean") => steps.extend(call.cross.then(|| Step::RemoveDir(call.root.clone()))),
         Some("setup") => {

@@ -9,12 +9,12 @@ mod lists;
 mod root;
 mod sources;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{CommandPlan, Plan, Step};
+use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
@@ -55,16 +55,16 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let dry_run = env.var("XX_DRY_RUN") == "1";
     let mut steps = Vec::new();
-    if !env.is_set("XX_APT_NOLOCK") {
-        steps.push(Step::Lock("/var/lock/xx-apt"));
-    }
+    steps.extend(Lock { name: "xx-apt", kept: true }.step(&env));
     steps.push(Step::Next(Box::new(move |host: &dyn Host| {
         // Ubuntu has its other architectures on other mirrors, which adding one takes care of.
         let apart = root.is_some() && target.distro.id != "ubuntu";
         let mut steps = if apart { Vec::new() } else { add_architecture(&target, host) };
         steps.push(Step::Next(Box::new(move |host: &dyn Host| {
             let arch = target.package_arch();
-            let lists = Lists::read(host);
+            // Cross tools are programs of the build machine.
+            let own = dpkg(host, "--print-architecture");
+            let lists = Lists::read(host, &[arch, own.trim()]);
             let asks_lists =
                 root.is_none() && target.os == "linux" && packages.iter().any(Package::takes_arch);
             if asks_lists && !lists.has(arch) && !dry_run {
@@ -128,14 +128,19 @@ fn unavailable(env: &Env, target: &Target, host: &dyn Host) -> Option<String> {
     (version < since).then(|| format!("{}. riscv64 requires {need}", skipping(&target.arch)))
 }
 
+fn dpkg_program(host: &dyn Host) -> PathBuf {
+    host.program("dpkg").unwrap_or_else(|| "dpkg".into())
+}
+
+/// Asks dpkg about architectures.
+fn dpkg(host: &dyn Host, question: &str) -> String {
+    host.ask(&dpkg_program(host), &[question]).unwrap_or_default()
+}
+
 /// Makes dpkg accept packages of the target, once.
 fn add_architecture(target: &Target, host: &dyn Host) -> Vec<Step> {
     let arch = target.package_arch();
-    let dpkg = host.program("dpkg").unwrap_or_else(|| "dpkg".into());
-    let known = |question: &str| {
-        let answer = host.ask(&dpkg, &[question]).unwrap_or_default();
-        answer.split_whitespace().any(|known| known == arch)
-    };
+    let known = |question: &str| dpkg(host, question).split_whitespace().any(|known| known == arch);
     // A mirror in mid-synchronisation fails for one list of many; whether the target's came is looked at afterwards.
     let update = Step::Try(CommandPlan::new("apt-get").args(["update"]));
     let native = known("--print-architecture");
@@ -152,7 +157,7 @@ fn add_architecture(target: &Target, host: &dyn Host) -> Vec<Step> {
     if target.distro.id == "ubuntu" && target.family() == Family::Debian {
         steps.extend(sources::ubuntu(host, &target.distro.codename, arch));
     }
-    steps.push(Step::Run(CommandPlan::new(dpkg).args(["--add-architecture", arch])));
+    steps.push(Step::Run(CommandPlan::new(dpkg_program(host)).args(["--add-architecture", arch])));
     steps.push(update);
     steps
 }

@@ -5,6 +5,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::programs::{LLVM_PROGRAMS, gnu_name, llvm_program};
 
 /// Plans a call of the target's tool: GNU's with the prefix, LLVM's, or the build machine's own for itself.
 ///
@@ -24,5 +25,26 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
             .hint(format!("install `llvm`, or on Debian `binutils-{}`", triple.replace('_', "-")))
             .code(127)
     })?;
+    host.why(format_args!("{tool}: {}, the first of {}", program.display(), names.join(", ")));
     Ok(Plan::new(vec![Step::Exec(CommandPlan::new(program).args(env.args))]))
+}
+
+/// Plans a call by the target's prefix, where set-up linked it here: `arm64-apple-macos11.0-ar`, `TRIPLE-zig-ar`.
+pub fn plan_prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
+    for tool in ["ar", "ranlib"] {
+        if env.name.ends_with(&format!("-zig-{tool}")) {
+            let words = std::iter::once(tool.into()).chain(env.args.clone());
+            return Some(Ok(Plan::new(vec![Step::Exec(CommandPlan::new("zig").args(words))])));
+        }
+    }
+    let (name, gnu) = LLVM_PROGRAMS
+        .iter()
+        .map(|name| (*name, gnu_name(name)))
+        .find(|(_, gnu)| env.name.strip_suffix(gnu).is_some_and(|rest| rest.ends_with('-')))?;
+    let program = llvm_program(host, name).ok_or_else(|| {
+        Failure::new(format!("llvm-{name}: not found")).hint("install the package `llvm`").code(127)
+    });
+    let args = env.args.clone();
+    let exec = |program| Plan::new(vec![Step::Exec(CommandPlan::new(program).args(args))]);
+    Some(program.map(exec)).filter(|_| env.name.len() > gnu.len() + 3 && !env.name.starts_with("xx-"))
 }

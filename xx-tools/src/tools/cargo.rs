@@ -1,73 +1,226 @@
 //! `xx-cargo`: cargo for the target.
 //!
 //! `--target` goes to the subcommands that take it, before `--`. What build scripts of C dependencies look for is
-//! set per target, and only where the user has not set it.
+//! set per target, and only where the user has not set it. The lock is held while something is set up, not while
+//! cargo runs.
 
-use std::path::Path;
+mod arguments;
+mod library;
+mod variables;
 
-use platform_db::{Libc, Platform};
+use std::path::PathBuf;
+
+use platform_db::Libc;
 
 use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{CommandPlan, Plan, Step};
+use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
 use crate::toolchain::setup::Setup;
-use crate::tools::pkg_config;
+use crate::toolchain::{self, Commands, Compiler, has_start_files};
+use crate::tools::cc;
+
+use variables::Variables;
 
 /// Plans a cargo call, the set-up for one, or the answer to `--print-target-triple`.
 ///
 /// # Errors
-/// When Rust has no such target, or cargo, clang or a linker is missing.
+/// When Rust has no such target, or cargo, the C compiler or a linker is missing.
 pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
-    let own = |env: &mut Env, flag: &str| {
-        let before = env.args.len();
-        let end = env.args.iter().position(|arg| arg == "--").unwrap_or(before);
-        let mut at = 0;
-        env.args.retain(|arg| {
-            at += 1;
-            at > end || arg != flag
-        });
-        env.args.len() < before
-    };
-    let setup_only = own(&mut env, "--setup-target-triple");
-    let print = own(&mut env, "--print-target-triple");
+    let setup_only = arguments::take_flag(&mut env.args, "--setup-target-triple");
+    let print = arguments::take_flag(&mut env.args, "--print-target-triple");
     if host.program("cargo").is_none() {
         return Err(Failure::new("cargo: not found")
             .hint("install Rust with rustup, or the package `cargo`")
             .code(127));
     }
-    let target = Target::read(&env, host);
-    let c_triple = target.supported()?.triple.clone();
-    let rust = rust_triple(&env, host, &target)?;
-    let setup = Setup::new(&env, host, &target, &c_triple, "clang");
-    let mut steps = setup.plan(host)?;
-    steps.extend(standard_library(host, &target, &rust)?);
+    let build = Build::new(env, host)?;
+    let mut steps = build.locked_set_up(host)?;
     if print {
-        return Ok(Plan::new(steps).then(Step::Print(format!("{rust}\n"))));
+        return Ok(Plan::new(steps).then(Step::Print(format!("{}\n", build.rust))));
     }
     if setup_only {
         return Ok(Plan::new(steps));
     }
-    if host.program("cc").is_none() {
-        let package = if target.distro.family == Family::Alpine { "gcc musl-dev" } else { "gcc libc6-dev" };
-        steps.push(Step::Note(format!(
-            "note: no C compiler `cc` for the build machine; build scripts and procedural macros need one: install {package}"
-        )));
+    if arguments::takes_target(&build.env.args) {
+        steps.extend(host_compiler(&build.env, host, &build.target).map(Step::Note));
     }
-    steps.push(Step::Next(Box::new(move |host: &dyn Host| {
-        let mut command = CommandPlan::new("cargo").args(arguments(&env.args, &rust));
-        if !target.sysroot.is_empty() {
-            command = command.set("XX_SYSROOT", &target.sysroot);
+    steps.push(Step::Next(Box::new(move |host: &dyn Host| build.exec(host))));
+    Ok(Plan::new(steps))
+}
+
+/// What a call depends on.
+#[derive(Clone)]
+struct Build {
+    env: Env,
+    target: Target,
+    layout: Layout,
+    /// The C compiler's triple.
+    c_triple: String,
+    /// Rust's triple.
+    rust: String,
+    compiler: Compiler,
+}
+
+impl Build {
+    fn new(env: Env, host: &dyn Host) -> Result<Self, Failure> {
+        let target = Target::read(&env, host);
+        let c_triple = target.supported()?.triple.clone();
+        let rust = rust_triple(&env, host, &target)?;
+        let compiler = toolchain::preferred(&env, host)?;
+        let layout = Layout::of(&env, host, &c_triple);
+        Ok(Self { env, target, layout, c_triple, rust, compiler })
+    }
+
+    /// Set-up that is needed, under the lock; planned again once it is held, as another call may have done it.
+    fn locked_set_up(&self, host: &dyn Host) -> Result<Vec<Step>, Failure> {
+        let steps = self.set_up(host)?;
+        let lock = Lock { name: "xx-cargo", kept: false }.step(&self.env);
+        let Some(lock) = lock.filter(|_| !steps.is_empty()) else { return Ok(steps) };
+        let build = self.clone();
+        let stage = move |host: &dyn Host| Ok(Plan::new(build.set_up(host)?));
+        Ok(vec![lock, Step::Next(Box::new(stage))])
+    }
+
+    fn set_up(&self, host: &dyn Host) -> Result<Vec<Step>, Failure> {
+        let mut steps = Vec::new();
+        match self.compiler {
+            Compiler::Clang => {
+                steps.extend(Setup::new(&self.env, host, &self.target, &self.c_triple, "clang").plan(host)?);
+                steps.extend(self.links(host, &["clang", "clang++"]));
+            }
+            Compiler::Gcc => {
+                toolchain::commands(&self.env, host, &self.target, self.compiler)?;
+            }
+            Compiler::Zig => {
+                toolchain::commands(&self.env, host, &self.target, self.compiler)?;
+                steps.extend(self.links(host, &["zig-cc", "zig-c++", "zig-ar", "zig-ranlib"]));
+            }
         }
-        for (name, value) in variables(&env, host, &target, &c_triple, &rust) {
+        let toolchain = arguments::toolchain(&self.env.args);
+        steps.extend(library::plan(host, &self.target, &self.rust, toolchain.as_deref())?);
+        Ok(steps)
+    }
+
+    /// Links to this program by which compilers are called under Rust's triple, as Dockerfiles know it from the
+    /// original, and zig under a name of one word.
+    fn links(&self, host: &dyn Host, names: &[&str]) -> Vec<Step> {
+        let own = host.own_program().unwrap_or_else(|| "/usr/bin/xx".into());
+        let triple = if self.compiler == Compiler::Zig { &self.c_triple } else { &self.rust };
+        if self.compiler == Compiler::Clang && *triple == self.c_triple {
+            return Vec::new();
+        }
+        let mut links: Vec<(PathBuf, PathBuf)> =
+            names.iter().map(|name| (own.clone(), self.layout.prefixed(triple, name))).collect();
+        if self.compiler == Compiler::Clang {
+            let cfg = self.layout.cfg(&self.c_triple);
+            links.push((cfg.file_name().unwrap_or_default().into(), self.layout.cfg(triple)));
+        }
+        let missing = links.into_iter().filter(|(_, path)| !host.is_there(path));
+        missing
+            .filter(|(_, path)| path.parent().is_none_or(|dir| host.is_writable(dir) || !host.is_there(dir)))
+            .map(|(to, path)| Step::Link { to, path })
+            .collect()
+    }
+
+    /// The compilers as programs of one word, which is what rustc's linker has to be.
+    fn commands(&self, host: &dyn Host) -> Result<Commands, Failure> {
+        let made = |c: &str, cxx: &str| Commands {
+            c: vec![self.layout.command(&self.c_triple, c)],
+            cxx: vec![self.layout.command(&self.c_triple, cxx)],
+        };
+        match self.compiler {
+            Compiler::Clang => Ok(made("clang", "clang++")),
+            Compiler::Zig => Ok(made("zig-cc", "zig-c++")),
+            Compiler::Gcc => toolchain::commands(&self.env, host, &self.target, self.compiler)?
+                .ok_or_else(|| Failure::new("no compiler")),
+        }
+    }
+
+    fn exec(self, host: &dyn Host) -> Result<Plan, Failure> {
+        let commands = self.commands(host)?;
+        let mut steps = Vec::new();
+        let mut cmake = None;
+        if self.target.is_cross(host) {
+            let path = self.layout.state.join(format!("{}.cmake", self.c_triple));
+            let text = cc::cmake_toolchain(&self.target, host, &self.layout, &commands)?;
+            if host.read(&path).as_deref() == Some(&text) {
+                cmake = Some(path);
+            } else if self.can_write(host) {
+                steps.push(Step::Write { path: path.clone(), text, mode: 0o644 });
+                cmake = Some(path);
+            }
+        }
+        let variables = Variables {
+            env: &self.env,
+            host,
+            target: &self.target,
+            layout: &self.layout,
+            c_triple: &self.c_triple,
+            rust: &self.rust,
+            compiler: self.compiler,
+            commands: &commands,
+            cmake: cmake.as_deref(),
+        };
+        let mut command = CommandPlan::new("cargo").args(arguments::with_target(&self.env.args, &self.rust));
+        if !self.target.sysroot.is_empty() {
+            command = command.set("XX_SYSROOT", &self.target.sysroot);
+        }
+        for (name, value) in variables.all() {
             command = command.set(&name, value);
         }
-        Ok(Plan::new(vec![Step::Exec(command)]))
-    })));
-    Ok(Plan::new(steps))
+        steps.push(Step::Exec(command));
+        Ok(Plan::new(steps))
+    }
+
+    /// Whether files can be made in the folder of notes, or the folder itself.
+    fn can_write(&self, host: &dyn Host) -> bool {
+        let mut dir = Some(self.layout.state.as_path());
+        while let Some(path) = dir {
+            if host.is_dir(path) {
+                return host.is_writable(path);
+            }
+            dir = path.parent();
+        }
+        false
+    }
+}
+
+/// Returns Rust's name of the target when its standard library is not there.
+///
+/// # Errors
+/// When rustc is missing, or Rust has no such target.
+pub(crate) fn missing_library(
+    env: &Env,
+    host: &dyn Host,
+    target: &Target,
+) -> Result<Option<String>, Failure> {
+    let rust = rust_triple(env, host, target)?;
+    let step = library::plan(host, target, &rust, None)?;
+    Ok(step.map(|_| rust))
+}
+
+/// What the build machine lacks for build scripts and procedural macros, which are built for it.
+fn host_compiler(env: &Env, host: &dyn Host, target: &Target) -> Option<String> {
+    let package = match target.distro.family {
+        Family::Alpine => "apk add gcc musl-dev",
+        Family::Debian => "apt-get install gcc libc6-dev",
+        Family::Rhel => "dnf install gcc glibc-devel",
+        Family::Other => "a C compiler and the headers of the C library",
+    };
+    let lacks = if host.program("cc").is_none() {
+        "no C compiler `cc`"
+    } else if !has_start_files(host, &Target::read(&env.clone().native(), host)) {
+        "no start files of the C library (crt1.o)"
+    } else {
+        return None;
+    };
+    Some(format!(
+        "note: {lacks} for the build machine; build scripts and procedural macros need it: {package}"
+    ))
 }
 
 /// Rust's name of the target; Alpine's own Rust has its own vendor word.
@@ -87,187 +240,5 @@ fn rust_triple(env: &Env, host: &dyn Host, target: &Target) -> Result<String, Fa
     match triple.split_once('-').filter(|_| !given.is_empty()) {
         Some((_, rest)) => Ok(format!("{given}-{rest}")),
         None => Ok(triple),
-    }
-}
-
-/// Installs the target's standard library when the toolchain lacks it.
-fn standard_library(host: &dyn Host, target: &Target, rust: &str) -> Result<Vec<Step>, Failure> {
-    let rustc = host.program("rustc").ok_or_else(|| Failure::new("rustc: not found").code(127))?;
-    let sysroot = host.ask(&rustc, &["--print", "sysroot"]).unwrap_or_default();
-    let own = Path::new(sysroot.trim()).join("lib/rustlib").join(rust).join("lib");
-    if host.is_dir(&own) || library_in_sysroot(host, target, rust).is_some() {
-        return Ok(Vec::new());
-    }
-    if let Some(rustup) = host.program("rustup") {
-        return Ok(vec![Step::RunQuietly(CommandPlan::new(rustup).args(["target", "add", rust]))]);
-    }
-    let own = host.own_program().unwrap_or_else(|| "xx".into());
-    let install = match target.distro.family {
-        Family::Alpine => CommandPlan::new(own).args(["xx-apk", "add", "rust-stdlib"]),
-        Family::Debian => CommandPlan::new(own).args(["xx-apt-get", "install", "-y", "libstd-rust-dev"]),
-        Family::Rhel | Family::Other => {
-            return Err(Failure::new(format!("the Rust toolchain has no standard library for {rust}"))
-                .hint("install Rust with rustup, which can add it"));
-        }
-    };
-    Ok(vec![Step::RunQuietly(install)])
-}
-
-/// Rust's own sysroot in the user's: Debian's `libstd-rust-dev` of the target, unpacked there. It is of the same
-/// version as the compiler when both are from the same release.
-fn library_in_sysroot(host: &dyn Host, target: &Target, rust: &str) -> Option<String> {
-    let root = format!("{}/usr", target.sysroot);
-    let is_there = !target.sysroot.is_empty()
-        && host.is_dir(&Path::new(&root).join("lib/rustlib").join(rust).join("lib"));
-    is_there.then_some(root)
-}
-
-/// Subcommands that do not take `--target`. Source: `cargo help COMMAND`.
-const WITHOUT_TARGET: &[&str] = &[
-    "add",
-    "config",
-    "fmt",
-    "generate-lockfile",
-    "help",
-    "info",
-    "init",
-    "locate-project",
-    "login",
-    "logout",
-    "metadata",
-    "new",
-    "owner",
-    "pkgid",
-    "read-manifest",
-    "remove",
-    "report",
-    "rm",
-    "search",
-    "uninstall",
-    "update",
-    "vendor",
-    "verify-project",
-    "version",
-    "yank",
-];
-/// Options before the subcommand that take the next word.
-const GLOBAL_WITH_VALUE: &[&str] = &["-C", "-Z", "--color", "--config", "--explain"];
-
-fn arguments(args: &[std::ffi::OsString], rust: &str) -> Vec<std::ffi::OsString> {
-    let end = args.iter().position(|arg| arg == "--").unwrap_or(args.len());
-    let (ours, rest) = args.split_at_checked(end).unwrap_or((args, &[]));
-    let mut words = ours.iter().map(|arg| arg.to_string_lossy());
-    let mut subcommand = None;
-    while let Some(word) = words.next() {
-        if GLOBAL_WITH_VALUE.contains(&word.as_ref()) {
-            words.next();
-        } else if !word.starts_with(['-', '+']) {
-            subcommand = Some(word);
-            break;
-        }
-    }
-    let has_target =
-        ours.iter().any(|arg| arg == "--target" || arg.to_string_lossy().starts_with("--target="));
-    let takes_target = subcommand.is_some_and(|word| !WITHOUT_TARGET.contains(&word.as_ref()));
-    let mut all = ours.to_vec();
-    if takes_target && !has_target {
-        all.push(format!("--target={rust}").into());
-    }
-    all.extend(rest.iter().cloned());
-    all
-}
-
-fn variables(
-    env: &Env,
-    host: &dyn Host,
-    target: &Target,
-    c_triple: &str,
-    rust: &str,
-) -> Vec<(String, String)> {
-    let lower = rust.replace(['-', '.'], "_");
-    let upper = lower.to_uppercase();
-    let layout = Layout::of(env, host, c_triple);
-    let mut vars = vec![(format!("CARGO_TARGET_{upper}_LINKER"), layout.command(c_triple, "clang"))];
-    let mut flags: Vec<&str> = env.var("XX_RUSTFLAGS").split_ascii_whitespace().collect();
-    let cpu = target.platform.as_ref().and_then(Platform::rust_cpu).map(|cpu| format!("-Ctarget-cpu={cpu}"));
-    flags.extend(cpu.as_deref());
-    let library = library_in_sysroot(host, target, rust).map(|root| format!("--sysroot={root}"));
-    flags.extend(library.as_deref());
-    if !flags.is_empty() {
-        vars.push((format!("CARGO_TARGET_{upper}_RUSTFLAGS"), flags.join(" ")));
-    }
-    vars.push((format!("CC_{lower}"), layout.command(c_triple, "clang")));
-    vars.push((format!("CXX_{lower}"), layout.command(c_triple, "clang++")));
-    for (name, tool) in [("AR", "ar"), ("RANLIB", "ranlib")] {
-        let program = layout.found_command(host, c_triple, tool);
-        vars.extend(program.map(|program| (format!("{name}_{lower}"), program)));
-    }
-    if target.is_cross(host) {
-        vars.extend(cross_variables(env, host, target, c_triple, &lower, &upper));
-    }
-    vars.into_iter().filter(|(name, _)| !env.is_set(name)).collect()
-}
-
-fn cross_variables(
-    env: &Env,
-    host: &dyn Host,
-    target: &Target,
-    c_triple: &str,
-    lower: &str,
-    upper: &str,
-) -> Vec<(String, String)> {
-    let alpine = host.is_file(Path::new("/etc/alpine-release"));
-    let sysroot = match target.sysroot.as_str() {
-        "" if alpine => format!(" --sysroot=/{c_triple}/"),
-        "" => String::new(),
-        root => format!(" --sysroot={root}"),
-    };
-    let mut vars =
-        vec![(format!("BINDGEN_EXTRA_CLANG_ARGS_{lower}"), format!("--target={c_triple}{sysroot}"))];
-    if target.os == "linux" {
-        let search = pkg_config::search(env, host, c_triple);
-        vars.extend(search.into_iter().map(|(name, value)| (format!("{name}_{lower}"), value)));
-        vars.push(("PKG_CONFIG_ALLOW_CROSS".to_owned(), "1".to_owned()));
-        let program = Layout::of(env, host, c_triple).found_command(host, c_triple, "pkg-config");
-        vars.extend(program.map(|program| (format!("PKG_CONFIG_{lower}"), program)));
-        if let Some(runner) = runner(host, target) {
-            vars.push((format!("CARGO_TARGET_{upper}_RUNNER"), runner));
-            vars.extend(target.ld_prefix(host).map(|root| ("QEMU_LD_PREFIX".to_owned(), root)));
-        }
-    }
-    vars
-}
-
-/// QEMU's user-mode program for the target, under either of its names.
-fn runner(host: &dyn Host, target: &Target) -> Option<String> {
-    let qemu = target.platform.as_ref()?.qemu()?;
-    let names = [format!("qemu-{qemu}"), format!("qemu-{qemu}-static")];
-    names.into_iter().find(|name| host.program(name).is_some())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::arguments;
-
-    #[test]
-    fn the_target_goes_where_it_is_taken() {
-        let cases = [
-            ("build --release", "build --release --target=T"),
-            ("run -- a", "run --target=T -- a"),
-            ("test --doc -- --nocapture", "test --doc --target=T -- --nocapture"),
-            ("+nightly -Z x build", "+nightly -Z x build --target=T"),
-            ("--version", "--version"),
-            ("metadata", "metadata"),
-            ("fmt -- --check", "fmt -- --check"),
-            ("build --target=x", "build --target=x"),
-            ("build --target x", "build --target x"),
-            ("auditable build", "auditable build --target=T"),
-            ("", ""),
-        ];
-        for (given, expected) in cases {
-            let split =
-                |text: &str| -> Vec<std::ffi::OsString> { text.split_whitespace().map(Into::into).collect() };
-            assert_eq!(arguments(&split(given), "T"), split(expected), "{given}");
-        }
     }
 }

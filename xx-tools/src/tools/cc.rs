@@ -4,7 +4,7 @@
 //! `xx-clang --wrap` makes the target the default.
 
 mod files;
-pub(crate) mod other;
+mod other;
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::clang;
 use crate::toolchain::layout::Layout;
 use crate::toolchain::setup::Setup;
+use crate::toolchain::{self, Commands, clang, variant_flags};
 use crate::tools::info::macos_sdk;
 
 /// Present while `--wrap` is in force.
@@ -58,7 +58,10 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let wrapped = env.name.starts_with("xx-") || host.is_there(Path::new(WRAPPED));
     let target = Target::read(&env, host);
-    let other = if wrapped { other::commands(&env, host, &target)? } else { None };
+    let other = match wrapped {
+        true => toolchain::commands(&env, host, &target, toolchain::preferred(&env, host)?)?,
+        false => None,
+    };
     if let Some(commands) = &other {
         if request.cmake_toolchain || request.meson_cross {
             return build_file(&env, &request, &target, host, commands);
@@ -83,17 +86,14 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         steps.push(Step::Next(Box::new(move |host| Ok(Plan::line(cmake_defines(&setup, host))))));
     } else if wants_file {
         let command = |name: &str| vec![setup.layout.command(&triple, name)];
-        let commands = other::Commands { c: command("clang"), cxx: command("clang++") };
+        let commands = Commands { c: command("clang"), cxx: command("clang++") };
         steps.push(Step::Next(Box::new(move |host| build_file(&env, &request, &target, host, &commands))));
     } else if request.print_sysroot {
         steps.push(Step::Print(format!("{}\n", sysroot(&target, host, &triple))));
     } else if !request.setup {
         let cfg =
             if triple.is_empty() { setup.layout.default_cfg.clone() } else { setup.layout.cfg(&triple) };
-        let mut flags = sysroot_flag(&target, &triple);
-        if request.target.is_none() && wrapped {
-            flags.extend(variant_flag(&target));
-        }
+        let flags = target_flags(&env, &target, &triple);
         let stage = move |host: &dyn Host| {
             let cfg = host.is_file(&cfg).then_some(cfg);
             exec(&env, host, compiler, cfg.as_deref(), flags)
@@ -117,7 +117,7 @@ pub fn plan_prefixed(
     compiler: &'static str,
 ) -> Result<Plan, Failure> {
     let cfg = Some(Layout::of(env, host, triple).cfg(triple)).filter(|cfg| host.is_file(cfg));
-    let flags = sysroot_flag(&Target::read(env, host), triple);
+    let flags = target_flags(env, &Target::read(env, host), triple);
     exec(env, host, compiler, cfg.as_deref(), flags)
 }
 
@@ -161,25 +161,24 @@ fn exec(
     cfg: Option<&Path>,
     flags: Vec<String>,
 ) -> Result<Plan, Failure> {
-    let mut command = CommandPlan::new(clang::find(host, compiler)?);
+    let program = clang::find(host, compiler)?;
+    host.why(format_args!("compiler: {}, the first that is no link to this program", program.display()));
+    let mut command = CommandPlan::new(program);
     if let Some(cfg) = cfg {
         command = command.args(["--config".as_ref(), cfg.as_os_str()]);
     }
     Ok(Plan::new(vec![Step::Exec(command.args(flags).args(env.args.clone()))]))
 }
 
-/// A level above the architecture's base is a flag; the user's own `-march` comes later and wins.
-fn variant_flag(target: &Target) -> Option<String> {
-    target.platform.as_ref().and_then(|platform| platform.march_flag())
-}
-
-/// The user's folder is that of the target that the environment names, not of the build machine's own programs.
-fn sysroot_flag(target: &Target, triple: &str) -> Vec<String> {
-    let is_for = target.names.as_ref().is_some_and(|names| names.triple == triple);
-    if target.sysroot.is_empty() || !is_for {
+/// What the environment says of the target, for calls that are for that target: the variant's flags, before the
+/// user's own, which win, and the user's folder with headers and libraries.
+fn target_flags(env: &Env, target: &Target, triple: &str) -> Vec<String> {
+    if target.names.as_ref().is_none_or(|names| names.triple != triple) {
         return Vec::new();
     }
-    vec![format!("--sysroot={}", target.sysroot)]
+    let sysroot = Some(&target.sysroot).filter(|root| !root.is_empty());
+    let sysroot = sysroot.map(|root| format!("--sysroot={root}"));
+    sysroot.into_iter().chain(variant_flags(env, target)).collect()
 }
 
 fn build_file(
@@ -187,13 +186,30 @@ fn build_file(
     request: &Request,
     target: &Target,
     host: &dyn Host,
-    commands: &other::Commands,
+    commands: &Commands,
 ) -> Result<Plan, Failure> {
     let triple = &target.supported()?.triple;
-    let sysroot = sysroot(target, host, triple);
     let layout = Layout::of(env, host, triple);
-    let write = if request.cmake_toolchain { files::cmake } else { files::meson };
-    Ok(Plan::new(vec![Step::Print(write(target, host, &layout, commands, &sysroot)?)]))
+    let text = if request.cmake_toolchain {
+        cmake_toolchain(target, host, &layout, commands)?
+    } else {
+        files::meson(target, host, &layout, commands, &sysroot(target, host, triple))?
+    };
+    Ok(Plan::new(vec![Step::Print(text)]))
+}
+
+/// Text of a CMake toolchain file.
+///
+/// # Errors
+/// When the target is not supported.
+pub(crate) fn cmake_toolchain(
+    target: &Target,
+    host: &dyn Host,
+    layout: &Layout,
+    commands: &Commands,
+) -> Result<String, Failure> {
+    let sysroot = sysroot(target, host, &target.supported()?.triple);
+    files::cmake(target, host, layout, commands, &sysroot)
 }
 
 fn sysroot(target: &Target, host: &dyn Host, triple: &str) -> String {
@@ -206,7 +222,7 @@ fn sysroot(target: &Target, host: &dyn Host, triple: &str) -> String {
     if target.os == "darwin" {
         return macos_sdk(host);
     }
-    if host.is_file(Path::new("/etc/alpine-release")) { format!("/{triple}/") } else { "/".to_owned() }
+    toolchain::package_root(host, triple).map_or_else(|| "/".to_owned(), |root| root + "/")
 }
 
 fn cmake_defines(setup: &Setup, host: &dyn Host) -> String {

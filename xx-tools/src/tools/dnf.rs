@@ -5,9 +5,10 @@
 
 use std::path::Path;
 
+use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
-use crate::plan::{CommandPlan, Plan, Step};
+use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 
@@ -27,18 +28,15 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let dnf =
         found.ok_or_else(|| Failure::new("dnf: not found").hint("install the package `dnf`").code(127))?;
     let mut steps = Vec::new();
-    if !env.is_set("XX_DNF_NOLOCK") {
-        steps.push(Step::Lock("/var/lock/xx-dnf"));
-    }
+    steps.extend(Lock { name: "xx-dnf", kept: true }.step(&env));
     let mut args: Vec<String> = Vec::new();
     if target.is_cross(host) {
         let root = format!("/{}", names.triple);
-        args.extend(["--forcearch".to_owned(), names.rpm.clone(), "--installroot".to_owned(), root.clone()]);
-        if !target.distro.version.is_empty() {
-            args.push(format!("--releasever={}", target.distro.version));
-        }
-        args.extend(["--setopt=tsflags=noscripts".to_owned(), "--setopt=install_weak_deps=False".to_owned()]);
-        args.extend(repositories(host));
+        host.why(format_args!("packages for {} go to {root}: foreign to the build machine", names.rpm));
+        args.extend(["--forcearch", &names.rpm, "--installroot", &root].map(str::to_owned));
+        args.extend(release(host, &target));
+        args.extend(["--setopt=tsflags=noscripts", "--setopt=install_weak_deps=False"].map(str::to_owned));
+        args.extend(configuration(host, &dnf));
         steps.push(Step::MakeDir(root.into()));
     }
     let words = env.args.iter().map(|arg| arg.to_string_lossy().into_owned());
@@ -50,10 +48,30 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     Ok(Plan::new(steps))
 }
 
-/// The user's own repositories serve the target's root too.
-fn repositories(host: &dyn Host) -> Option<String> {
-    let dir = Path::new("/etc/yum.repos.d");
-    host.is_dir(dir).then(|| format!("--setopt=reposdir={}", dir.display()))
+/// An empty root has no release of its own: the running system's, of which repositories know the number before the dot.
+fn release(host: &dyn Host, target: &Target) -> Option<String> {
+    let major = target.distro.major().filter(|_| target.distro.family == Family::Rhel)?;
+    if VARIABLES.iter().any(|dir| host.is_file(&Path::new(dir).join("releasever"))) {
+        host.why(format_args!("releasever: yours in {}", VARIABLES.join(" or ")));
+        return None;
+    }
+    Some(format!("--releasever={major}"))
+}
+
+/// Where dnf and yum keep variables for the addresses of repositories.
+const VARIABLES: &[&str] = &["/etc/dnf/vars", "/etc/yum/vars"];
+
+/// The user's own repositories and variables serve the target's root too. Version 5 has an option for that.
+fn configuration(host: &dyn Host, dnf: &Path) -> Vec<String> {
+    if host.canonical(dnf).is_some_and(|real| real.ends_with("dnf5")) {
+        return vec!["--use-host-config".to_owned()];
+    }
+    let settings: [(&str, &[&str]); 2] = [("reposdir", &["/etc/yum.repos.d"]), ("varsdir", VARIABLES)];
+    let found = settings.iter().filter_map(|(name, dirs)| {
+        let dirs: Vec<&str> = dirs.iter().copied().filter(|dir| host.is_dir(Path::new(dir))).collect();
+        (!dirs.is_empty()).then(|| format!("--setopt={name}={}", dirs.join(",")))
+    });
+    found.collect()
 }
 
 fn expand(arg: String) -> Vec<String> {

@@ -13,6 +13,7 @@ use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
 use crate::toolchain::setup::Setup;
+use crate::toolchain::{self, Compiler, gcc};
 
 /// Plans a go call, or wrapping go so that plain `go` builds for the target.
 ///
@@ -29,19 +30,22 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let platform = target.known()?.clone();
     let mut vars = go_variables(&env, &platform)?;
     let mut steps = Vec::new();
-    let given = env.is_set("XX_GO_PREFER_C_COMPILER");
-    let choice = env.var(if given { "XX_GO_PREFER_C_COMPILER" } else { "XX_CC_PREFER_COMPILER" }).to_owned();
+    let compiler = preferred(&env, host)?;
     let triple = target.names.as_ref().map(|names| names.triple.clone());
-    if env.var("CGO_ENABLED") != "0"
-        && let Some(triple) = &triple
-    {
-        vars.extend(c_compiler(&env, host, &target, &choice, triple, &mut steps)?);
+    let triple = triple.filter(|_| env.var("CGO_ENABLED") != "0");
+    if let Some(triple) = &triple {
+        vars.extend(c_compiler(&env, host, &target, compiler, triple, &mut steps)?);
+    } else {
+        host.why(format_args!("no C compiler: CGO_ENABLED=0, or no triple for the target"));
     }
     let wrap = env.args.first().is_some_and(|arg| arg == "--wrap");
+    if wrap && goenv(host, &go).is_none() {
+        return Err(Failure::new("xx-go --wrap: go has no file for its settings (GOENV=off)")
+            .hint("set GOENV to a file, or call `xx-go` instead of `go`"));
+    }
     // The prefixed tools may only just have been made by the steps above.
     steps.push(Step::Next(Box::new(move |host: &dyn Host| {
-        let clang = matches!(choice.as_str(), "" | "clang");
-        if let Some(triple) = triple.filter(|_| clang && env.var("CGO_ENABLED") != "0") {
+        if let Some(triple) = triple.filter(|_| compiler == Compiler::Clang) {
             vars.extend(prefixed_tools(&env, host, &triple));
         }
         let step = if wrap {
@@ -74,38 +78,52 @@ fn go_variables(env: &Env, platform: &Platform) -> Result<Vars, Failure> {
     Ok(vars)
 }
 
+/// `XX_GO_PREFER_C_COMPILER`, else what the other tools prefer. Any word but clang and zig is the target's GCC, if
+/// there is one, as in the original.
+fn preferred(env: &Env, host: &dyn Host) -> Result<Compiler, Failure> {
+    let word = match env.var("XX_GO_PREFER_C_COMPILER") {
+        "" => return toolchain::preferred(env, host),
+        word @ ("clang" | "zig") => word,
+        _ => "gcc",
+    };
+    toolchain::preferred(&env.clone().with("XX_CC_PREFER_COMPILER", word), host)
+}
+
 /// CC and CXX, unless the user set them; set-up of clang is added to the steps.
 fn c_compiler(
     env: &Env,
     host: &dyn Host,
     target: &Target,
-    choice: &str,
+    compiler: Compiler,
     triple: &str,
     steps: &mut Vec<Step>,
 ) -> Result<Vars, Failure> {
-    let mut vars = Vec::new();
-    let gcc = [("CC", format!("{triple}-gcc")), ("CXX", format!("{triple}-g++"))];
-    vars.extend(gcc.into_iter().filter(|(_, program)| host.program(program).is_some()));
-    match choice {
-        "" | "clang" => {
+    let names = [("CC", format!("{triple}-gcc")), ("CXX", format!("{triple}-g++"))];
+    let mut vars: Vars = names.into_iter().filter(|(_, name)| gcc::program(host, name).is_some()).collect();
+    match compiler {
+        Compiler::Clang => {
             let setup = Setup::new(env, host, target, triple, "clang");
             if setup.is_possible(host) {
                 let layout = setup.layout.clone();
                 steps.extend(setup.plan(host)?);
                 vars =
                     vec![("CC", layout.command(triple, "clang")), ("CXX", layout.command(triple, "clang++"))];
+            } else {
+                host.why(format_args!("CC: clang or a linker for {triple} is missing"));
             }
         }
-        "zig" => {
-            let zig = target.platform.as_ref().and_then(|platform| platform.zig(target.libc_id()));
-            if let Some(zig) = zig.filter(|_| host.program("zig").is_some()) {
-                vars =
-                    vec![("CC", format!("zig cc -target {zig}")), ("CXX", format!("zig c++ -target {zig}"))];
-            }
-        }
-        _ => {}
+        Compiler::Zig => match toolchain::commands(env, host, target, compiler) {
+            Ok(Some(commands)) => vars = vec![("CC", commands.c.join(" ")), ("CXX", commands.cxx.join(" "))],
+            Err(failure) if env.is_set("XX_GLIBC") => return Err(failure),
+            Err(failure) => host.why(format_args!("CC: no zig: {}", failure.message)),
+            Ok(None) => {}
+        },
+        Compiler::Gcc => {}
     }
-    Ok(vars.into_iter().filter(|(name, _)| !env.is_set(name)).collect())
+    let (ours, users): (Vars, Vars) = vars.into_iter().partition(|(name, _)| !env.is_set(name));
+    users.iter().for_each(|(name, _)| host.why(format_args!("{name}: left out, you set it")));
+    ours.iter().for_each(|(name, value)| host.why(format_args!("{name}: {value}")));
+    Ok(ours)
 }
 
 fn prefixed_tools(env: &Env, host: &dyn Host, triple: &str) -> Vars {

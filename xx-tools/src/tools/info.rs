@@ -9,6 +9,7 @@ use crate::host::Host;
 use crate::plan::{Plan, Step};
 use crate::report::Failure;
 use crate::target::{Names, Target};
+use crate::toolchain::package_root;
 
 const USAGE: &str = "\
 Usage: xx-info [COMMAND]
@@ -34,7 +35,8 @@ Commands:
 
   list           every known platform
   qemu           QEMU's user-mode program and library folder for the target
-  translate      the platform in another spelling: --to NAME, or --format '{os}_{arch}'
+  translate      the platform in another spelling: --to NAME, or --format '{os}_{arch}';
+                 of another platform with --platform P or --from SPELLING=NAME
 
 Options:
   --json         every value as one JSON object
@@ -56,7 +58,7 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         return Ok(answer);
     }
     match command.as_str() {
-        "--json" => return Ok(more::json(&target, host)),
+        "--json" => return more::json(&target, host),
         "list" => return Ok(more::list()),
         "qemu" => return more::qemu(&target, host),
         "translate" => {
@@ -125,10 +127,8 @@ pub fn sysroot(target: &Target, names: &Names, host: &dyn Host) -> String {
         return format!("{}/", macos_sdk(host));
     }
     let foreign = names.march != host.machine() && target.os == "linux";
-    if foreign && host.is_file(Path::new("/etc/alpine-release")) {
-        return format!("/{}/", names.triple);
-    }
-    "/".to_owned()
+    let root = if foreign { package_root(host, &names.triple) } else { None };
+    root.unwrap_or_default() + "/"
 }
 
 /// Path of the macOS SDK: the first under `/xx-sdk`, or where one is usually put.

@@ -12,6 +12,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::package_root;
 
 /// Plans a call for the target of the environment.
 ///
@@ -21,19 +22,21 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let target = Target::read(&env, host);
     let names = target.supported()?;
     if !target.is_cross(host) && target.sysroot.is_empty() {
-        return Ok(exec(&env, host, &[]));
+        return exec(&env, host, &[]);
     }
-    Ok(plan_prefixed(&env, host, &names.triple))
+    plan_prefixed(&env, host, &names.triple)
 }
 
 /// Plans a call for the target of a prefix.
-pub fn plan_prefixed(env: &Env, host: &dyn Host, triple: &str) -> Plan {
+///
+/// # Errors
+/// When pkg-config is not installed.
+pub fn plan_prefixed(env: &Env, host: &dyn Host, triple: &str) -> Result<Plan, Failure> {
     exec(env, host, &search(env, host, triple))
 }
 
 /// Variables that turn pkg-config to a target, as far as the user has not set them.
 pub(crate) fn search(env: &Env, host: &dyn Host, triple: &str) -> Vec<(&'static str, String)> {
-    let alpine = host.is_file(Path::new("/etc/alpine-release"));
     let target = Target::read(env, host);
     let root = target.sysroot.as_str();
     let is_for = target.names.as_ref().is_some_and(|names| names.triple == triple);
@@ -41,9 +44,12 @@ pub(crate) fn search(env: &Env, host: &dyn Host, triple: &str) -> Vec<(&'static 
         let multiarch = target.platform.as_ref().and_then(Platform::multiarch).unwrap_or_default();
         let dirs = libdir(&multiarch).split(':').map(|dir| format!("{root}{dir}")).collect::<Vec<_>>();
         vec![("PKG_CONFIG_SYSROOT_DIR", root.to_owned()), ("PKG_CONFIG_LIBDIR", dirs.join(":"))]
-    } else if alpine {
-        let dirs = format!("/{triple}/usr/lib/pkgconfig/:/{triple}/usr/share/pkgconfig/");
-        vec![("PKG_CONFIG_SYSROOT_DIR", format!("/{triple}")), ("PKG_CONFIG_LIBDIR", dirs)]
+    } else if let Some(root) = package_root(host, triple) {
+        let dirs = ["usr/lib64", "usr/lib", "usr/share"].map(|dir| format!("{root}/{dir}/pkgconfig/"));
+        // Only RPM's distributions have lib64.
+        let first = usize::from(host.is_file(Path::new("/etc/alpine-release")));
+        let dirs = dirs.get(first..).unwrap_or_default().join(":");
+        vec![("PKG_CONFIG_SYSROOT_DIR", root), ("PKG_CONFIG_LIBDIR", dirs)]
     } else {
         let multiarch = Platform::from_triple(triple).and_then(|platform| platform.multiarch());
         let multiarch = multiarch.unwrap_or_else(|| triple.to_owned());
@@ -62,11 +68,21 @@ pub(crate) fn libdir(multiarch: &str) -> String {
         .join(":")
 }
 
-fn exec(env: &Env, host: &dyn Host, vars: &[(&'static str, String)]) -> Plan {
-    let program = host.program("pkg-config").or_else(|| host.program("pkgconf"));
-    let mut command = CommandPlan::new(program.unwrap_or_else(|| "pkg-config".into())).args(env.args.clone());
+fn exec(env: &Env, host: &dyn Host, vars: &[(&'static str, String)]) -> Result<Plan, Failure> {
+    // pkgconf is the same program; Debian's wrapper leaves the first one's own under the third name.
+    let names = ["pkg-config", "pkgconf", "pkg-config.real"];
+    let is_other = |path: &std::path::PathBuf| host.canonical(path) != own(host);
+    let program = names.iter().flat_map(|name| host.programs(name)).find(is_other).ok_or_else(|| {
+        Failure::new("pkg-config: not found").hint("install the package `pkgconf` or `pkg-config`").code(127)
+    })?;
+    let mut command = CommandPlan::new(program).args(env.args.clone());
     for (name, value) in vars {
+        host.why(format_args!("pkg-config: {name}={value}"));
         command = command.set(name, value);
     }
-    Plan::new(vec![Step::Exec(command)])
+    Ok(Plan::new(vec![Step::Exec(command)]))
+}
+
+fn own(host: &dyn Host) -> Option<std::path::PathBuf> {
+    host.own_program().and_then(|own| host.canonical(&own))
 }

@@ -1,17 +1,24 @@
 //! `xx-verify`: whether files were built for the target.
 //!
-//! Files are read natively, while planning: reading is all this tool does, and its plan is the answer. `XX_VERIFY_FILE_CMD_OUTPUT` replaces that by a text in the words of file(1), which
-//! `verify/file_words.rs` matches; the files need not exist then.
+//! Files are read natively, while planning: reading is all this tool does, and its plan is the answer.
+//! `XX_VERIFY_FILE_CMD_OUTPUT` replaces that by a text in the words of file(1), which `verify/file_words.rs` matches;
+//! the files need not exist then.
 
 mod file_words;
+mod json;
 mod needed;
+mod root;
 mod tree;
 
+use std::ffi::OsString;
 use std::fs::File;
+use std::io::ErrorKind;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use platform_db::object::{self, Aspect, Facts, Kind};
 use platform_db::{Libc, Os, Platform};
+use rustix::fs::{Mode, OFlags};
 
 use crate::env::Env;
 use crate::host::Host;
@@ -28,7 +35,7 @@ struct Request {
     libc: Option<Libc>,
     max_glibc: Option<(u32, u32)>,
     needed_in: Option<PathBuf>,
-    files: Vec<String>,
+    files: Vec<PathBuf>,
 }
 
 /// Plans the answer: nothing when every file fits, else one line per file that does not.
@@ -42,34 +49,34 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let target = Target::read(&env, host);
     let words = env.var("XX_VERIFY_FILE_CMD_OUTPUT");
-    let results: Vec<(String, Result<String, String>)> = if words.is_empty() {
-        let found = request.files.iter().flat_map(|file| tree::files(Path::new(file)));
-        let check = |file: tree::Found| (file.name(), check_file(&file, &target, &request));
-        found.map(check).filter_map(|(name, result)| Some((name, result.transpose()?))).collect()
-    } else {
-        let check = |file: &String| {
-            let result = file_words::check(file, words, &target.os, &target.arch, request.static_only);
-            (file.clone(), result.map(|()| words.to_owned()))
-        };
-        request.files.iter().map(check).collect()
-    };
+    let mut results = Vec::new();
+    for file in &request.files {
+        if words.is_empty() {
+            check_argument(file, &target, &request, &mut results);
+        } else {
+            let name = file.display().to_string();
+            let fits = file_words::check(&name, words, &target.os, &target.arch, request.static_only);
+            let answer = fits.map(|()| Fit { facts: None, words: words.to_owned() });
+            results.push((name, answer));
+        }
+    }
     let failed = results.iter().any(|(_, result)| result.is_err());
-    let steps = if request.json { json(results) } else { lines(results) };
+    let steps = if request.json { vec![json::print(results)] } else { lines(results) };
     let plan = Plan::new(steps);
     Ok(if failed { plan.then(Step::Exit(1)) } else { plan })
 }
 
-fn lines(results: Vec<(String, Result<String, String>)>) -> Vec<Step> {
-    results.into_iter().filter_map(|(_, result)| result.err()).map(Step::Note).collect()
+/// A file that fits: what it is, and the same in words.
+struct Fit {
+    facts: Option<Facts>,
+    words: String,
 }
 
-fn json(results: Vec<(String, Result<String, String>)>) -> Vec<Step> {
-    let object = |(file, result): (String, Result<String, String>)| match result {
-        Ok(facts) => serde_json::json!({ "file": file, "fits": true, "facts": facts }),
-        Err(reason) => serde_json::json!({ "file": file, "fits": false, "reason": reason }),
-    };
-    let all: Vec<serde_json::Value> = results.into_iter().map(object).collect();
-    vec![Step::Print(format!("{}\n", serde_json::Value::Array(all)))]
+/// One file's answer: its name, and why it does not fit.
+type Answer = (String, Result<Fit, String>);
+
+fn lines(results: Vec<Answer>) -> Vec<Step> {
+    results.into_iter().filter_map(|(_, result)| result.err()).map(Step::Note).collect()
 }
 
 fn usage() -> Failure {
@@ -87,26 +94,30 @@ fn usage() -> Failure {
 impl Request {
     fn read(env: &Env) -> Result<Self, Failure> {
         let mut request = Self { static_only: env.var("XX_VERIFY_STATIC") == "1", ..Self::default() };
-        let mut args = env.args.iter().map(|arg| arg.to_string_lossy());
+        let mut args = env.args.iter();
         while let Some(arg) = args.next() {
-            let (flag, mut value) = match arg.split_once('=').filter(|_| arg.starts_with("--")) {
-                Some((flag, value)) => (flag.to_owned(), Some(value.to_owned())),
-                None => (arg.into_owned(), None),
+            let text = arg.to_string_lossy();
+            let (flag, mut value) = match text.split_once('=').filter(|_| text.starts_with("--")) {
+                Some((flag, value)) => (flag, Some(OsString::from(value))),
+                None => (text.as_ref(), None),
             };
             let mut needs = || {
-                let value = value.take().or_else(|| args.next().map(|next| next.into_owned()));
+                let value = value.take().or_else(|| args.next().cloned());
                 value.ok_or_else(|| Failure::new(format!("{flag} needs a value")))
             };
-            match flag.as_str() {
+            match flag {
                 "--setup" => request.setup = true,
                 "--static" => request.static_only = true,
                 "--json" => request.json = true,
-                "--libc" => request.libc = Some(libc(&needs()?)?),
-                "--max-glibc" => request.max_glibc = Some(version(&needs()?)?),
+                "--libc" => request.libc = Some(libc(&needs()?.to_string_lossy())?),
+                "--max-glibc" => request.max_glibc = Some(version(&needs()?.to_string_lossy())?),
                 "--needed-in" => request.needed_in = Some(needs()?.into()),
                 "--help" => return Err(usage()),
-                flag if flag.starts_with('-') => return Err(Failure::new(format!("invalid flag {flag}"))),
-                file => request.files.push(file.to_owned()),
+                flag if flag.starts_with('-') => {
+                    return Err(Failure::new(format!("invalid flag {flag}"))
+                        .hint("`xx-verify --help` lists the flags"));
+                }
+                _ => request.files.push(arg.into()),
             }
         }
         Ok(request)
@@ -126,34 +137,88 @@ fn version(text: &str) -> Result<(u32, u32), Failure> {
     })
 }
 
-/// Checks one file; `None` for one in a folder that is no object file.
-fn check_file(found: &tree::Found, target: &Target, request: &Request) -> Result<Option<String>, String> {
-    let file = found.name();
-    let platform = match &target.platform {
-        Some(platform) => platform,
-        None if Os::from_name(&target.os).is_none() => {
-            return Err(format!("unsupported target os {}", target.os));
-        }
-        None => return Err(format!("unsupported target architecture {} for xx-verify", target.arch)),
+/// Checks what an argument names: a file, or every object file below a folder.
+fn check_argument(argument: &Path, target: &Target, request: &Request, results: &mut Vec<Answer>) {
+    let name = argument.display().to_string();
+    let platform = match platform(target) {
+        Ok(platform) => platform,
+        Err(reason) => return results.push((name, Err(reason))),
     };
-    if let Some(error) = &found.error {
-        return Err(format!("cannot read {file}: {error}"));
+    let result = match open(argument) {
+        Ok(file) => match check_file(&name, &file, platform, request) {
+            Checked::Object(result) => result,
+            Checked::Folder => return check_folder(argument, platform, request, results),
+            Checked::Other => {
+                let what = what_else(&file);
+                Err(format!("file {name} does not match expected target OS {}: {what}", target.os))
+            }
+        },
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(format!("file not found: {name}")),
+        Err(error) => Err(format!("cannot read {name}: {error}")),
+    };
+    results.push((name, result));
+}
+
+fn check_folder(folder: &Path, platform: &Platform, request: &Request, results: &mut Vec<Answer>) {
+    tree::walk(folder, &mut |path, opened| {
+        let name = path.display().to_string();
+        match opened.map(|file| check_file(&name, &file, platform, request)) {
+            Ok(Checked::Object(result)) => results.push((name, result)),
+            Ok(Checked::Other | Checked::Folder) => {}
+            Err(error) => results.push((name.clone(), Err(format!("cannot read {name}: {error}")))),
+        }
+    });
+}
+
+fn platform(target: &Target) -> Result<&Platform, String> {
+    match &target.platform {
+        Some(platform) => Ok(platform),
+        None if Os::from_name(&target.os).is_none() => Err(format!("unsupported target os {}", target.os)),
+        None => Err(format!("unsupported target architecture {} for xx-verify", target.arch)),
     }
-    if !found.path.is_file() {
-        return Err(format!("file not found: {file}"));
-    }
-    let opened = File::open(&found.path).map_err(|error| format!("cannot open {file}: {error}"))?;
-    match object::read(&opened) {
+}
+
+/// Opens without waiting for a writer, should it be a pipe.
+pub(crate) fn open(path: &Path) -> std::io::Result<File> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    Ok(rustix::fs::open(path, flags, Mode::empty())?.into())
+}
+
+/// What a file turned out to be.
+enum Checked {
+    /// An object file, or one that cannot be read as what it starts like.
+    Object(Result<Fit, String>),
+    /// No object file.
+    Other,
+    /// A folder.
+    Folder,
+}
+
+fn check_file(name: &str, file: &File, platform: &Platform, request: &Request) -> Checked {
+    match object::read(file) {
         Ok(Some(facts)) => {
-            fits(&file, &facts, platform, request.static_only)?;
-            needed::check(&file, &opened, &facts, request)?;
-            Ok(Some(facts.to_string()))
+            let fits = fits(name, &facts, platform, request.static_only)
+                .and_then(|()| needed::check(name, file, &facts, request));
+            Checked::Object(fits.map(|()| Fit { words: facts.to_string(), facts: Some(facts) }))
         }
-        Ok(None) if found.in_folder => Ok(None),
-        Ok(None) => {
-            Err(format!("file {file} does not match expected target OS {}: it is no object file", target.os))
+        Ok(None) => Checked::Other,
+        Err(object::ObjectError::Io(error)) if error.kind() == ErrorKind::IsADirectory => Checked::Folder,
+        Err(error) => Checked::Object(Err(format!("cannot verify {name}: {error}"))),
+    }
+}
+
+/// Words for a named file that is no object file.
+fn what_else(file: &File) -> &'static str {
+    let mut start = [0; 4];
+    let read = file.read_at(&mut start, 0).unwrap_or(0);
+    match start.get(..read).unwrap_or_default() {
+        [] => "it is empty",
+        [b'#', b'!', ..] => "it is a script, which runs on every architecture or none",
+        [b'B', b'C', 0xc0, 0xde] => "it is LLVM bitcode, which is not compiled yet",
+        [b'P', b'K', ..] | [0x1f, 0x8b, ..] | [0xfd, b'7', ..] | [0x28, 0xb5, 0x2f, 0xfd] => {
+            "it is a compressed archive"
         }
-        Err(error) => Err(format!("cannot verify {file}: {error}")),
+        _ => "it is no object file",
     }
 }
 
@@ -170,6 +235,7 @@ fn fits(file: &str, facts: &Facts, platform: &Platform, static_only: bool) -> Re
             }
             Aspect::Endian => format!("file {file} does not match expected endianness for {arch}: {facts}"),
             Aspect::Variant => format!("file {file} does not match expected target variant: {mismatch}"),
+            Aspect::FloatAbi => format!("file {file} does not match expected float ABI: {mismatch}"),
         });
     }
     let os = platform.os_id();

@@ -5,8 +5,8 @@ use platform_db::{Endian, Platform};
 use crate::host::Host;
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::Commands;
 use crate::toolchain::layout::Layout;
-use crate::tools::cc::other::Commands;
 
 /// Text of a CMake toolchain file.
 ///
@@ -37,12 +37,10 @@ pub(super) fn cmake(
         ("CMAKE_CXX_COMPILER", list(&commands.cxx)),
         ("CMAKE_ASM_COMPILER", list(&commands.c)),
     ];
-    if commands.c.len() == 1 {
-        lines.extend(["C", "CXX", "ASM"].map(|language| match language {
-            "C" => ("CMAKE_C_COMPILER_TARGET", triple.clone()),
-            "CXX" => ("CMAKE_CXX_COMPILER_TARGET", triple.clone()),
-            _ => ("CMAKE_ASM_COMPILER_TARGET", triple.clone()),
-        }));
+    // Others know their target by themselves, zig even more of it than CMake would say.
+    if commands.c.iter().any(|word| word.ends_with("clang")) {
+        let languages = ["CMAKE_C_COMPILER_TARGET", "CMAKE_CXX_COMPILER_TARGET", "CMAKE_ASM_COMPILER_TARGET"];
+        lines.extend(languages.map(|variable| (variable, triple.clone())));
     }
     for (variable, tool) in
         [("CMAKE_AR", "ar"), ("CMAKE_RANLIB", "ranlib"), ("PKG_CONFIG_EXECUTABLE", "pkg-config")]

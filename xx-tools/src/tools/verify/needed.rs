@@ -1,25 +1,28 @@
 //! What a program asks for at run time: C library, glibc version, libraries in a root.
 
+use std::collections::BTreeSet;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use platform_db::Libc;
 use platform_db::object::{self, Facts, Kind, Needs};
 
 use super::Request;
+use super::root::Root;
 
 /// Checks a file against the flags that look beyond its header.
 pub(super) fn check(file: &str, opened: &File, facts: &Facts, request: &Request) -> Result<(), String> {
-    if let (Some(wanted), Some(found)) = (request.libc, facts.libc)
-        && wanted != found
-    {
-        return Err(format!("file {file} is linked against {found}, expected {wanted}: {facts}"));
-    }
-    let asks = request.max_glibc.is_some() || request.needed_in.is_some();
+    let asks = request.libc.is_some() || request.max_glibc.is_some() || request.needed_in.is_some();
     if !asks || matches!(facts.kind, Kind::Relocatable | Kind::Other) {
         return Ok(());
     }
     let needs =
         object::needs(opened).map_err(|error| format!("cannot verify {file}: {error}"))?.unwrap_or_default();
+    if let (Some(wanted), Some(found)) = (request.libc, facts.libc.or_else(|| libc_of(&needs)))
+        && wanted != found
+    {
+        return Err(format!("file {file} is linked against {found}, expected {wanted}: {facts}"));
+    }
     if let (Some((major, minor)), Some(found)) = (request.max_glibc, needs.glibc)
         && found > (major, minor)
     {
@@ -34,36 +37,89 @@ pub(super) fn check(file: &str, opened: &File, facts: &Facts, request: &Request)
     }
 }
 
-/// Folders that dynamic linkers look in without being told, below a root.
-const FOLDERS: &[&str] = &["lib", "usr/lib", "lib64", "usr/lib64", "usr/local/lib", "lib32", "usr/lib32"];
+/// A library names no interpreter, but its C library.
+fn libc_of(needs: &Needs) -> Option<Libc> {
+    needs.libraries.iter().find_map(|name| match name.as_str() {
+        "libc.so.6" => Some(Libc::Gnu),
+        name if name.starts_with("libc.musl-") || name == "libc.so" => Some(Libc::Musl),
+        _ => None,
+    })
+}
 
-fn in_root(file: &str, facts: &Facts, needs: &Needs, root: &Path) -> Result<(), String> {
-    let below = |path: &str| root.join(path.trim_start_matches('/'));
+/// Folders that dynamic linkers look in without being told.
+const FOLDERS: &[&str] =
+    &["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/lib32", "/usr/lib32", "/libx32"];
+
+/// Looks for the interpreter, and for every library that the file and its libraries need.
+fn in_root(file: &str, facts: &Facts, needs: &Needs, path: &Path) -> Result<(), String> {
+    let missing = |name: &str, through: &str| {
+        format!("file {file} needs {name}{through}, which is not in {}", path.display())
+    };
+    let root = Root::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let fits =
+        |found: &File| object::read(found).ok().flatten().is_some_and(|found| found.arch == facts.arch);
     if let Some(interpreter) = &facts.interpreter
-        && !below(interpreter).exists()
+        && !root.file(Path::new(interpreter)).is_some_and(|found| fits(&found))
     {
-        return Err(format!("file {file} needs {interpreter}, which is not in {}", root.display()));
+        return Err(missing(interpreter, ""));
     }
-    let origin = Path::new(file).parent().unwrap_or(Path::new("")).display().to_string();
-    let own = needs.search.iter().map(|folder| match folder.strip_prefix("$ORIGIN") {
-        Some(rest) => Path::new(&format!("{origin}{rest}")).to_owned(),
-        None => below(folder),
-    });
-    let multiarch = |folder: &str| {
-        let entries = std::fs::read_dir(below(folder)).into_iter().flatten().flatten();
-        let named = entries.filter(|entry| entry.file_name().to_string_lossy().contains("-linux-"));
-        named.map(|entry| entry.path()).collect::<Vec<_>>()
-    };
-    let usual = FOLDERS.iter().map(|folder| below(folder));
-    let folders: Vec<_> =
-        own.chain(usual).chain(["lib", "usr/lib"].into_iter().flat_map(multiarch)).collect();
-    let fits = |path: &Path| {
-        let found = File::open(path).ok().and_then(|file| object::read(&file).ok().flatten());
-        found.is_some_and(|found| found.arch == facts.arch)
-    };
-    let missing = needs.libraries.iter().find(|name| !folders.iter().any(|folder| fits(&folder.join(name))));
-    match missing {
-        Some(name) => Err(format!("file {file} needs {name}, which is not in {}", root.display())),
-        None => Ok(()),
+    let usual = usual_folders(&root);
+    let origin = Root::inside(path, Path::new(file)).and_then(|inside| Some(inside.parent()?.to_owned()));
+    let own: Vec<PathBuf> = searched(needs, origin.as_deref().unwrap_or(Path::new("/")));
+    // A file that is not in the root yet will come with what it names beside itself.
+    let beside = if origin.is_none() { beside(needs, Path::new(file)) } else { Vec::new() };
+    let mut seen = BTreeSet::new();
+    let mut waiting: Vec<(String, Vec<PathBuf>, String)> =
+        needs.libraries.iter().rev().map(|name| (name.clone(), own.clone(), String::new())).collect();
+    while let Some((name, folders, through)) = waiting.pop() {
+        if !seen.insert(name.clone()) {
+            continue;
+        }
+        if beside.iter().any(|folder| super::open(&folder.join(&name)).is_ok_and(|found| fits(&found))) {
+            continue;
+        }
+        let places = folders.iter().chain(&usual).map(|folder| folder.join(&name));
+        let found =
+            places.filter_map(|place| Some((root.file(&place)?, place))).find(|(found, _)| fits(found));
+        let (found, place) = found.ok_or_else(|| missing(&name, &through))?;
+        let more = object::needs(&found).ok().flatten().unwrap_or_default();
+        // The program's own folders count for the libraries of its libraries too, as with DT_RPATH.
+        let mut folders = searched(&more, place.parent().unwrap_or(Path::new("/")));
+        folders.extend(own.iter().cloned());
+        let through = format!(" (for {name})");
+        waiting.extend(more.libraries.into_iter().map(|needed| (needed, folders.clone(), through.clone())));
     }
+    Ok(())
+}
+
+/// The folders that a file names by its own.
+fn beside(needs: &Needs, file: &Path) -> Vec<PathBuf> {
+    let own = |folder: &&String| folder.starts_with("$ORIGIN") || folder.starts_with("${ORIGIN}");
+    let search = needs.search.iter().filter(own).cloned().collect();
+    searched(&Needs { search, ..Needs::default() }, file.parent().unwrap_or(Path::new(".")))
+}
+
+/// The folders that a file names itself; `$ORIGIN` is the one it lies in.
+fn searched(needs: &Needs, origin: &Path) -> Vec<PathBuf> {
+    let origin = origin.display().to_string();
+    let folder = |folder: &String| folder.replace("${ORIGIN}", "$ORIGIN").replace("$ORIGIN", &origin);
+    needs.search.iter().map(folder).map(PathBuf::from).collect()
+}
+
+/// What the root's own linker is told (`ld.so.conf`, musl's path file), the folders of every system, and Debian's of
+/// each architecture.
+fn usual_folders(root: &Root) -> Vec<PathBuf> {
+    let named = |folder: &str, fits: fn(&str) -> bool| {
+        let names = root.list(Path::new(folder)).into_iter().filter(move |name| fits(name));
+        names.map(|name| Path::new(folder).join(name)).collect::<Vec<_>>()
+    };
+    let mut told = vec![PathBuf::from("/etc/ld.so.conf")];
+    told.extend(named("/etc/ld.so.conf.d", |name| name.ends_with(".conf")));
+    told.extend(named("/etc", |name| name.starts_with("ld-musl-") && name.ends_with(".path")));
+    let texts: Vec<String> = told.iter().filter_map(|file| root.text(file)).collect();
+    let lines = texts.iter().flat_map(|text| text.split(['\n', ':'])).map(str::trim);
+    let told = lines.filter(|line| line.starts_with('/')).map(PathBuf::from);
+    let multiarch =
+        ["/lib", "/usr/lib"].into_iter().flat_map(|folder| named(folder, |name| name.contains("-linux-")));
+    told.chain(FOLDERS.iter().map(PathBuf::from)).chain(multiarch).collect()
 }

@@ -1,49 +1,39 @@
-//! The files that an argument means: itself, or all below a folder.
+//! The files below a folder, in the order of their names.
 //!
-//! Links below a folder are not followed: what they lead to is in the folder too, or not the user's to ship.
+//! Links below a folder are not followed: what they lead to is in the folder too, or not the user's to ship. Loops can
+//! therefore not happen.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::fs::File;
+use std::io;
+use std::path::Path;
 
-/// One file to check.
-pub(super) struct Found {
-    pub(super) path: PathBuf,
-    /// Files of a folder may be anything; those that the user names must be object files.
-    pub(super) in_folder: bool,
-    /// Why a folder could not be read.
-    pub(super) error: Option<String>,
-}
+/// What is done with each file, by its name; a folder or a file that cannot be read comes with the error.
+pub(super) type Visit<'v> = dyn FnMut(&Path, io::Result<File>) + 'v;
 
-impl Found {
-    pub(super) fn name(&self) -> String {
-        self.path.display().to_string()
-    }
-}
-
-/// Lists the files of an argument, sorted.
-pub(super) fn files(argument: &Path) -> Vec<Found> {
-    if !argument.is_dir() {
-        return vec![Found { path: argument.to_owned(), in_folder: false, error: None }];
-    }
-    let mut found = Vec::new();
-    let mut folders = vec![argument.to_owned()];
-    while let Some(folder) = folders.pop() {
-        let entries = match std::fs::read_dir(&folder) {
-            Ok(entries) => entries,
-            Err(error) => {
-                found.push(Found { path: folder, in_folder: true, error: Some(error.to_string()) });
-                continue;
+/// Opens every regular file below `folder`.
+pub(super) fn walk(folder: &Path, visit: &mut Visit<'_>) {
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) => return visit(folder, Err(error)),
+    };
+    let mut found: Vec<(OsString, bool)> = Vec::new();
+    for entry in entries {
+        match entry.and_then(|entry| Ok((entry.file_type()?, entry.file_name()))) {
+            Ok((kind, name)) if kind.is_dir() || kind.is_file() => {
+                found.push((name, kind.is_dir()));
             }
-        };
-        for entry in entries.flatten() {
-            match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
-                Ok(kind) if kind.is_file() => {
-                    found.push(Found { path: entry.path(), in_folder: true, error: None });
-                }
-                _ => {}
-            }
+            Ok(_) => {}
+            Err(error) => visit(folder, Err(error)),
         }
     }
-    found.sort_by(|a, b| a.path.cmp(&b.path));
-    found
+    found.sort_unstable();
+    for (name, is_folder) in found {
+        let name = folder.join(name);
+        if is_folder {
+            walk(&name, visit);
+        } else {
+            visit(&name, super::open(&name));
+        }
+    }
 }

@@ -1,0 +1,144 @@
+//! The settings file: TOML, with BuildKit's names where BuildKit has the setting.
+//!
+//! ```toml
+//! [gc]
+//! enabled = true                   # after each build
+//!
+//! [[gc.policy]]                    # in this order; BuildKit's defaults when there is none
+//! filters = ["type==exec.cachemount"]
+//! keepDuration = "48h"
+//! maxUsedSpace = "512MB"
+//!
+//! [[gc.policy]]
+//! all = true
+//! reservedSpace = "10GB"
+//! maxUsedSpace = "60%"
+//! minFreeSpace = "20GB"
+//! ```
+//!
+//! Text comes in, a value goes out; where the file lies is the command line's business.
+
+use serde::Deserialize;
+use thiserror::Error;
+
+/// What a settings file says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Garbage collection.
+    pub gc: GcSettings,
+}
+
+/// When the store is tidied, and how.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GcSettings {
+    /// Whether a build ends with it.
+    pub enabled: bool,
+    /// Rules in their order; empty for the default ones.
+    pub policy: Vec<PolicySettings>,
+}
+
+impl Default for GcSettings {
+    fn default() -> Self {
+        Self { enabled: true, policy: vec![] }
+    }
+}
+
+/// One rule as it is written.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "camelCase")]
+pub struct PolicySettings {
+    /// Base images too.
+    pub all: bool,
+    /// Conditions, any of which chooses a record.
+    pub filters: Vec<String>,
+    /// Seconds, or a duration such as `48h`.
+    pub keep_duration: Amount,
+    /// Bytes, an amount such as `10GB`, or a part of the disk such as `10%`.
+    pub reserved_space: Amount,
+    /// As `reserved_space`.
+    pub max_used_space: Amount,
+    /// As `reserved_space`.
+    pub min_free_space: Amount,
+}
+
+/// A number, or a number with a unit.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum Amount {
+    /// Without a unit.
+    Number(u64),
+    /// With one; empty for nothing.
+    Text(String),
+}
+
+impl Default for Amount {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
+}
+
+impl Amount {
+    /// The text, if anything was said.
+    #[must_use]
+    pub fn text(&self) -> Option<String> {
+        match self {
+            Self::Number(number) => Some(number.to_string()),
+            Self::Text(text) => (!text.is_empty()).then(|| text.clone()),
+        }
+    }
+}
+
+/// A settings file that cannot be understood.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("line {line}: {message}")]
+pub struct BadSettings {
+    /// Where, from 1.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+impl Settings {
+    /// Reads the text of a settings file.
+    ///
+    /// # Errors
+    /// When it is not TOML, or has a setting that does not exist.
+    pub fn parse(text: &str) -> Result<Self, BadSettings> {
+        toml::from_str(text).map_err(|error| {
+            let start = error.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or_default();
+            BadSettings { line: 1 + before.matches('\n').count(), message: error.message().to_owned() }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settings_are_read() {
+        assert_eq!(Settings::parse(""), Ok(Settings::default()));
+        assert!(Settings::default().gc.enabled);
+        let text = "[gc]\nenabled = false\n[[gc.policy]]\nkeepDuration = 7\nfilters = [\"a\"]\n[[gc.policy]]\nall = true\nreservedSpace = \"10%\"\n";
+        let gc = Settings::parse(text).expect("valid").gc;
+        let amounts: Vec<_> = gc
+            .policy
+            .iter()
+            .map(|policy| (policy.all, policy.keep_duration.text(), policy.reserved_space.text()))
+            .collect();
+        assert!(!gc.enabled);
+        assert_eq!(amounts, [(false, Some("7".to_owned()), None), (true, None, Some("10%".to_owned()))]);
+    }
+
+    #[test]
+    fn mistakes_have_a_line() {
+        for (text, line) in
+            [("[gc]\nenabledd = true\n", 2), ("x", 1), ("[gc]\n\nenabled = 3\n", 3), ("[cache]\n", 1)]
+        {
+            assert_eq!(Settings::parse(text).map_err(|error| error.line), Err(line), "{text}");
+        }
+    }
+}

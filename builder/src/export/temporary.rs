@@ -1,0 +1,117 @@
+//! Where an output is written before it gets its name, beside its destination.
+//!
+//! It is locked while its build lives. What a killed build left is not, and goes with the next output to the
+//! same folder.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use super::ExportError;
+
+const PREFIX: &str = ".xx-build.";
+const SUFFIX: &str = ".tmp";
+
+/// A file or directory that is removed when dropped, unless it got its name.
+#[derive(Debug)]
+pub(super) struct Temporary {
+    path: PathBuf,
+    file: File,
+}
+
+impl Temporary {
+    /// An empty file in `folder`.
+    pub(super) fn file(folder: &Path) -> Result<Self, ExportError> {
+        Self::create(folder, |path| File::create_new(path))
+    }
+
+    /// An empty directory in `folder`.
+    pub(super) fn directory(folder: &Path) -> Result<Self, ExportError> {
+        Self::create(folder, |path| fs::create_dir(path).and_then(|()| File::open(path)))
+    }
+
+    fn create(folder: &Path, make: impl Fn(&Path) -> std::io::Result<File>) -> Result<Self, ExportError> {
+        sweep(folder);
+        for number in 0.. {
+            let path = folder.join(format!("{PREFIX}{}.{number}{SUFFIX}", std::process::id()));
+            let file = match make(&path) {
+                // Another container's process of this number, or swept before it was locked.
+                Err(error) if matches!(error.kind(), std::io::ErrorKind::AlreadyExists) => continue,
+                result => result.map_err(ExportError::write("create", &path))?,
+            };
+            let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+            if locked.is_ok() && path.exists() {
+                return Ok(Self { path, file });
+            }
+        }
+        Err(ExportError::write("create", folder)(std::io::ErrorKind::AlreadyExists.into()))
+    }
+
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file itself, open for writing.
+    pub(super) fn open(&self) -> &File {
+        &self.file
+    }
+
+    /// Gives it its name, replacing what has it.
+    pub(super) fn persist(self, target: &Path) -> Result<(), ExportError> {
+        fs::rename(&self.path, target).map_err(ExportError::write("rename", target))
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        remove(&self.path);
+    }
+}
+
+/// Best effort: what stays is swept the next time.
+fn remove(path: &Path) {
+    let _ = match path.symlink_metadata() {
+        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(_) => Ok(()),
+    };
+}
+
+/// Removes what killed builds left in `folder`.
+fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.filter_map(Result::ok) {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        if !name.starts_with(PREFIX) || !name.ends_with(SUFFIX) {
+            continue;
+        }
+        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::open(entry.path(), flags, rustix::fs::Mode::empty()) else { continue };
+        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
+            remove(&entry.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_holds_is_swept() {
+        let folder = tempfile::tempdir().expect("a directory");
+        let list = || fs::read_dir(folder.path()).expect("listed").count();
+        fs::create_dir_all(folder.path().join(".xx-build.1.0.tmp/deep")).expect("a directory");
+        fs::write(folder.path().join(".xx-build.2.0.tmp"), "").expect("a file");
+        fs::write(folder.path().join("kept.tmp"), "").expect("a file");
+        let one = Temporary::directory(folder.path()).expect("a directory");
+        let two = Temporary::file(folder.path()).expect("a file");
+        assert_eq!(list(), 3, "two that are in use, and one of somebody else");
+        two.persist(&folder.path().join("named")).expect("renamed");
+        drop(one);
+        assert_eq!(list(), 2);
+    }
+}

@@ -1,0 +1,216 @@
+//! The store by itself: what is removed while others use it, and what a power cut leaves.
+
+use std::fs;
+use std::io::Write as _;
+use std::path::Path;
+
+use super::policy::{Policy, Record};
+use super::*;
+use crate::solve::Key;
+
+fn key(number: u8) -> Key {
+    Key([number; 32])
+}
+
+fn open(root: &Path) -> Store {
+    Store::open(root, 1000, Owners::Real).expect("a store")
+}
+
+/// Makes a result of one layer that holds one file.
+fn result(store: &Store, number: u8, parent: Option<LayerId>, content: &str) -> LayerId {
+    let layer = store.new_layer().expect("a layer");
+    fs::write(layer.files().join(format!("file{number}")), content).expect("a file");
+    let outputs = vec![OutputLayer::New { layer, parent }];
+    let name = format!("RUN step {number}");
+    let layers = store.record(&Identity(key(number)), &[key(number)], outputs, &name).expect("recorded");
+    layers[0].expect("a layer")
+}
+
+fn directories(store: &Store) -> usize {
+    fs::read_dir(store.root().join("layers")).expect("listed").count()
+}
+
+fn all() -> [Policy; 1] {
+    [Policy { all: true, ..Policy::default() }]
+}
+
+fn names(records: &[Record]) -> Vec<&str> {
+    let mut names: Vec<&str> = records.iter().map(|record| record.description.as_str()).collect();
+    names.sort_unstable();
+    names
+}
+
+#[test]
+fn what_is_pruned_is_gone_and_the_rest_is_whole() {
+    let place = tempfile::tempdir().expect("a directory");
+    let store = open(place.path());
+    let below = result(&store, 1, None, "one");
+    result(&store, 2, Some(below), "two");
+    result(&store, 3, Some(below), "three");
+    let filter =
+        [Policy { filters: vec!["description~=step 2".parse().expect("a filter")], ..Policy::default() }];
+    assert_eq!(names(&store.prune(&filter, 2000).expect("pruned")), ["RUN step 2"]);
+    assert_eq!(directories(&store), 2);
+    let found = |number| store.lookup(&key(number)).expect("readable").is_some();
+    assert_eq!([found(1), found(2), found(3)], [true, false, true]);
+    assert_eq!(names(&store.usage().expect("readable").records), ["RUN step 1", "RUN step 3"]);
+    assert_eq!(store.prune(&all(), 2000).expect("pruned").len(), 2);
+    assert_eq!((directories(&store), store.usage().expect("readable").records.len()), (0, 0));
+}
+
+#[test]
+fn a_running_build_keeps_what_it_found() {
+    let place = tempfile::tempdir().expect("a directory");
+    let builder = open(place.path());
+    result(&builder, 1, None, "one");
+    let pruner = open(place.path());
+    assert_eq!(pruner.prune(&all(), 2000).expect("pruned").len(), 1);
+    assert_eq!(pruner.lookup(&key(1)).expect("readable"), None, "nobody finds it any more");
+
+    let layer = builder.output(&Identity(key(1)), 0).expect("known").expect("a layer");
+    let chain = builder.layer_chain(Some(layer)).expect("readable");
+    assert_eq!(fs::read_to_string(chain[0].path.join("file1")).expect("the file"), "one");
+    pruner.reclaim().expect("reclaimed");
+    assert!(chain[0].path.exists(), "the builder still runs");
+    // A layer on top takes it back.
+    result(&builder, 2, Some(layer), "two");
+    drop(builder);
+    pruner.reclaim().expect("reclaimed");
+    assert!(chain[0].path.exists(), "something lies on it");
+    let after = open(place.path());
+    assert!(after.lookup(&key(2)).expect("readable").is_some());
+
+    drop(after);
+    pruner.prune(&all(), 2000).expect("pruned");
+    assert_eq!(directories(&pruner), 0);
+}
+
+#[test]
+fn what_a_pruned_build_found_goes_when_it_ends() {
+    let place = tempfile::tempdir().expect("a directory");
+    let builder = open(place.path());
+    result(&builder, 1, None, "one");
+    let pruner = open(place.path());
+    pruner.prune(&all(), 2000).expect("pruned");
+    assert_eq!(directories(&pruner), 1);
+    drop(builder);
+    pruner.reclaim().expect("reclaimed");
+    assert_eq!(directories(&pruner), 0);
+}
+
+#[test]
+fn cache_mounts_in_use_stay() {
+    let place = tempfile::tempdir().expect("a directory");
+    let fill = |path: &Path| -> Result<(), StoreError> {
+        fs::write(path.join("kept"), "x").expect("a file");
+        Ok(())
+    };
+    let builder = open(place.path());
+    let path = builder.cache_directory("name", "RUN cached", fill).expect("a directory");
+    let pruner = open(place.path());
+    assert_eq!(pruner.prune(&all(), 2000).expect("pruned").len(), 0);
+    assert!(path.join("kept").exists());
+    drop(builder);
+    assert_eq!(names(&pruner.prune(&all(), 2000).expect("pruned")), ["RUN cached"]);
+    assert!(!path.exists());
+    assert!(pruner.cache_directory("name", "RUN cached", fill).expect("a directory").join("kept").exists());
+}
+
+#[test]
+fn what_a_kill_left_beside_the_metadata_is_swept() {
+    let place = tempfile::tempdir().expect("a directory");
+    let store = open(place.path());
+    let layer = result(&store, 1, None, "one");
+    // Killed between the rename of a layer and the commit; killed in an output.
+    fs::create_dir_all(place.path().join("layers/0123456789abcdef/dir")).expect("a directory");
+    store.put_blob(b"{}").expect("a blob");
+    store.reclaim().expect("reclaimed");
+    assert_eq!(directories(&store), 1);
+    assert_eq!(fs::read_dir(place.path().join("blobs/sha256")).expect("listed").count(), 0);
+    assert_eq!(store.layer_chain(Some(layer)).expect("readable").len(), 1);
+}
+
+type Damage = (&'static str, fn(&Path), &'static [u8]);
+
+/// What a power cut does to the layer directory of result 2, and the results that are still there after it.
+const CUTS: &[Damage] = &[
+    ("nothing", |_| {}, &[1, 2, 3, 4]),
+    ("an empty file", |layer| fs::write(layer.join("file2"), "").expect("written"), &[1, 4]),
+    ("a short file", |layer| fs::write(layer.join("file2"), "tw").expect("written"), &[1, 4]),
+    ("a missing file", |layer| fs::remove_file(layer.join("file2")).expect("removed"), &[1, 4]),
+    ("a missing layer", |layer| fs::remove_dir_all(layer).expect("removed"), &[1, 4]),
+];
+
+#[test]
+fn a_power_cut_takes_whole_results_or_none() {
+    for (name, damage, left) in CUTS {
+        let place = tempfile::tempdir().expect("a directory");
+        let layer = {
+            let store = open(place.path());
+            let one = result(&store, 1, None, "one");
+            let two = result(&store, 2, Some(one), "two");
+            result(&store, 3, Some(two), "three");
+            result(&store, 4, Some(one), "four");
+            let path = store.layer_chain(Some(two)).expect("readable").remove(0).path;
+            store.database().execute("UPDATE layers SET boot = 'another boot'", []).expect("written");
+            path
+        };
+        damage(&layer);
+        for round in ["first", "second"] {
+            let store = open(place.path());
+            let found: Vec<u8> =
+                (1..=4).filter(|number| store.lookup(&key(*number)).expect("readable").is_some()).collect();
+            assert_eq!(found, *left, "{name}, {round} build after it");
+        }
+        let store = open(place.path());
+        store.reclaim().expect("reclaimed");
+        assert_eq!(directories(&store), left.len(), "{name}");
+        let unchecked: i64 = store
+            .database()
+            .query_row("SELECT count(*) FROM layers WHERE boot IS NOT NULL", [], |row| row.get(0))
+            .expect("readable");
+        assert_eq!(unchecked, 0, "{name}: looked at once");
+    }
+}
+
+#[test]
+fn a_blob_that_a_power_cut_shortened_is_made_again() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (layer, digest) = {
+        let store = open(place.path());
+        let layer = result(&store, 1, None, "one");
+        let mut writer = store.blob_writer().expect("a blob");
+        writer.write_all(b"compressed").expect("written");
+        let (digest, size) = store.finish_blob(writer, None).expect("finished");
+        let blob = LayerBlob { diff_id: digest, digest, media_type: "x".to_owned(), size };
+        store.set_layer_blob(layer, &blob).expect("noted");
+        store.database().execute("UPDATE layers SET boot = 'another boot'", []).expect("written");
+        (layer, digest)
+    };
+    let path = open(place.path()).blob_path(&digest);
+    assert!(open(place.path()).layer_blob(layer).expect("readable").is_some());
+    open(place.path()).database().execute("UPDATE layers SET boot = 'yet another'", []).expect("written");
+    fs::write(&path, "compr").expect("written");
+    assert_eq!(open(place.path()).layer_blob(layer).expect("readable"), None);
+}
+
+#[test]
+fn a_store_of_an_earlier_layout_is_taken_over_and_a_later_one_refused() {
+    let place = tempfile::tempdir().expect("a directory");
+    {
+        let store = open(place.path());
+        result(&store, 1, None, "one");
+        // What layout 2 did not have.
+        let undo = "DROP INDEX layers_parent; DROP INDEX layers_boot; DROP INDEX results_layer;
+            DROP INDEX links_identity; DROP TABLE graves; DROP TABLE mounts; DROP TABLE downloads;
+            CREATE TABLE old AS SELECT id, parent, name, created FROM layers; DROP TABLE layers;
+            ALTER TABLE old RENAME TO layers; PRAGMA user_version = 2";
+        store.database().execute_batch(undo).expect("written");
+    }
+    let store = open(place.path());
+    assert!(store.lookup(&key(1)).expect("readable").is_some());
+    assert_eq!(store.usage().expect("readable").records[0].size % 512, 0);
+    store.database().execute_batch("PRAGMA user_version = 99").expect("written");
+    drop(store);
+    assert!(matches!(Store::open(place.path(), 0, Owners::Real), Err(StoreError::Version { found: 99, .. })));
+}

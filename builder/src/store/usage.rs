@@ -1,0 +1,376 @@
+//! What the store holds, and taking things out of it while builds run.
+//!
+//! Removing has two steps. First the rows that lead to a layer go: no build finds it any more. The directory
+//! goes when every build has ended that ran at that moment, as one of them may have found it just before; one
+//! that puts a new layer on it takes it back. So neither waits for the other.
+
+use std::collections::HashSet;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rustix::fs::{FlockOperation, flock};
+
+use super::database::LayerId;
+use super::lock::FileLock;
+use super::measure::measure;
+use super::policy::{Disk, Policy, Record, RecordKind, select};
+use super::{Store, StoreError};
+
+/// Everything in a store that takes space.
+#[derive(Debug, Clone)]
+pub struct Usage {
+    /// The records, the latest used first.
+    pub records: Vec<Record>,
+    /// The ids of layers that belong to base images.
+    pub bases: HashSet<String>,
+    /// The disk that the store lies on.
+    pub disk: Disk,
+}
+
+impl Store {
+    /// Lists what the store holds. Sizes of layers are measured once, those of cache mounts every time.
+    ///
+    /// # Errors
+    /// When the store cannot be read.
+    pub fn usage(&self) -> Result<Usage, StoreError> {
+        self.measure_layers()?;
+        let (mut records, bases) = self.layer_records()?;
+        records.extend(self.mount_records()?);
+        records.sort_by(|left, right| right.used.cmp(&left.used).then_with(|| left.id.cmp(&right.id)));
+        Ok(Usage { records, bases, disk: self.disk()? })
+    }
+
+    /// The disk that the store lies on.
+    ///
+    /// # Errors
+    /// When it cannot be looked at.
+    pub fn disk(&self) -> Result<Disk, StoreError> {
+        let stat = rustix::fs::statvfs(&self.root)
+            .map_err(|errno| StoreError::io("look at", &self.root)(errno.into()))?;
+        Ok(Disk { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize })
+    }
+
+    /// Measures the layers that were not measured when they were made.
+    fn measure_layers(&self) -> Result<(), StoreError> {
+        let unknown: Vec<(i64, String)> = {
+            let database = self.database();
+            let mut query = database.prepare(
+                "SELECT id, coalesce(directory, name) FROM layers WHERE size IS NULL AND dead IS NULL",
+            )?;
+            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for (id, name) in unknown {
+            let path = self.root.join("layers").join(name);
+            let extent = measure(&path).map_err(|error| StoreError::io("measure", &path)(error.source))?;
+            self.database().execute(
+                "UPDATE layers SET size = ?2, content = ?3, entries = ?4 WHERE id = ?1",
+                params![id, extent.disk as i64, extent.content as i64, extent.entries as i64],
+            )?;
+        }
+        Ok(())
+    }
+
+    fn layer_records(&self) -> Result<(Vec<Record>, HashSet<String>), StoreError> {
+        let database = self.database();
+        let mut query = database.prepare(
+            "SELECT l.name, p.name, l.description, coalesce(l.size, 0), l.created, l.used, l.uses,
+                    EXISTS (SELECT 1 FROM chains c WHERE c.layer = l.id), l.kind
+             FROM layers l LEFT JOIN layers p ON p.id = l.parent WHERE l.dead IS NULL",
+        )?;
+        let mut bases = HashSet::new();
+        let rows = query.query_map([], |row| {
+            let record = Record {
+                id: row.get(0)?,
+                parent: row.get(1)?,
+                kind: if row.get::<_, String>(8)? == RecordKind::GitCheckout.name() {
+                    RecordKind::GitCheckout
+                } else {
+                    RecordKind::Regular
+                },
+                description: row.get(2)?,
+                size: row.get::<_, i64>(3)?.unsigned_abs(),
+                created: row.get(4)?,
+                used: row.get(5)?,
+                uses: row.get::<_, i64>(6)?.unsigned_abs(),
+                in_use: false,
+            };
+            Ok((record, row.get::<_, bool>(7)?))
+        })?;
+        let mut records = vec![];
+        for row in rows {
+            let (record, is_base) = row?;
+            if is_base {
+                bases.insert(record.id.clone());
+            }
+            records.push(record);
+        }
+        Ok((records, bases))
+    }
+
+    fn mount_records(&self) -> Result<Vec<Record>, StoreError> {
+        let folder = self.root.join("cache");
+        let entries = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
+        let mut records = vec![];
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("list", &folder))?;
+            let id = entry.file_name().to_string_lossy().into_owned();
+            let noted = self.database().query_row(
+                "SELECT description, created, used, uses FROM mounts WHERE name = ?1",
+                [&id],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?)),
+            );
+            let (description, created, used, uses) =
+                noted.optional()?.unwrap_or_else(|| (String::new(), 0, 0, 0));
+            // A step may write to it meanwhile: then its size is what could be read.
+            let size = measure(&entry.path()).map_or(0, |extent| extent.disk);
+            records.push(Record {
+                id,
+                parent: None,
+                kind: RecordKind::CacheMount,
+                description,
+                size,
+                created,
+                used,
+                uses: uses.unsigned_abs(),
+                in_use: hold(&entry.path(), FlockOperation::NonBlockingLockExclusive).is_none(),
+            });
+        }
+        Ok(records)
+    }
+
+    /// Removes what `policies` choose, and returns it. What a running build may still read goes from the disk
+    /// when that has ended.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn prune(&self, policies: &[Policy], now: i64) -> Result<Vec<Record>, StoreError> {
+        let usage = self.usage()?;
+        let chosen = select(&usage.records, &usage.bases, policies, usage.disk, now);
+        let chosen: HashSet<&str> = chosen.iter().map(String::as_str).collect();
+        let (mut removed, mut layers) = (vec![], vec![]);
+        for record in usage.records.into_iter().filter(|record| chosen.contains(record.id.as_str())) {
+            match record.kind {
+                RecordKind::CacheMount => {
+                    if self.remove_mount(&record.id)? {
+                        removed.push(record);
+                    }
+                }
+                RecordKind::Regular | RecordKind::GitCheckout => layers.push(record),
+            }
+        }
+        let hidden = self.hide_layers(&layers, now)?;
+        removed.extend(layers.into_iter().filter(|layer| hidden.contains(&layer.id)));
+        self.reclaim()?;
+        Ok(removed)
+    }
+
+    /// Removes a cache mount that nobody has mounted.
+    fn remove_mount(&self, name: &str) -> Result<bool, StoreError> {
+        let path = self.root.join("cache").join(name);
+        let Some(_held) = hold(&path, FlockOperation::NonBlockingLockExclusive) else { return Ok(false) };
+        let away = self.scratch_path();
+        fs::rename(&path, &away).map_err(StoreError::io("rename", &path))?;
+        self.database().execute("DELETE FROM mounts WHERE name = ?1", [name])?;
+        fs::remove_dir_all(&away).map_err(StoreError::io("remove", &away))?;
+        Ok(true)
+    }
+
+    /// Takes away what leads to these layers, unless something was put on them since they were chosen.
+    fn hide_layers(&self, layers: &[Record], now: i64) -> Result<HashSet<String>, StoreError> {
+        let mut hidden = HashSet::new();
+        if layers.is_empty() {
+            return Ok(hidden);
+        }
+        let wanted: HashSet<&str> = layers.iter().map(|layer| layer.id.as_str()).collect();
+        let mut database = self.database();
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let epoch: i64 =
+            transaction.query_row("SELECT coalesce(max(dead), 0) + 1 FROM layers", [], |row| row.get(0))?;
+        let mut rows: Vec<(i64, String)> = {
+            let mut query =
+                transaction.prepare("SELECT id, name FROM layers WHERE dead IS NULL AND used <= ?1")?;
+            let rows = query.query_map([now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        rows.retain(|(_, name)| wanted.contains(name.as_str()));
+        // Parents were made before their children.
+        rows.sort_by_key(|(id, _)| std::cmp::Reverse(*id));
+        for (id, name) in rows {
+            let has_children: bool = transaction
+                .prepare_cached("SELECT EXISTS (SELECT 1 FROM layers WHERE parent = ?1 AND dead IS NULL)")?
+                .query_row([id], |row| row.get(0))?;
+            if has_children {
+                continue;
+            }
+            for statement in [
+                "DELETE FROM links WHERE identity IN (SELECT identity FROM results WHERE layer = ?1)",
+                "DELETE FROM results WHERE identity IN (SELECT identity FROM results WHERE layer = ?1)",
+                "DELETE FROM chains WHERE layer = ?1",
+                "DELETE FROM checked WHERE layer = ?1",
+            ] {
+                transaction.prepare_cached(statement)?.execute([id])?;
+            }
+            transaction.prepare_cached("UPDATE layers SET dead = ?2 WHERE id = ?1")?.execute([id, epoch])?;
+            hidden.insert(name);
+        }
+        for process in self.work.others()? {
+            transaction
+                .execute("INSERT INTO graves (epoch, process) VALUES (?1, ?2)", params![epoch, process])?;
+        }
+        transaction.commit()?;
+        Ok(hidden)
+    }
+
+    /// Removes the directories of hidden layers that no running build can know, blobs that nothing names, and
+    /// what a kill left beside the metadata.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub fn reclaim(&self) -> Result<(), StoreError> {
+        let others: HashSet<String> = self.work.others()?.into_iter().collect();
+        let mut database = self.database();
+        // Whoever renames a layer into place does so inside such a transaction: here all of them are known.
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let graves: Vec<(i64, String)> = {
+            let mut query = transaction.prepare("SELECT epoch, process FROM graves")?;
+            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        let waiting: HashSet<i64> =
+            graves.iter().filter(|(_, process)| others.contains(process)).map(|(epoch, _)| *epoch).collect();
+        for (epoch, process) in graves.iter().filter(|(_, process)| !others.contains(process)) {
+            transaction
+                .execute("DELETE FROM graves WHERE epoch = ?1 AND process = ?2", params![epoch, process])?;
+        }
+        let dead: Vec<(i64, i64)> = {
+            let mut query =
+                transaction.prepare("SELECT id, dead FROM layers WHERE dead IS NOT NULL ORDER BY id DESC")?;
+            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+            rows.collect::<Result<_, _>>()?
+        };
+        for (id, _) in dead.into_iter().filter(|(_, epoch)| !waiting.contains(epoch)) {
+            transaction
+                .prepare_cached(
+                    "DELETE FROM layers WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM layers c WHERE c.parent = ?1)",
+                )?
+                .execute([id])?;
+        }
+        transaction.execute("DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)", [])?;
+        let doomed = self.orphans(&transaction, others.is_empty())?;
+        transaction.commit()?;
+        drop(database);
+        for path in doomed {
+            remove(&path)?;
+        }
+        Ok(())
+    }
+
+    /// Layer directories and blobs that no row names. Blobs of an output in the making are named by none
+    /// either, so with `blobs` false, when other builds run, they stay.
+    fn orphans(&self, database: &Connection, blobs: bool) -> Result<Vec<PathBuf>, StoreError> {
+        let names = |query: &str| -> Result<HashSet<String>, StoreError> {
+            let mut query = database.prepare(query)?;
+            let rows = query.query_map([], |row| row.get::<_, String>(0))?;
+            Ok(rows.collect::<Result<_, _>>()?)
+        };
+        let layers = names("SELECT coalesce(directory, name) FROM layers")?;
+        let known_blobs = names(
+            "SELECT replace(digest, 'sha256:', '') FROM layer_blobs
+             UNION SELECT replace(digest, 'sha256:', '') FROM downloads",
+        )?;
+        let mut out = vec![];
+        for (folder, known) in [("layers", Some(&layers)), ("blobs/sha256", blobs.then_some(&known_blobs))] {
+            let Some(known) = known else { continue };
+            let folder = self.root.join(folder);
+            let entries = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
+            for entry in entries {
+                let entry = entry.map_err(StoreError::io("list", &folder))?;
+                if !known.contains(entry.file_name().to_string_lossy().as_ref()) {
+                    out.push(entry.path());
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    /// Whether a layer came with a base image.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn is_base_layer(&self, layer: LayerId) -> Result<bool, StoreError> {
+        let database = self.database();
+        let mut query = database.prepare_cached(
+            "SELECT 1 FROM chains c JOIN layers l ON l.id = c.layer WHERE coalesce(l.directory, l.name) =
+                 (SELECT coalesce(directory, name) FROM layers WHERE id = ?1)",
+        )?;
+        Ok(query.exists([layer.number()])?)
+    }
+
+    /// Notes that a build used these layers and what lies below them.
+    ///
+    /// # Errors
+    /// When the metadata cannot be written.
+    pub fn note_uses(&self) -> Result<(), StoreError> {
+        let used = std::mem::take(&mut *super::lock_mutex(&self.used));
+        if used.is_empty() {
+            return Ok(());
+        }
+        let mut layers = HashSet::new();
+        for layer in used {
+            for below in self.layer_chain(Some(layer))? {
+                if !layers.insert(below.id) {
+                    break;
+                }
+            }
+        }
+        let mut database = self.database();
+        let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        {
+            let mut update =
+                transaction.prepare_cached("UPDATE layers SET used = ?2, uses = uses + 1 WHERE id = ?1")?;
+            for layer in layers {
+                update.execute(params![layer.number(), self.now])?;
+            }
+        }
+        transaction.commit()?;
+        Ok(())
+    }
+}
+
+/// Holds a directory that must not go, or that nobody else may hold; `None` when that is not to be had.
+pub(super) fn hold(path: &Path, operation: FlockOperation) -> Option<File> {
+    let file = File::open(path).ok()?;
+    flock(&file, operation).ok()?;
+    let (held, named) = (rustix::fs::fstat(&file).ok()?, rustix::fs::stat(path).ok()?);
+    ((held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)).then_some(file)
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    let result = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::io("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl super::work::WorkDir {
+    /// The names of the work directories of other running processes.
+    pub(super) fn others(&self) -> Result<Vec<String>, StoreError> {
+        let folder = self.folder();
+        let entries = fs::read_dir(folder).map_err(StoreError::io("list", folder))?;
+        let mut out = vec![];
+        for entry in entries {
+            let path = entry.map_err(StoreError::io("list", folder))?.path();
+            let is_lock = path.extension().is_some_and(|extension| extension == "lock");
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            if is_lock && name != self.name() && FileLock::try_exclusive(&path)?.is_none() {
+                out.push(name);
+            }
+        }
+        Ok(out)
+    }
+}
