@@ -145,6 +145,22 @@ fn configuration_text() {
 }
 
 #[test]
+fn the_sysroot() {
+    let lld = ["lld"];
+    let cases: &[(FakeHost, &str, &str)] = &[
+        (debian(&lld), "linux/arm64", "/"),
+        (debian(&lld), "darwin/arm64", "/xx-sdk/MacOSX11.1.sdk"),
+        (alpine(&lld), "linux/arm64", "/aarch64-alpine-linux-musl/"),
+        (alpine(&lld), "linux/amd64", "/"),
+        (alpine(&lld), "darwin/arm64", "/xx-sdk/MacOSX11.1.sdk"),
+    ];
+    for (host, platform, expected) in cases {
+        let plan = plan(host, "xx-clang", &["--print-sysroot"], &[("TARGETPLATFORM", platform)]);
+        assert_eq!(plan.lines().last(), Some(format!("print {expected}").as_str()), "{platform}: {plan}");
+    }
+}
+
+#[test]
 fn set_up_makes_the_prefixed_programs() {
     let host =
         debian(&["lld", "llvm-ar", "llvm-strip", "llvm-objcopy", "aarch64-linux-gnu-strip", "pkg-config"]);
@@ -157,6 +173,8 @@ fn set_up_makes_the_prefixed_programs() {
         "link /usr/bin/aarch64-linux-gnu-ar -> llvm-ar",
         "link /usr/bin/aarch64-linux-gnu-objcopy -> llvm-objcopy",
         "link /usr/bin/aarch64-linux-gnu-pkg-config -> /usr/bin/xx",
+        "link /usr/bin/aarch64-linux-gnu-gcc -> /usr/bin/xx",
+        "link /usr/bin/aarch64-linux-gnu-c++ -> /usr/bin/xx",
     ] {
         assert!(plan.lines().any(|found| found == line), "{line} is missing in\n{plan}");
     }
