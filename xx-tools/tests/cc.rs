@@ -429,6 +429,7 @@ fn each_choice_has_a_reason() {
 #[test]
 fn files_for_cmake_and_meson() {
     let host = debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-ar"])
+        .file("/lib/ld-linux-aarch64.so.1", "")
         .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
     let vars: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
     let cmake = plan(&host, "xx-clang", &["--print-cmake-toolchain"], vars);
@@ -443,6 +444,11 @@ fn files_for_cmake_and_meson() {
     let meson = plan(&host, "xx-clang", &["--print-meson-cross"], vars);
     for line in ["cpp = [", "ar = ", "cpu_family = ", "endian = ", "[host_machine]"] {
         assert!(meson.contains(line), "{line} is missing in {meson}");
+    }
+    let no_libraries = debian(&["lld", "qemu-aarch64-static"]).file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
+    for flag in ["--print-cmake-toolchain", "--print-meson-cross"] {
+        let text = plan(&no_libraries, "xx-clang", &[flag], vars);
+        assert!(!text.contains("qemu"), "programs of the target would not start: {text}");
     }
     let alpine = alpine(&["lld"]).file("/usr/bin/aarch64-alpine-linux-musl.cfg", "mine");
     let cmake = plan(&alpine, "xx-clang", &["--print-cmake-toolchain"], vars);
