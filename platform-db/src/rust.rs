@@ -354,6 +354,12 @@ pub(crate) fn platform(target: &str) -> Option<(Os, Arch, Variant)> {
     found.map(|(os, arch, variant, ..)| (*os, *arch, *variant))
 }
 
+/// Returns the platform of the longest target that stands in a text.
+pub(crate) fn contained(text: &str) -> Option<(Os, Arch, Variant)> {
+    let names = TARGETS.iter().map(|(.., name)| *name).chain(OTHERS.iter().map(|(name, ..)| *name));
+    platform(names.filter(|name| text.contains(name)).max_by_key(|name| name.len())?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::{OTHERS, TARGETS};

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::foreign::{Program, folder};
-use crate::{Built, repository, run};
+use crate::{Built, Kit, repository, run, shared};
 
 /// A folder below `examples` with one of its Dockerfiles.
 #[derive(Debug)]
@@ -90,6 +90,13 @@ const PACKED: &[u8] = &[
 /// A builder: builds a context with options that `xx-build build` and `docker buildx build` both know. The bases
 /// `debian` and `xx` are its own affair.
 pub type Builder<'b> = &'b dyn Fn(&Path, &[&str]) -> Built;
+
+/// `xx-build` with the bases of the kit.
+pub fn xx_build(kit: &Kit) -> impl Fn(&Path, &[&str]) -> Built {
+    move |context, options| {
+        Built::of(shared::build(kit).args(options).arg(context).output().expect("xx-build starts"))
+    }
+}
 
 impl Example {
     /// Builds it for several platforms into `output`, which then has a folder for each.

@@ -15,6 +15,7 @@ pub mod docker;
 pub mod examples;
 pub mod foreign;
 pub mod image;
+pub mod original;
 pub mod shared;
 
 use std::fs;

@@ -27,8 +27,22 @@ pub fn layout(name: &str, path: &Path) -> String {
     format!("{name}=oci-layout://{}", path.display())
 }
 
+/// The store of the helper image as it is now. With another one nearly all steps differ, and the old store, gigabytes of
+/// layers with compilers, is removed.
 fn store() -> PathBuf {
-    std::env::var_os("XX_BUILD_STORE").map_or_else(|| repository().join("out/store"), PathBuf::from)
+    let store = repository().join("out/store-of-cases");
+    let helpers = fs::read(repository().join("out/xx/index.json")).expect("the helper image");
+    let lock = File::create(store.with_extension("lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    let made_with = store.join("helpers");
+    if fs::read(&made_with).ok().as_ref() != Some(&helpers) {
+        if store.exists() {
+            fs::remove_dir_all(&store).expect("the old store is removed");
+        }
+        fs::create_dir_all(&store).expect("a directory");
+        fs::write(made_with, helpers).expect("a file");
+    }
+    store
 }
 
 /// The base image of a Debian release, from packages, made by the first case that asks; `None` where that cannot be,

@@ -3,25 +3,17 @@
 #![expect(
     clippy::expect_used,
     clippy::disallowed_methods,
-    reason = "what the test itself needs must work; it starts programs and reads its environment"
+    reason = "what the test itself needs must work; it starts a program"
 )]
 
-use std::fs;
-use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use integration_tests::examples::{EXAMPLES, Example, differences, facts};
+use integration_tests::examples::{EXAMPLES, Example, differences, facts, xx_build};
 use integration_tests::foreign::{Program, folder, verify};
-use integration_tests::{Built, Kit, shared, skipped};
+use integration_tests::original::original;
+use integration_tests::{Built, Kit, repository, run, skipped};
 
 const THREE: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
-
-/// `xx-build` with the bases of the kit.
-fn xx_build(kit: &Kit) -> impl Fn(&Path, &[&str]) -> Built {
-    move |context, options| {
-        Built::of(shared::build(kit).args(options).arg(context).output().expect("xx-build starts"))
-    }
-}
 
 fn example(case: &str, name: &str) {
     let Some(kit) = Kit::find(case) else { return };
@@ -62,33 +54,29 @@ fn rust_with_a_part_in_c() {
     example("rust_with_a_part_in_c", "rust");
 }
 
-/// A kit whose helper image holds the original's scripts, or a noted skip.
-fn original(case: &str, directory: &Path) -> Option<Kit> {
-    let kit = Kit::find(case)?;
-    let Some(scripts) = std::env::var_os("XX_ORIGINAL").map(PathBuf::from) else {
-        skipped(case, "XX_ORIGINAL names no folder with the original's scripts");
-        return None;
-    };
-    let bin = directory.join("context/root/usr/bin");
-    fs::create_dir_all(&bin).expect("a directory");
-    for entry in fs::read_dir(&scripts).expect("XX_ORIGINAL is a folder") {
-        let path = entry.expect("an entry").path();
-        let name = path.file_name().expect("a name");
-        if name.to_string_lossy().starts_with("xx-") {
-            fs::copy(&path, bin.join(name)).expect("a copy");
-        }
+/// `make demo-host` on two platforms: one whose programs run here under QEMU, and one that Debian has no C library for.
+#[test]
+fn without_a_container() {
+    let case = "without_a_container";
+    let Some(kit) = Kit::find(case) else { return };
+    let programs =
+        ["cmake", "go", "clang", "lld", "s390x-linux-gnu-ld", "qemu-s390x-static", "/usr/bin/cargo"];
+    if let Some(missing) = programs.iter().find(|program| run(program, &["--version"]).is_none()) {
+        skipped(
+            case,
+            &format!("{missing} is not installed; `images/needs demo-host` installs what is missing"),
+        );
+        return;
     }
-    for (to, names) in [("xx-cc", &["xx-clang", "xx-clang++", "xx-c++"][..]), ("xx-apt", &["xx-apt-get"])] {
-        for name in names {
-            symlink(to, bin.join(name)).expect("a link");
-        }
+    let mut command = Command::new(repository().join("examples/demo-host"));
+    command.current_dir(repository()).env("XX", kit.xx.canonicalize().expect("xx"));
+    let ran = Built::of(command.env("PLATFORMS", "linux/s390x windows/amd64").output().expect("sh starts"));
+    assert_eq!(ran.code, Some(0), "{}{}", ran.stdout, ran.stderr);
+    let rows: Vec<String> =
+        ran.stdout.lines().map(|row| row.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    for row in ["linux/s390x ok ok ok ok ok", "windows/amd64 skipped skipped built skipped skipped"] {
+        assert!(rows.iter().any(|found| found == row), "no `{row}` in\n{}", ran.stdout);
     }
-    fs::write(directory.join("context/Dockerfile"), "FROM scratch\nCOPY root/ /\n").expect("a file");
-    let helpers = directory.join("xx");
-    let output = format!("type=oci,dest={},tar=false", helpers.display());
-    let built = xx_build(&kit)(&directory.join("context"), &["--output", &output]);
-    assert_eq!(built.code, Some(0), "{}", built.stderr);
-    Some(Kit { helpers, ..kit })
 }
 
 /// The same Dockerfiles with either helper image give the same programs: static, and dynamic where they can be.

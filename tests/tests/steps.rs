@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 
-use integration_tests::{Kit, Place, mounts, run};
+use integration_tests::{Kit, Place, mounts, run, skipped};
 
 fn place(case: &str) -> Option<Place> {
     Kit::find(case).map(Place::new)
@@ -216,4 +216,53 @@ fn hostile_cache_ids_and_mounts_stay_inside() {
         assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "{name}");
     }
     assert_eq!(mounted(&place), "");
+}
+
+/// The same steps through the built-in sandbox and through runc: what they see of themselves, and what they leave.
+#[test]
+fn an_oci_runtime_does_the_same() {
+    let case = "an_oci_runtime_does_the_same";
+    let Some(place) = place(case) else { return };
+    if run("runc", &["--version"]).is_none() && !std::path::Path::new("/usr/sbin/runc").exists() {
+        return skipped(case, "runc is missing");
+    }
+    fs::write(place.path("token"), "hush").expect("a file");
+    place.write(
+        "Dockerfile",
+        "FROM debian\n\
+         WORKDIR /work\n\
+         RUN grep -E '^(Cap|NoNew|Seccomp:|Uid|Gid|Groups)' /proc/self/status; hostname; pwd; echo $HOME $PATH; umask; \
+             cat /etc/hosts; ls /dev | grep -v core; ls -d /proc/[0-9]*; mount -t tmpfs none /mnt 2>&1 | head -1\n\
+         RUN --mount=type=cache,target=/made/c --mount=type=secret,id=token,mode=0440 --mount=type=tmpfs,target=/t,size=64k \
+             --mount=target=/ctx cat /run/secrets/token; ls /ctx; touch /made/c/x /t/x; df -k --output=size /t; touch /new\n\
+         RUN --network=none ls /sys/class/net\n\
+         USER www-data:games\n\
+         RUN id; touch /tmp/own; sleep 0.1 & exit 0\n\
+         USER root\n\
+         RUN find / -xdev -mmin -60 -printf '%p %m %y %U %G\\n'\n",
+    );
+    let secret = format!("id=token,src={}", place.path("token").display());
+    let build = |options: &[&str]| {
+        let built = place.build_well(&[options, &["--no-cache", "--secret", &secret]].concat());
+        // What steps print has a time in front.
+        let printed = |line: &str| {
+            let mut words = line.splitn(3, ' ').skip(1);
+            words.next()?.parse::<f64>().ok().and(words.next()).map(str::to_owned)
+        };
+        let mut said: Vec<String> = built.stderr.lines().filter_map(printed).collect();
+        said.sort();
+        said
+    };
+    let (own, runtime) = (build(&[]), build(&["--oci-runtime", "runc", "--memory", "1g"]));
+    for line in ["hushDockerfile", "/tmp/own 644 f 33 60", "/new 644 f 0 0"] {
+        assert!(own.iter().any(|said| said == line), "{line}: {own:?}");
+    }
+    assert!(!own.iter().any(|said| said.starts_with("/made") || said.starts_with("/ctx")), "{own:?}");
+    assert_eq!(own, runtime);
+    assert_eq!(mounted(&place), "");
+    place.write("Dockerfile", "FROM debian\nRUN [\"/no/such\"]\n");
+    place.build(&["--oci-runtime", "runc"]).assert_error(&["Dockerfile:2", "runc", "/no/such", "hint: "]);
+    place.write("Dockerfile", "FROM debian\nRUN exit 3\n");
+    place.build(&["--oci-runtime", "runc"]).assert_error(&["Dockerfile:2", "exited with code 3"]);
+    place.build(&["--oci-runtime", "no-such-runtime"]).assert_error(&["no-such-runtime", "hint: ", "`runc`"]);
 }

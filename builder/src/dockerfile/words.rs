@@ -42,7 +42,12 @@ pub(super) fn flags(line: &str, from: usize, escape: char) -> (Vec<Piece>, usize
 
 /// Reads one flag up to white space outside quotes; returns it without quotes, and its length.
 fn flag(rest: &str, escape: char) -> (String, usize) {
-    let mut text = String::new();
+    let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
+    let plain = rest.get(..end).unwrap_or_default();
+    if !plain.contains(['\'', '"', escape]) {
+        return (plain.to_owned(), end);
+    }
+    let mut text = String::with_capacity(plain.len());
     let mut quote = None;
     let mut chars = rest.char_indices();
     while let Some((index, c)) = chars.next() {

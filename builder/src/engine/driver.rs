@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Instant;
 
 use super::job::{Input, Job, Local};
-use super::{Context, EngineError, Event, Failure, Observer, Origin, Request, Solved, Stream, exec, file_op};
+use super::{
+    Context, EngineError, Event, Failure, Observer, Origin, Request, Solved, Stream, exec, file_op, stack,
+};
 use crate::fetch::Layout;
 use crate::llb::pb;
 use crate::sandbox::Cancel;
@@ -425,8 +427,8 @@ fn outputs(context: Context<'_>, cancel: &Cancel, job: &Job) -> Result<Vec<Outpu
         }
         Some(pb::op::Op::File(file)) => file_op::run(context, job, file),
         Some(pb::op::Op::Exec(op)) => exec::run(context, cancel, job, op),
-        Some(pb::op::Op::Merge(_)) => Err(EngineError::Unsupported("the merge operation".to_owned())),
-        Some(pb::op::Op::Diff(_)) => Err(EngineError::Unsupported("the diff operation".to_owned())),
+        Some(pb::op::Op::Merge(merge)) => stack::merge(context, job, merge).map(|output| vec![output]),
+        Some(pb::op::Op::Diff(diff)) => stack::diff(context, job, diff).map(|output| vec![output]),
         Some(pb::op::Op::Build(_)) => Err(EngineError::Unsupported("the build operation".to_owned())),
         None => Err(EngineError::Unsupported("an operation without a kind".to_owned())),
     }

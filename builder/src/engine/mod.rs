@@ -16,6 +16,7 @@ mod hide;
 mod job;
 mod mounts;
 mod select;
+mod stack;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;

@@ -85,6 +85,13 @@ impl<'a> Facts<'a> {
         Some((word.text.as_str(), platform))
     }
 
+    /// Operating system of a stage.
+    pub(super) fn os(&self, index: usize) -> String {
+        let context = self.context;
+        let target = || context.target_platforms.first().unwrap_or(&context.build_platform).clone();
+        self.platform(index).map_or_else(target, |(_, platform)| platform).os().to_owned()
+    }
+
     /// Whether the chain of a stage begins with nothing.
     pub(super) fn begins_empty(&self, index: usize) -> bool {
         self.root(index)

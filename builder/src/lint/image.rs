@@ -104,11 +104,12 @@ pub(super) fn relative_workdir<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     let mut set: BTreeMap<usize, bool> = BTreeMap::new();
     for (index, stage) in facts.stages() {
         let mut done = facts.base(index).and_then(|base| set.get(&base)).copied().unwrap_or(false);
+        let for_windows = facts.os(index) == "windows";
         for (instruction, seen) in stage.instructions.iter().zip(facts.seen_in(index)) {
             let Command::Workdir(word) = &instruction.command else { continue };
             let relative = seen.words.iter().any(|path| {
                 let windows = path.get(1..2) == Some(":") || path.starts_with('\\');
-                !path.starts_with('/') && !windows
+                !(path.starts_with('/') || windows && for_windows)
             });
             if relative && !done {
                 let message = format!("WORKDIR `{}` depends on the base image", word.text);

@@ -24,6 +24,7 @@ use facts::Facts;
 
 use crate::dockerfile::ast::Instruction;
 use crate::dockerfile::{Diagnostic, Dockerfile};
+use crate::source_text::Span;
 
 /// What the caller knows besides the text.
 #[derive(Debug, Clone)]
@@ -92,10 +93,15 @@ pub(crate) struct Found<'f> {
 }
 
 impl<'f> Found<'f> {
+    /// Reports at a part of an instruction.
+    fn at_span(&mut self, instruction: &'f Instruction, span: Span, message: String, hint: Option<String>) {
+        let diagnostic = Diagnostic::warning(self.rule, span, message).maybe_hint(hint);
+        self.found.push((diagnostic, Some(instruction)));
+    }
+
     /// Reports at an instruction.
     fn at(&mut self, instruction: &'f Instruction, message: String, hint: Option<String>) {
-        let diagnostic = Diagnostic::warning(self.rule, instruction.span(), message).maybe_hint(hint);
-        self.found.push((diagnostic, Some(instruction)));
+        self.at_span(instruction, instruction.span(), message, hint);
     }
 }
 
@@ -252,7 +258,8 @@ pub struct Report {
 /// # Errors
 /// The control, in the file or given, is malformed.
 pub fn check(file: &Dockerfile, context: &Context) -> Result<Report, InvalidControl> {
-    let in_file = file.directives.check.as_ref().map(|d| d.value.as_str());
+    // As BuildKit has it, the value of a directive ends at the first space.
+    let in_file = file.directives.check.as_ref().and_then(|d| d.value.split(' ').next());
     let control = Control::parse(context.control.as_deref().or(in_file).unwrap_or_default())?;
     let facts = Facts::new(file, context);
     let mut warnings = Vec::new();

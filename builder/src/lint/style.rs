@@ -80,9 +80,10 @@ pub(super) fn from_as_casing<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
 }
 
 pub(super) fn empty_continuation<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
-    for instruction in facts.file.instructions().filter(|i| i.node.empty_continuation.is_some()) {
+    for instruction in facts.file.instructions() {
+        let Some(span) = instruction.node.empty_continuation else { continue };
         let message = "empty line inside a continued instruction".to_owned();
-        found.at(instruction, message, Some("delete the line, or make it a comment".to_owned()));
+        found.at_span(instruction, span, message, Some("delete the line, or make it a comment".to_owned()));
     }
 }
 

@@ -28,10 +28,10 @@ pub struct UnpackOptions {
     pub owner: Option<(u32, u32)>,
 }
 
-/// The content of a stream that may be compressed with gzip or zstd.
+/// The content of a stream that may be compressed with gzip, zstd, bzip2 or xz.
 ///
 /// # Errors
-/// When the stream cannot be read, or is compressed in another way.
+/// When the stream cannot be read.
 pub fn decompressed<'a>(stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut stream = BufReader::with_capacity(128 * 1024, stream);
     let start = stream.fill_buf()?;
@@ -39,8 +39,10 @@ pub fn decompressed<'a>(stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>
         Ok(Box::new(flate2::bufread::MultiGzDecoder::new(stream)))
     } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         Ok(Box::new(zstd::stream::read::Decoder::with_buffer(stream)?))
-    } else if start.starts_with(b"BZh") || start.starts_with(&[0xfd, b'7', b'z', b'X', b'Z']) {
-        Err(io::Error::other("compression with bzip2 or xz is not supported yet"))
+    } else if start.starts_with(b"BZh") {
+        Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(stream)))
+    } else if start.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
+        Ok(Box::new(lzma_rust2::XzReader::new(stream, true)))
     } else {
         Ok(Box::new(stream))
     }

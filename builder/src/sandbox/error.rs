@@ -36,6 +36,14 @@ pub enum SandboxError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The OCI runtime could not run a step.
+    #[error("`{program}` cannot run the step: {message}")]
+    Runtime {
+        /// The runtime.
+        program: String,
+        /// What it says.
+        message: String,
+    },
     /// The user of a step is not in its root.
     #[error(transparent)]
     User(#[from] UserError),
@@ -60,6 +68,7 @@ impl SandboxError {
                 Some("it is not on PATH inside the root, or the interpreter it names is missing there")
             }
             Self::NotRun { .. } => Some("is it executable, and made for this machine's architecture?"),
+            Self::Runtime { .. } => Some("without `--oci-runtime`, the step runs in the built-in sandbox"),
             Self::User(_) => Some("create the user in an earlier RUN, or give its numbers: `USER 1000:1000`"),
             Self::System { .. } => None,
         }

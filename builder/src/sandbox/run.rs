@@ -233,7 +233,7 @@ fn block_signals() {
 
 /// Hands output over until both pipes end, which they do when the last process of the step is gone. Answers
 /// whether the step was cancelled.
-fn pump(
+pub(super) fn pump(
     pidfd: &OwnedFd,
     cancel: &Cancel,
     pipes: [OwnedFd; 2],

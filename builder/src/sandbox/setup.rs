@@ -319,7 +319,7 @@ impl Stage<'_> {
 }
 
 /// The root itself and `/proc` are the sandbox's.
-fn check_target(target: &str) -> Result<(), SandboxError> {
+pub(super) fn check_target(target: &str) -> Result<(), SandboxError> {
     let mut parts: Vec<&str> = Vec::new();
     for part in target.split('/') {
         match part {

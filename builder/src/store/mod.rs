@@ -29,6 +29,7 @@ mod layers;
 mod lock;
 mod measure;
 pub mod policy;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod usage;

@@ -1,9 +1,11 @@
 //! Every check has a page, and the page's examples do what it says.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use builder::dockerfile;
 use builder::lint::{Base, Context, RULES, check, json};
+use builder::lower::{BuildConfig, lower};
 use builder::source_text::SourceText;
 
 fn docs() -> PathBuf {
@@ -146,4 +148,59 @@ fn findings_as_json_and_as_failure() {
     assert!(!check(&file, &context).unwrap().failed);
     context.control = Some("nonsense".into());
     assert!(check(&file, &context).is_err());
+}
+
+/// What BuildKit's own checks find in `tests/data/checks` (script `record` there), rule by rule and line by line.
+#[test]
+fn findings_are_buildkits() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/checks");
+    let ours_alone = ["EmulatedRun", "HardcodedArch", "TargetArgTooEarly"];
+    let images = super::graphs::images();
+    let mut wrong = Vec::new();
+    let mut rules = BTreeSet::new();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_none_or(|extension| extension != "Dockerfile") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).unwrap();
+        let recorded = std::fs::read_to_string(path.with_extension("json")).unwrap();
+        let recorded: Vec<String> = serde_json::from_str(&recorded).unwrap();
+        let mut config = BuildConfig::new("linux/amd64".parse().unwrap());
+        config.dockerignore = std::fs::read_to_string(path.with_extension("Dockerfile.dockerignore")).ok();
+        for option in text.lines().filter_map(|line| line.strip_prefix("# opt: build-arg:")) {
+            let (name, value) = option.split_once('=').unwrap();
+            config.build_args.insert(name.to_owned(), value.to_owned());
+        }
+        let source = SourceText::new("Dockerfile", text.as_str());
+        let file = dockerfile::parse(&source).unwrap_or_else(|p| panic!("{}", p[0].render(&source, false)));
+        let lowered = lower(&file, &config, &images);
+        let mut context = Context::new(config.build_platform.clone());
+        context.bases = lowered.map(|mut lowered| lowered.targets.remove(0).bases).unwrap_or_default();
+        context.control = config.build_args.get("BUILDKIT_DOCKERFILE_CHECK").cloned();
+        context.build_args = config.build_args;
+        context.dockerignore = config.dockerignore;
+        let report = check(&file, &context).unwrap();
+        let found = report.warnings.iter().filter(|w| w.code.is_some_and(|c| !ours_alone.contains(&c)));
+        let found = found.map(|w| format!("{}:{}", w.code.unwrap(), source.line(w.span.start)));
+        // BuildKit shows an empty continuation at the last line of the instruction, this program at the empty one.
+        let place = |finding: String| match finding.split_once(':') {
+            Some((rule @ "NoEmptyContinuation", _)) => rule.to_owned(),
+            _ => finding,
+        };
+        let found: BTreeSet<String> = found.map(place).collect();
+        let recorded: BTreeSet<String> = recorded.into_iter().map(place).collect();
+        rules.extend(recorded.iter().filter_map(|k| Some(k.split(':').next()?.to_owned())));
+        let name = path.file_stem().unwrap().to_string_lossy();
+        let alone = [found.difference(&recorded), recorded.difference(&found)].map(|d| d.collect::<Vec<_>>());
+        if alone.iter().any(|list| !list.is_empty()) {
+            wrong.push(format!("{name}: only ours, only BuildKit's: {alone:?}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    // An image for another platform than asked for cannot be recorded with the images at hand.
+    let theirs =
+        RULES.iter().map(|r| r.name).filter(|n| !ours_alone.contains(n) && *n != "InvalidBaseImagePlatform");
+    let missing: Vec<&str> = theirs.filter(|name| !rules.contains(*name)).collect();
+    assert!(missing.is_empty(), "no recorded case has {missing:?}");
 }

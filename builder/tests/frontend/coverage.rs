@@ -104,7 +104,10 @@ mount required, mount ro, mount rw, mount sharing, mount size, mount source, mou
 named context docker-image, named context for platform, named context git, named context local,
 named context local as base, named context over stage, named context scratch, dockerignore, dockerignore and paths,
 add-hosts, shm-size, ulimit, network mode, label option, no-cache, target stage, unused stage, quotes in flags,
-real project: Go, SHELL windows, step names, unicode";
+real project: Go, SHELL windows,
+ARG proxy lower case, ARG without effect, ARG BUILDKIT_SBOM_SCAN, directive behind shebang, byte order mark,
+switches set to false, ADD git commit, ADD git over ssh, COPY --chmod symbolic, HEALTHCHECK zero, expand nothing,
+expand quotes, heredoc beside files, heredoc chmod, step names, unicode";
 
 #[test]
 fn every_form_has_a_case() {

@@ -1,0 +1,4 @@
+FROM localhost:5000/base:1
+ENV P=$PATH A=$UNKNOWN
+CMD x
+WORKDIR rel

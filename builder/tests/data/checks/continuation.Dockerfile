@@ -1,0 +1,12 @@
+FROM scratch
+COPY a \
+
+  b /
+COPY a \
+  # comment
+  b /
+LABEL a=b \
+
+  c=d \
+
+  e=f

@@ -1,0 +1,3 @@
+FROM scratch
+COPY a /1
+COPY . /2

@@ -1,0 +1,10 @@
+FROM scratch AS a
+CMD ["a"]
+CMD ["b"]
+ENTRYPOINT ["a"]
+HEALTHCHECK NONE
+ENTRYPOINT ["b"]
+HEALTHCHECK CMD ["x"]
+CMD ["c"]
+FROM a
+CMD ["d"]

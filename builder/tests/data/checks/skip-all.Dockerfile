@@ -1,0 +1,3 @@
+# check=skip=all
+from scratch AS X
+ENV a b

@@ -1,0 +1,33 @@
+FROM scratch AS a
+ARG A=1 B=$A C=$B
+ENV X=$A Y=$NO Z=${NOPE:-1} W=${NEITHER+x}
+ENV X=1 XX=$X
+COPY $A $NO1 /$NO2
+COPY --chown=$NO3 --chmod=$NO4 a /
+ADD --checksum=$NO5 https://example.com/x /
+WORKDIR /$NO6
+USER $NO7
+VOLUME /$NO8
+LABEL a=$NO9
+EXPOSE ${NO10:-80}
+STOPSIGNAL ${NO11:-9}
+RUN --mount=type=cache,target=/m$NO12 echo $NO13
+CMD $NO14
+ARG LATER EMPTY=
+LABEL b=$LATER c=$EMPTY d=$HTTP_PROXY e=$PATH f=$PAHT
+COPY <<E /
+$NO15
+E
+COPY <<'E' /
+$NO16
+E
+HEALTHCHECK CMD $NO17
+FROM a
+LABEL g=$X h=$A i=$LATER j=$Q
+ARG S=${NO18} T=${NO19:-x}
+ONBUILD RUN $NO20
+SHELL ["$NO21"]
+ENV BUILDKIT=$BUILDKIT_SBOM_SCAN_STAGE
+FROM scratch
+LABEL k=$X
+ENV Q=$Q R=${Q}

@@ -1,0 +1,5 @@
+﻿# escape=`
+# covers: byte order mark
+FROM scratch
+COPY a `
+  b /
