@@ -294,6 +294,30 @@ fn set_up_follows_what_is_installed() {
     assert_eq!(plan(&host, "xx-clang", &["--setup-target-triple"], vars), "", "the user's own file");
 }
 
+/// The file for calls without a target: what was there, and whether it is written anew.
+#[test]
+fn the_default_configuration() {
+    let cases = [
+        (None, true),
+        (Some("-fuse-ld=/usr/bin/gone-ld\n"), true),
+        (Some("-fuse-ld=lld\n"), false),
+        (Some("-fuse-ld=lld --rtlib=compiler-rt\n"), false),
+        (Some("-O3\n"), false),
+    ];
+    for (text, expected) in cases {
+        let mut host = debian(&["lld"]);
+        if let Some(text) = text {
+            host = host.file("/etc/llvm/xx-default.cfg", text);
+        }
+        let plan = plan(&host, "xx-clang", &["--setup-target-triple"], &[]);
+        assert_eq!(
+            plan.contains("write 644 /etc/llvm/xx-default.cfg -fuse-ld=lld"),
+            expected,
+            "{text:?}: {plan}"
+        );
+    }
+}
+
 /// The triples of Rust on Alpine, whose folders have another name for 32-bit x86 and arm v6.
 #[test]
 fn alpine_folders_under_another_vendor() {
