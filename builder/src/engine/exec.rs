@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use super::job::Job;
 use super::mounts::Mounts;
+use super::output::{self, Clip};
 use super::{Context, EngineError, Event, Stream};
 use crate::llb::pb;
 use crate::sandbox::{
@@ -79,12 +80,14 @@ pub(super) fn run(
     let group = context.request.steps.cgroups.as_ref().map(Cgroups::group).transpose().map_err(limit)?;
     let cgroup = group.as_ref().map(Group::processes).transpose().map_err(limit)?;
     let step = Step { cgroup, ..step };
+    let mut clip = Clip::new(output::HEAD, output::TAIL);
+    let show = |stream, bytes: &[u8]| context.observer.event(job.number, Event::Output { stream, bytes });
     let mut output = |stream, bytes: &[u8]| {
         let stream = match stream {
             StepStream::Stdout => Stream::Out,
             StepStream::Stderr => Stream::Err,
         };
-        context.observer.event(job.number, Event::Output { stream, bytes });
+        show(stream, clip.take(bytes));
     };
     let finished = match &context.request.steps.runtime {
         None => crate::sandbox::run(&step, cancel, &mut output)?,
@@ -93,6 +96,7 @@ pub(super) fn run(
         }
     };
     drop(step);
+    show(Stream::Err, &clip.finish());
     let allowed: &[i32] = if meta.valid_exit_codes.is_empty() { &[0] } else { &meta.valid_exit_codes };
     if !matches!(finished.exit, Exit::Code(code) if allowed.contains(&code)) {
         let starved = group.is_some_and(|group| group.ran_out_of_memory());

@@ -15,6 +15,7 @@ mod file_op;
 mod hide;
 mod job;
 mod mounts;
+mod output;
 mod select;
 mod source;
 mod stack;
@@ -197,6 +198,9 @@ pub enum EngineError {
     /// A `--chmod` that cannot be understood.
     #[error(transparent)]
     Mode(#[from] BadMode),
+    /// An account file could not be read.
+    #[error(transparent)]
+    Accounts(RootError),
     /// A user or group has no entry in the account files.
     #[error("there is no {kind} named `{name}` in {file}")]
     NoAccount {
@@ -260,6 +264,10 @@ impl EngineError {
                 Some(format!("pass it with `--secret id={name},src=FILE`"))
             }
             Self::Missing { kind: "ssh agent", name } => Some(format!("pass it with `--ssh {name}`")),
+            Self::Accounts(_) => Some(
+                "an earlier step or the base image broke the file; `--chown` with numbers needs none"
+                    .to_owned(),
+            ),
             Self::NotAllowed { entitlement } => Some(format!("allow it with `--allow {entitlement}`")),
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Exit { hint, .. } => hint.clone(),

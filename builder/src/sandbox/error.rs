@@ -20,6 +20,18 @@ pub enum SandboxError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The sandbox itself refuses something that a step asks for.
+    #[error("cannot {action} `{subject}`: {reason}")]
+    Refused {
+        /// What was asked for, as a verb phrase.
+        action: &'static str,
+        /// The path or setting.
+        subject: String,
+        /// Why not.
+        reason: String,
+        /// What to do instead.
+        hint: &'static str,
+    },
     /// Neither root nor a user namespace is to be had.
     #[error("cannot create a user namespace: {source}")]
     NoUserNamespace {
@@ -68,6 +80,7 @@ impl SandboxError {
                 Some("it is not on PATH inside the root, or the interpreter it names is missing there")
             }
             Self::NotRun { .. } => Some("is it executable, and made for this machine's architecture?"),
+            Self::Refused { hint, .. } => Some(hint),
             Self::Runtime { .. } => Some("without `--oci-runtime`, the step runs in the built-in sandbox"),
             Self::User(_) => Some("create the user in an earlier RUN, or give its numbers: `USER 1000:1000`"),
             Self::System { .. } => None,

@@ -56,6 +56,8 @@ pub(super) fn config(parts: &Parts<'_>) -> Value {
             "maskedPaths": masked,
             "readonlyPaths": readonly,
             "seccomp": seccomp::profile(),
+            // Without a control group of its own, an ordinary user's runtime refuses limits.
+            "resources": if parts.real_root { json!({ "pids": { "limit": step.max_processes } }) } else { json!({}) },
         })
     } else {
         json!({ "namespaces": namespaces })

@@ -13,7 +13,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, channel};
 
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::mount::MountAttrFlags;
@@ -56,14 +56,10 @@ pub fn run_with(
     let resolv_conf = fs::read("/etc/resolv.conf").ok();
     let (started, start) = channel();
     let ended = std::thread::scope(|scope| {
-        let bear = || {
-            bear(runtime, bundle, step, &prepared, (sources, resolv_conf), |process| {
-                // Nobody listens only when the caller has panicked.
-                let _heard = started.send(process);
-            })
-        };
+        let bear = || bear(runtime, bundle, step, &prepared, (sources, resolv_conf), started);
         let bearer = std::thread::Builder::new().name("runtime".to_owned()).spawn_scoped(scope, bear);
         let bearer = bearer.map_err(failed("start", Path::new("a thread")))?;
+        // The sender is dropped without a word when the runtime could not be started.
         let pumped = start.recv().map_or(Ok(false), |(pidfd, pipes)| pump(&pidfd, cancel, pipes, output));
         let ended = bearer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         ended.and_then(|ended| Ok((ended, pumped?)))
@@ -100,7 +96,7 @@ fn bear(
     step: &Step,
     prepared: &Prepared,
     (sources, resolv_conf): (Vec<Option<Source>>, Option<Vec<u8>>),
-    mut tell: impl FnMut((OwnedFd, [OwnedFd; 2])),
+    started: Sender<(OwnedFd, [OwnedFd; 2])>,
 ) -> Result<(Exit, Vec<Stub>), SandboxError> {
     #[expect(unsafe_code, reason = "unshare(2) can break assumptions of other threads")]
     // SAFETY: the descriptor table stays shared, which is what the wrapper warns about; the others concern this
@@ -119,7 +115,7 @@ fn bear(
     attach(&step.root, place(&rootfs).map_err(on(&rootfs))?.as_fd()).map_err(on(&rootfs))?;
     let mut furnish = Furnish { bundle, root: Inside(step.root.as_fd()), bound: vec![], stubs: vec![] };
     for name in ["proc", "sys", "dev"] {
-        furnish.root.open_or_make(name, Make::Directory { uid: 0, gid: 0 }).map_err(on(Path::new(name)))?;
+        drop(furnish.root.kernel_directory(name)?);
     }
     let hosts = etc::hosts(&step.hostname, &step.extra_hosts);
     for (target, text) in [("/etc/resolv.conf", resolv_conf), ("/etc/hosts", Some(hosts.into_bytes()))] {
@@ -148,7 +144,8 @@ fn bear(
     let pid = rustix::process::Pid::from_child(&child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(SandboxError::on("watch", &runtime.program))?;
     if let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) {
-        tell((pidfd, [out.into(), err.into()]));
+        // Nobody listens only when the caller has panicked.
+        let _heard = started.send((pidfd, [out.into(), err.into()]));
     }
     let status = child.wait().map_err(failed("wait for", &runtime.program))?;
     let signal = std::os::unix::process::ExitStatusExt::signal(&status);
