@@ -200,7 +200,7 @@ pub(super) fn collect(store: &Store, policies: &[Policy], now: i64) -> Result<Op
     } else {
         policies
     };
-    let removed = store.prune(policies, now).map_err(Report::new)?;
+    let removed = store.collect(policies, now).map_err(Report::new)?;
     let total: u64 = removed.iter().map(|record| record.size).sum();
     Ok((!removed.is_empty())
         .then(|| format!("{} removed from the store ({} records)", size(total), removed.len())))

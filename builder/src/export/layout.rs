@@ -62,7 +62,12 @@ fn docker_manifest(store: &Store, image: &Assembled, tags: &[String]) -> Result<
         let bytes = fs::read(&place).map_err(ExportError::write("read", &place))?;
         let manifest = Manifest::from_slice(&bytes)?;
         let has_tag = |tag: &str| tag.rsplit('/').next().is_some_and(|last| last.contains(':'));
-        let tag = |tag: &String| if has_tag(tag) { tag.clone() } else { format!("{tag}:latest") };
+        // As Docker shows names: without what it takes for granted.
+        let familiar = |tag: &str| {
+            let hub = tag.strip_prefix("docker.io/").unwrap_or(tag);
+            hub.strip_prefix("library/").unwrap_or(hub).to_owned()
+        };
+        let tag = |tag: &String| familiar(&if has_tag(tag) { tag.clone() } else { format!("{tag}:latest") });
         out.push(serde_json::json!({
             "Config": path(&manifest.config.digest),
             "RepoTags": tags.iter().map(tag).collect::<Vec<_>>(),

@@ -70,6 +70,11 @@ CREATE TABLE downloads (
     url TEXT PRIMARY KEY, etag TEXT NOT NULL, modified TEXT NOT NULL, digest TEXT NOT NULL,
     used INTEGER NOT NULL) WITHOUT ROWID;
 ",
+    // Sizes of cache mounts, as long as nobody has used them since.
+    "
+ALTER TABLE mounts ADD COLUMN size INTEGER;
+CREATE INDEX chains_layer ON chains (layer);
+",
 ];
 
 /// Names a layer together with everything below it.

@@ -45,7 +45,7 @@ impl Store {
     fn note_mount(&self, name: &str, description: &str) -> Result<(), StoreError> {
         self.database().execute(
             "INSERT INTO mounts (name, description, created, used, uses) VALUES (?1, ?2, ?3, ?3, 1)
-             ON CONFLICT (name) DO UPDATE SET description = ?2, used = ?3, uses = uses + 1",
+             ON CONFLICT (name) DO UPDATE SET description = ?2, used = ?3, uses = uses + 1, size = NULL",
             params![name, description, self.now],
         )?;
         Ok(())

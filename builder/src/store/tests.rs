@@ -117,6 +117,25 @@ fn cache_mounts_in_use_stay() {
 }
 
 #[test]
+fn a_build_collects_what_it_has_mounted_itself_and_sizes_follow_uses() {
+    let place = tempfile::tempdir().expect("a directory");
+    let fill = |_: &Path| Ok::<(), StoreError>(());
+    let size = |store: &Store| store.usage().expect("readable").records[0].size;
+    let store = open(place.path());
+    let path = store.cache_directory("name", "RUN cached", fill).expect("a directory");
+    let empty = size(&store);
+    fs::write(path.join("file"), [1; 100_000]).expect("a file");
+    let grown = size(&store);
+    assert!(grown >= empty + 100_000, "measured anew while it is in use: {empty} {grown}");
+    assert_eq!(
+        store.collect(&[Policy { keep_duration: 50, ..Policy::default() }], 1040).expect("collected").len(),
+        0
+    );
+    assert_eq!(size(&store), grown);
+    assert_eq!(store.collect(&all(), 1040).expect("collected").len(), 1);
+}
+
+#[test]
 fn what_a_kill_left_beside_the_metadata_is_swept() {
     let place = tempfile::tempdir().expect("a directory");
     let store = open(place.path());
@@ -202,7 +221,7 @@ fn a_store_of_an_earlier_layout_is_taken_over_and_a_later_one_refused() {
         result(&store, 1, None, "one");
         // What layout 2 did not have.
         let undo = "DROP INDEX layers_parent; DROP INDEX layers_boot; DROP INDEX results_layer;
-            DROP INDEX links_identity; DROP TABLE graves; DROP TABLE mounts; DROP TABLE downloads;
+            DROP INDEX links_identity; DROP INDEX chains_layer; DROP TABLE graves; DROP TABLE mounts; DROP TABLE downloads;
             CREATE TABLE old AS SELECT id, parent, name, created FROM layers; DROP TABLE layers;
             ALTER TABLE old RENAME TO layers; PRAGMA user_version = 2";
         store.database().execute_batch(undo).expect("written");

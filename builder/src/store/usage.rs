@@ -29,7 +29,8 @@ pub struct Usage {
 }
 
 impl Store {
-    /// Lists what the store holds. Sizes of layers are measured once, those of cache mounts every time.
+    /// Lists what the store holds. Sizes of layers are measured once, those of cache mounts when they have been
+    /// used since.
     ///
     /// # Errors
     /// When the store cannot be read.
@@ -117,14 +118,25 @@ impl Store {
             let entry = entry.map_err(StoreError::io("list", &folder))?;
             let id = entry.file_name().to_string_lossy().into_owned();
             let noted = self.database().query_row(
-                "SELECT description, created, used, uses FROM mounts WHERE name = ?1",
+                "SELECT description, created, used, uses, size FROM mounts WHERE name = ?1",
                 [&id],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?, row.get(4)?)),
             );
-            let (description, created, used, uses) =
-                noted.optional()?.unwrap_or_else(|| (String::new(), 0, 0, 0));
-            // A step may write to it meanwhile: then its size is what could be read.
-            let size = measure(&entry.path()).map_or(0, |extent| extent.disk);
+            let (description, created, used, uses, size): (String, i64, i64, i64, Option<i64>) =
+                noted.optional()?.unwrap_or_else(|| (String::new(), 0, 0, 0, None));
+            let held = hold(&entry.path(), FlockOperation::NonBlockingLockExclusive);
+            let size = match size {
+                Some(size) if held.is_some() => size.unsigned_abs(),
+                // A step may write to it meanwhile: then its size is what could be read.
+                Some(_) | None => {
+                    let size = measure(&entry.path()).map_or(0, |extent| extent.disk);
+                    if held.is_some() {
+                        let known = params![id, size.cast_signed()];
+                        self.database().execute("UPDATE mounts SET size = ?2 WHERE name = ?1", known)?;
+                    }
+                    size
+                }
+            };
             records.push(Record {
                 id,
                 parent: None,
@@ -134,7 +146,7 @@ impl Store {
                 created,
                 used,
                 uses: uses.unsigned_abs(),
-                in_use: hold(&entry.path(), FlockOperation::NonBlockingLockExclusive).is_none(),
+                in_use: held.is_none(),
             });
         }
         Ok(records)
@@ -164,6 +176,25 @@ impl Store {
         removed.extend(layers.into_iter().filter(|layer| hidden.contains(&layer.id)));
         self.reclaim()?;
         Ok(removed)
+    }
+
+    /// As [`Store::prune`], at the end of a build, which is done with what it has mounted: nothing is swept when
+    /// there is nothing to remove.
+    ///
+    /// # Errors
+    /// As for [`Store::prune`].
+    pub fn collect(&self, policies: &[Policy], now: i64) -> Result<Vec<Record>, StoreError> {
+        super::lock_mutex(&self.mounts).clear();
+        let usage = self.usage()?;
+        let hidden: bool = self.database().query_row(
+            "SELECT EXISTS (SELECT 1 FROM layers WHERE dead IS NOT NULL)",
+            [],
+            |row| row.get(0),
+        )?;
+        if !hidden && select(&usage.records, &usage.bases, policies, usage.disk, now).is_empty() {
+            return Ok(vec![]);
+        }
+        self.prune(policies, now)
     }
 
     /// Removes a cache mount that nobody has mounted.
@@ -229,6 +260,8 @@ impl Store {
     /// # Errors
     /// When the store cannot be read or written.
     pub fn reclaim(&self) -> Result<(), StoreError> {
+        // No build begins meanwhile, and takes a blob for granted that is about to go.
+        let _turn = FileLock::exclusive(&self.root.join("locks/open"))?;
         let others: HashSet<String> = self.work.others()?.into_iter().collect();
         let mut database = self.database();
         // Whoever renames a layer into place does so inside such a transaction: here all of them are known.
