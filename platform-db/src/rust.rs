@@ -11,7 +11,7 @@ use crate::variant::Variant;
 
 /// Sorted by platform and library.
 #[rustfmt::skip]
-pub(crate) const TARGETS: &[(Os, Arch, Variant, Libc, &str)] = &[
+pub(crate) static TARGETS: &[(Os, Arch, Variant, Libc, &str)] = &[
     (Os::Aix, Arch::Ppc64, Variant::Base, Libc::System, "powerpc64-ibm-aix"),
     (Os::Amdhsa, Arch::Amdgcn, Variant::Base, Libc::System, "amdgcn-amd-amdhsa"),
     (Os::Android, Arch::I386, Variant::Base, Libc::System, "i686-linux-android"),
@@ -233,7 +233,7 @@ pub(crate) const TARGETS: &[(Os, Arch, Variant, Libc, &str)] = &[
 
 /// Targets for platforms that have another one above: older systems, other float ABIs, simulators. Sorted by name.
 #[rustfmt::skip]
-const OTHERS: &[(&str, Os, Arch, Variant)] = &[
+static OTHERS: &[(&str, Os, Arch, Variant)] = &[
     ("aarch64-apple-ios-macabi", Os::Ios, Arch::Arm64, Variant::Base),
     ("aarch64-apple-ios-sim", Os::Ios, Arch::Arm64, Variant::Base),
     ("aarch64-apple-tvos-sim", Os::Tvos, Arch::Arm64, Variant::Base),

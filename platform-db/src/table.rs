@@ -81,9 +81,9 @@ use Arch::{
 use Go::{Go as GoYes, No};
 use Variant::{Base, R6, Spe, V5, V6, V7};
 
-/// All rows, sorted by system, architecture and variant.
+/// All rows, sorted by system, architecture and variant. A static, so that a program holds one copy.
 #[rustfmt::skip]
-pub(crate) const ROWS: &[Row] = &[
+pub(crate) static ROWS: &[Row] = &[
     // system, architecture, variant, Go, [uname -m, Debian, Alpine, RPM, QEMU], GNU words, GNU words on Alpine
     row(Os::Aix, Ppc64, Base, GoYes, [NO, is("aix-ppc64"), NO, NO, NO], None, None),
     row(Os::Amdhsa, Amdgcn, Base, No, [NO, NO, NO, NO, NO], None, None),
@@ -351,7 +351,7 @@ const fn place(os: Os, arch: Arch, variant: Variant) -> u32 {
 }
 
 /// The places of the rows, close together: a search touches few of them.
-const PLACES: &[u32] = &places();
+static PLACES: [u32; ROWS.len()] = places();
 
 const fn places() -> [u32; ROWS.len()] {
     let mut places = [0; ROWS.len()];

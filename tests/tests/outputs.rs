@@ -26,7 +26,7 @@ fn shell(place: &Place, script: &str) {
 fn copy_and_add_with_their_flags() {
     let Some(place) = place("copy_and_add_with_their_flags") else { return };
     for name in ["a/b/one.txt", "a/b/two.md", "a/c/three.txt", "x/y/z.txt", "exec.sh"] {
-        place.write(name, name);
+        place.write(name, &format!("{name}\n"));
     }
     shell(
         &place,
@@ -54,7 +54,7 @@ fn copy_and_add_with_their_flags() {
     for line in [
         "old",
         "/linked.sh 640 33:50",
-        "/modes.sh 700 0:0",
+        "/modes.sh 744 0:0",
         "/more.sh 744 0:0",
         "parents/b/one.txt",
         "parents/x/y/z.txt",
@@ -134,7 +134,7 @@ fn every_form_of_output_holds_the_same_files() {
         (format!("oci-archive:{}", path("gzip.tar")), "tar+gzip"),
         (format!("oci-archive:{}", path("zstd.tar")), "tar+zstd"),
         (format!("oci-archive:{}", path("plain.tar")), "v1.tar"),
-        (format!("docker-archive:{}", path("docker.tar")), "tar"),
+        (format!("docker-archive:{}", path("docker.tar")), "tar.gzip"),
         (format!("oci:{}", path("layout")), "tar+gzip"),
     ] {
         let read = |what: &[&str]| {
@@ -249,4 +249,107 @@ fn du_shows_and_prune_removes() {
         place.command(&[]).env("XX_BUILD_CONFIG", place.path("config.toml")).output().expect("xx-build");
     let text = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success() && text.contains("removed from the store"), "{text}");
+}
+
+const REMOTE: &str = "\
+    mkdir -p served repo/sub && cd repo && git init -q -b main . && git config user.email a@b && git config user.name a
+    echo one > file; echo deep > sub/file; ln -s ../../outside sub/link; chmod 755 file; ln -s /etc escape
+    git add . && git commit -qm one && git tag -a v1 -m v1
+    echo two > file && git commit -qam two && git branch other HEAD~1
+    git clone -q --bare . ../served/r.git && touch ../served/r.git/git-daemon-export-ok";
+
+#[test]
+fn git_and_http_sources() {
+    let Some(place) = place("git_and_http_sources") else { return };
+    if run("git", &["--version"]).is_none() || run("python3", &["--version"]).is_none() {
+        return skipped("git_and_http_sources", "git or python3 is not installed");
+    }
+    let made =
+        run("sh", &["-euc", &format!("cd {}; {REMOTE}", place.directory.path().display())]).expect("sh");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    fs::write(place.path("served/hello.txt"), "hello\n").expect("a file");
+
+    // Ports of our own: whatever is free.
+    let port = || {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        listener.local_addr().expect("its number").port()
+    };
+    let (git_port, http_port) = (port(), port());
+    let served = place.path("served").display().to_string();
+    let start = |program: &str, arguments: &[String]| {
+        let mut command = Command::new(program);
+        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a server")
+    };
+    let mut servers = [
+        start(
+            "git",
+            &[
+                "daemon",
+                "--reuseaddr",
+                "--listen=127.0.0.1",
+                &format!("--port={git_port}"),
+                &format!("--base-path={served}"),
+                &served,
+            ]
+            .map(String::from),
+        ),
+        start(
+            "python3",
+            &["-m", "http.server", "--bind", "127.0.0.1", "--directory", &served, &http_port.to_string()]
+                .map(String::from),
+        ),
+    ];
+    for port in [git_port, http_port] {
+        for _ in 0..200 {
+            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                break;
+            }
+            std::thread::sleep(std::time::Duration::from_millis(50));
+        }
+    }
+    let git = format!("git://127.0.0.1:{git_port}/r.git");
+    let http = format!("http://127.0.0.1:{http_port}");
+    let dockerfile = format!(
+        "FROM scratch\nADD {git}#v1 /tag/\nADD {git}#other:sub /sub/\nADD --keep-git-dir=true {git} /main/\nADD {http}/hello.txt /\n\
+         ADD --checksum=sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 --chmod=644 {http}/hello.txt /checked\n"
+    );
+    place.write("Dockerfile", &dockerfile);
+    let output = place.path("out");
+    let arguments = ["--output", &output.display().to_string()];
+    let built = std::panic::catch_unwind(|| {
+        place.build_well(&arguments);
+        let read = |name: &str| fs::read_to_string(output.join(name)).expect(name);
+        assert_eq!(
+            (read("tag/file"), read("sub/file"), read("main/file")),
+            ("one\n".into(), "deep\n".into(), "two\n".into())
+        );
+        assert_eq!((read("hello.txt"), read("checked")), ("hello\n".into(), "hello\n".into()));
+        assert!(output.join("main/.git/HEAD").exists() && !output.join("tag/.git").exists());
+        assert_eq!(place.build_well(&[]).steps().0, 0, "nothing has changed");
+
+        // The file changes, the branch moves; what has a checksum or a tag does not.
+        fs::write(place.path("served/hello.txt"), "changed\n").expect("a file");
+        let again = place.build(&arguments);
+        again.assert_error(&["has digest", "5891b5b522d5", "Dockerfile:6"]);
+        place.write("Dockerfile", &dockerfile.replace("ADD --checksum", "# ADD --checksum"));
+        let again = place.build_well(&arguments);
+        assert!(again.steps().0 < 5, "{}", again.stderr);
+        assert_eq!(fs::read_to_string(output.join("hello.txt")).expect("the file"), "changed\n");
+
+        for (source, parts) in [
+            (format!("{git}#nosuch"), ["no branch, tag or commit", "nosuch"]),
+            (format!("{git}#main:escape/passwd"), ["escape/passwd", "does not exist"]),
+            (format!("{http}/nosuch"), ["status 404", "nosuch"]),
+        ] {
+            place.write("Dockerfile", &format!("FROM scratch\nADD {source} /x\n"));
+            place.build(&[]).assert_error(&parts);
+        }
+    });
+    for server in &mut servers {
+        server.kill().expect("a signal");
+        server.wait().expect("it ends");
+    }
+    if let Err(panic) = built {
+        std::panic::resume_unwind(panic);
+    }
 }

@@ -1,5 +1,5 @@
 //! The store under fire: builds that are killed, builds side by side, and what a full disk leaves.
-#![expect(clippy::disallowed_methods, reason = "starts programs")]
+#![expect(clippy::expect_used, reason = "helpers of tests")]
 
 use std::fs;
 use std::process::Stdio;

@@ -294,6 +294,30 @@ fn set_up_follows_what_is_installed() {
     assert_eq!(plan(&host, "xx-clang", &["--setup-target-triple"], vars), "", "the user's own file");
 }
 
+/// The file for calls without a target: what was there, and whether it is written anew.
+#[test]
+fn the_default_configuration() {
+    let cases = [
+        (None, true),
+        (Some("-fuse-ld=/usr/bin/gone-ld\n"), true),
+        (Some("-fuse-ld=lld\n"), false),
+        (Some("-fuse-ld=lld --rtlib=compiler-rt\n"), false),
+        (Some("-O3\n"), false),
+    ];
+    for (text, expected) in cases {
+        let mut host = debian(&["lld"]);
+        if let Some(text) = text {
+            host = host.file("/etc/llvm/xx-default.cfg", text);
+        }
+        let plan = plan(&host, "xx-clang", &["--setup-target-triple"], &[]);
+        assert_eq!(
+            plan.contains("write 644 /etc/llvm/xx-default.cfg -fuse-ld=lld"),
+            expected,
+            "{text:?}: {plan}"
+        );
+    }
+}
+
 /// The triples of Rust on Alpine, whose folders have another name for 32-bit x86 and arm v6.
 #[test]
 fn alpine_folders_under_another_vendor() {
@@ -429,6 +453,7 @@ fn each_choice_has_a_reason() {
 #[test]
 fn files_for_cmake_and_meson() {
     let host = debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-ar"])
+        .file("/lib/ld-linux-aarch64.so.1", "")
         .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
     let vars: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
     let cmake = plan(&host, "xx-clang", &["--print-cmake-toolchain"], vars);
@@ -443,6 +468,11 @@ fn files_for_cmake_and_meson() {
     let meson = plan(&host, "xx-clang", &["--print-meson-cross"], vars);
     for line in ["cpp = [", "ar = ", "cpu_family = ", "endian = ", "[host_machine]"] {
         assert!(meson.contains(line), "{line} is missing in {meson}");
+    }
+    let no_libraries = debian(&["lld", "qemu-aarch64-static"]).file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
+    for flag in ["--print-cmake-toolchain", "--print-meson-cross"] {
+        let text = plan(&no_libraries, "xx-clang", &[flag], vars);
+        assert!(!text.contains("qemu"), "programs of the target would not start: {text}");
     }
     let alpine = alpine(&["lld"]).file("/usr/bin/aarch64-alpine-linux-musl.cfg", "mine");
     let cmake = plan(&alpine, "xx-clang", &["--print-cmake-toolchain"], vars);

@@ -17,6 +17,7 @@ mod job;
 mod mounts;
 mod output;
 mod select;
+mod source;
 mod stack;
 
 use std::collections::{BTreeMap, HashMap};
@@ -26,7 +27,7 @@ use std::time::Duration;
 use platform_db::Platform;
 use thiserror::Error;
 
-use crate::fetch::FetchError;
+use crate::fetch::{FetchError, GitError, HttpError};
 use crate::llb::pb;
 use crate::oci::image::Image;
 use crate::rootfs::{BadMode, RootError};
@@ -236,6 +237,12 @@ pub enum EngineError {
     /// A base image could not be used.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A git repository could not be used.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A URL could not be used.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -273,6 +280,8 @@ impl EngineError {
             | Self::Missing { .. }
             | Self::Limit { .. }
             | Self::Fetch(_)
+            | Self::Git(_)
+            | Self::Http(_)
             | Self::Store(_) => None,
         }
     }

@@ -214,6 +214,12 @@ impl<'a> Target<'a> {
             if !transfer.add {
                 return Err(wrong("COPY cannot take a URL".to_owned())).map_err(|e| hint(e, "use ADD"));
             }
+            if text
+                .split_once("://")
+                .is_none_or(|(_, rest)| rest.is_empty() || rest.starts_with(['/', '?', '#']))
+            {
+                return Err(wrong(format!("the URL `{text}` has no host")));
+            }
             let file = git::file_name_of_url(text);
             let mut attrs = std::collections::BTreeMap::from([("http.filename".to_owned(), file.clone())]);
             if !transfer.checksum.is_empty() {

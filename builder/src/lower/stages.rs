@@ -192,6 +192,8 @@ impl<'a> Target<'a> {
         expand(text, variables, Rules::new(self.file.escape())).map_err(|error| {
             let hint = if matches!(error.problem, Problem::Required { .. }) {
                 "pass it with `--build-arg NAME=value`"
+            } else if matches!(error.problem, Problem::TooLong(_)) {
+                "no program can get an argument or a variable of more than 128 KiB: use a file"
             } else {
                 "put the escape character before a `$` or a quote that should stay as it is"
             };

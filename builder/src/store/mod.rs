@@ -24,6 +24,7 @@
 mod blobs;
 mod boot;
 mod database;
+mod downloads;
 mod files;
 mod layers;
 mod lock;
@@ -48,6 +49,7 @@ use crate::solve::Identity;
 
 pub use blobs::BlobWriter;
 pub use database::{Layer, LayerBlob, LayerId, OutputLayer};
+pub use downloads::Download;
 pub use files::{DirectoryKey, FileDigest, FileStamp};
 pub use lock::FileLock;
 pub use usage::Usage;

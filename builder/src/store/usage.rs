@@ -258,6 +258,11 @@ impl Store {
                 .execute([id])?;
         }
         transaction.execute("DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)", [])?;
+        // A downloaded file is kept as long as there is anything that it may have gone into.
+        transaction.execute(
+            "DELETE FROM downloads WHERE used < (SELECT coalesce(min(used), ?1) FROM layers)",
+            [i64::MAX],
+        )?;
         let doomed = self.orphans(&transaction, others.is_empty())?;
         transaction.commit()?;
         drop(database);

@@ -154,6 +154,8 @@ const ERRORS: &[(&str, &str)] = &[
         "2:1 invalid `--checksum` | write `sha256:` and 64 hex digits",
     ),
     ("FROM scratch\nADD https://h/r.git?ref= /y\n", "2:5 `ref` in the query of the git URL has no value | -"),
+    ("FROM scratch\nADD https:// /y\n", "2:5 the URL `https://` has no host | -"),
+    ("FROM scratch\nADD a https://?x /y/\n", "2:7 the URL `https://?x` has no host | -"),
     (
         "FROM scratch\nADD a\0b /y\n",
         "2:6 NUL byte in an instruction | save the file as UTF-8 text without NUL bytes",
@@ -206,6 +208,18 @@ fn huge_input_is_bounded() {
     assert_eq!(problems(&stages), Vec::<String>::new());
     let nested = format!("FROM scratch\nENV A={}\n", "${a:-".repeat(10_000));
     assert_eq!(problems(&nested).len(), 1);
+    let doubled = format!("FROM scratch\nENV A=0123456789abcdef\n{}", "ENV A=$A$A\n".repeat(40));
+    assert_eq!(
+        problems(&doubled),
+        [
+            "17:5 the text becomes longer than 262152 bytes | no program can get an argument or a variable of more than 128 KiB: use a file"
+        ]
+    );
+    let inner = (0..12).fold("x".to_owned(), |inner, _| format!("${{A//?/{inner}}}"));
+    let nested = format!("FROM scratch\nENV A=0123456789abcdef\nENV B={inner}\n");
+    assert!(problems(&nested)[0].starts_with("3:5 the text becomes longer than"), "{:?}", problems(&nested));
+    let slow = format!("FROM scratch\nENV A={}\nENV B=${{A//a*b/c}}\n", "a".repeat(60_000));
+    assert_eq!(problems(&slow), Vec::<String>::new());
     let onbuild = format!("FROM scratch\n{}RUN x\n", "ONBUILD ".repeat(8_000));
     assert_eq!(problems(&onbuild).len(), 1);
 }

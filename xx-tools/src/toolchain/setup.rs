@@ -99,9 +99,11 @@ impl Setup {
             let path = path.map(|path| path.display().to_string()).unwrap_or_default();
             inputs.push_str(&format!("{name}={path}\n"));
         };
-        found("clang", clang::find(host, "clang").ok());
-        found("clang++", clang::find(host, "clang++").ok());
-        found("lld", host.program("lld"));
+        // Another version behind the same link is another program.
+        let real = |path: Option<PathBuf>| path.and_then(|path| host.canonical(&path));
+        found("clang", real(clang::find(host, "clang").ok()));
+        found("clang++", real(clang::find(host, "clang++").ok()));
+        found("lld", real(host.program("lld")));
         if self.os() == Some(Os::Darwin) {
             found("ld64.signed", host.program("ld64.signed"));
             found("sdk", Some(macos_sdk(host).into()));
@@ -120,7 +122,8 @@ impl Setup {
     /// The user's choices.
     fn preferences(&self) -> String {
         let names = ["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"];
-        names.iter().map(|name| format!("{name}={}\n", self.env.var(name))).collect()
+        let version = format!("xx={}\n", env!("CARGO_PKG_VERSION"));
+        names.iter().map(|name| format!("{name}={}\n", self.env.var(name))).chain([version]).collect()
     }
 
     /// Looks whether set-up was done and nothing that it was made from has changed since.
@@ -209,7 +212,7 @@ impl Setup {
             steps.push(Step::Link { to: to.clone(), path: path.clone() });
         }
         let text = format!("-fuse-ld={}\n", linker.name);
-        if self.triple.is_empty() || (self.is_native(host) && !host.is_file(&self.layout.default_cfg)) {
+        if self.triple.is_empty() || (self.is_native(host) && self.default_is_ours(host, &text)) {
             steps.push(Step::Write { path: self.layout.default_cfg.clone(), text, mode: 0o644 });
         }
         steps.extend(self.take_over(host));
@@ -222,6 +225,14 @@ impl Setup {
         let this = self.clone();
         steps.push(Step::Next(Box::new(move |host: &dyn Host| Ok(Plan::new(vec![this.stamp(host)])))));
         Ok(steps)
+    }
+
+    /// Whether the file for calls without a target is missing, or says what set-up said before things changed. More than
+    /// the one word is the user's.
+    fn default_is_ours(&self, host: &dyn Host, new: &str) -> bool {
+        let Some(text) = host.read(&self.layout.default_cfg) else { return true };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        text != new && matches!(words.as_slice(), [word] if word.starts_with("-fuse-ld="))
     }
 
     /// Plain `clang` becomes this program, so that `--target` and the wrapped mode work for it.

@@ -1,4 +1,6 @@
 //! `xx-windres`: GNU windres's command line on clang and LLVM's resource tools.
+//!
+//! The messages that begin with `invalid` have no hint: the original's tests take them to be the whole output.
 
 use std::path::Path;
 
@@ -158,14 +160,10 @@ impl Request {
         or(&mut self.input_format, if input_format { "res" } else { "rc" });
         or(&mut self.output_format, if output_format { "res" } else { "coff" });
         if !matches!(self.input_format.as_str(), "rc" | "res") {
-            return Err(
-                Failure::new(format!("invalid input format {}", self.input_format)).hint("`rc` or `res`")
-            );
+            return Err(Failure::new(format!("invalid input format {}", self.input_format)));
         }
         if !matches!(self.output_format.as_str(), "coff" | "res") {
-            return Err(
-                Failure::new(format!("invalid output format {}", self.output_format)).hint("`coff` or `res`")
-            );
+            return Err(Failure::new(format!("invalid output format {}", self.output_format)));
         }
         if self.target.is_empty() {
             self.target = Target::read(env, host).supported()?.triple.clone();
@@ -177,10 +175,8 @@ impl Request {
 
     /// The programs in order. What they pass to each other is removed at the end.
     fn steps(&self, env: &Env, host: &dyn Host) -> Result<Vec<Step>, Failure> {
-        let machine = machine(&self.target).ok_or_else(|| {
-            Failure::new(format!("invalid target {} for xx-windres", self.target))
-                .hint("`--target` takes pe-i386, pe-x86-64, pe-aarch64 or a triple of Windows")
-        })?;
+        let machine = machine(&self.target)
+            .ok_or_else(|| Failure::new(format!("invalid target {} for xx-windres", self.target)))?;
         let mut steps = Vec::new();
         let mut resource = self.input.clone();
         if self.input_format == "rc" {
@@ -214,8 +210,7 @@ impl Request {
 
 /// The option that a word spells, and its value when it is in the same word.
 fn option(arg: &str) -> Result<(char, Option<String>), Failure> {
-    let invalid =
-        || Failure::new(format!("invalid option {arg}")).hint("`xx-windres --help` lists the options");
+    let invalid = || Failure::new(format!("invalid option {arg}"));
     if let Some(long) = arg.strip_prefix("--") {
         let (name, value) = match long.split_once('=') {
             Some((name, value)) => (name, Some(value.to_owned())),

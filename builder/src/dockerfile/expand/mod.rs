@@ -102,6 +102,9 @@ pub enum Problem {
     /// A wrong escape in a pattern.
     #[error("invalid escape `\\{0}` in a pattern: only `*`, `?`, `\\`, `/` and `}}` can be escaped")]
     BadPattern(char),
+    /// The text grows beyond this many bytes.
+    #[error("the text becomes longer than {0} bytes")]
+    TooLong(usize),
     /// `${name?message}` of a variable that is not set, `${name:?message}` of an empty one.
     #[error("{name}: {message}")]
     Required {
@@ -138,6 +141,10 @@ pub fn is_plain(word: &str, rules: Rules) -> bool {
 
 /// `${a:-${b:-...}}` deeper than this is an attack, not a Dockerfile.
 const MAX_DEPTH: usize = 64;
+
+/// How much a word may grow, in bytes. Programs cannot get arguments or variables of more than 128 KiB; without a limit
+/// thirty lines of `ENV A=$A$A` would take all memory.
+const MAX_GROWTH: usize = 256 << 10;
 
 struct Walk<'a, V> {
     word: &'a str,
@@ -210,13 +217,13 @@ impl<V: Variables> Walk<'_, V> {
                 '\'' | '"' if !self.rules.no_quotes => {
                     let quoted =
                         if c == '"' { self.double_quoted(raw_escapes)? } else { self.single_quoted()? };
+                    self.append(&mut text, &quoted)?;
                     words.raw_text(&quoted);
-                    text.push_str(&quoted);
                 }
                 '$' => {
                     let value = self.dollar()?;
+                    self.append(&mut text, &value)?;
                     value.chars().for_each(|c| words.split(c));
-                    text.push_str(&value);
                 }
                 '<' => {
                     let start = self.at;
@@ -291,7 +298,10 @@ impl<V: Variables> Walk<'_, V> {
                     self.next();
                     return Ok(text);
                 }
-                '$' => text.push_str(&self.dollar()?),
+                '$' => {
+                    let value = self.dollar()?;
+                    self.append(&mut text, &value)?;
+                }
                 _ if c == self.rules.escape => {
                     self.next();
                     if raw_escapes {
@@ -313,6 +323,19 @@ impl<V: Variables> Walk<'_, V> {
             }
         }
         Err(ExpandError { problem: Problem::UnclosedQuote('"'), offset: open })
+    }
+
+    /// Longest text that the word may become.
+    fn limit(&self) -> usize {
+        MAX_GROWTH + 2 * self.word.len()
+    }
+
+    fn append(&self, text: &mut String, value: &str) -> Result<(), ExpandError> {
+        if text.len() + value.len() > self.limit() {
+            return Err(self.error(Problem::TooLong(self.limit())));
+        }
+        text.push_str(value);
+        Ok(())
     }
 
     fn dollar(&mut self) -> Result<String, ExpandError> {
@@ -446,7 +469,8 @@ impl<V: Variables> Walk<'_, V> {
             });
         };
         let glob = pattern::Pattern::new(&search).map_err(|c| self.error(Problem::BadPattern(c)))?;
-        Ok(glob.replace(&value, &with, all))
+        let limit = self.limit();
+        glob.replace(&value, &with, all, limit).ok_or_else(|| self.error(Problem::TooLong(limit)))
     }
 
     /// A variable name, a run of digits, or one of the shell's special parameters.

@@ -53,33 +53,84 @@ impl Pattern {
         kept.unwrap_or_default().iter().rev().collect()
     }
 
-    /// Replaces the first match, or all that do not overlap; the longest match at the leftmost place wins.
-    pub(super) fn replace(&self, value: &str, with: &str, all: bool) -> String {
+    /// Replaces the first match, or all that do not overlap; the longest match at the leftmost place wins. `None` when
+    /// the result is longer than `limit` bytes.
+    pub(super) fn replace(&self, value: &str, with: &str, all: bool, limit: usize) -> Option<String> {
         let chars: Vec<char> = value.chars().collect();
         let mut out = String::with_capacity(value.len());
         let mut at = 0;
         let mut last_end = None;
-        while at <= chars.len() {
-            let rest = chars.get(at..).unwrap_or_default();
-            match matched(self.0.iter(), rest, true) {
-                Some(length) if !(length == 0 && last_end == Some(at)) => {
-                    out.push_str(with);
-                    at += length;
-                    last_end = Some(at);
-                    if !all {
-                        out.extend(chars.get(at..).unwrap_or_default());
-                        return out;
-                    }
-                    if length > 0 {
-                        continue;
-                    }
+        while let Some((start, end)) = self.find(&chars, at) {
+            out.extend(chars.get(at..start).unwrap_or_default());
+            at = end;
+            // Nothing, right behind a match, is no match.
+            if start < end || last_end != Some(end) {
+                out.push_str(with);
+                last_end = Some(end);
+                if !all {
+                    break;
                 }
-                _ => {}
             }
-            out.extend(chars.get(at));
-            at += 1;
+            if start == end {
+                out.extend(chars.get(at));
+                at += 1;
+            }
+            if out.len() > limit {
+                return None;
+            }
         }
-        out
+        out.extend(chars.get(at..).unwrap_or_default());
+        (out.len() <= limit).then_some(out)
+    }
+
+    /// The leftmost match from `from` on, the longest of those that begin there. Goes over the characters once: for
+    /// each number of tokens that are matched, the earliest beginning is kept.
+    fn find(&self, chars: &[char], from: usize) -> Option<(usize, usize)> {
+        let mut begun: Vec<Option<usize>> = vec![None; self.0.len() + 1];
+        let mut best: Option<(usize, usize)> = None;
+        for at in from..=chars.len() {
+            if best.is_none()
+                && let Some(first) = begun.first_mut()
+            {
+                first.get_or_insert(at);
+            }
+            for (index, token) in self.0.iter().enumerate() {
+                if matches!(token, Token::Many) {
+                    let start = begun.get(index).copied().flatten();
+                    begun.get_mut(index + 1).into_iter().for_each(|slot| *slot = earlier(*slot, start));
+                }
+            }
+            if let Some(start) = begun.last().copied().flatten()
+                && best.is_none_or(|(known, _)| start <= known)
+            {
+                best = Some((start, at));
+            }
+            let c = chars.get(at).copied();
+            let mut next = vec![None; begun.len()];
+            for (index, (token, start)) in self.0.iter().zip(&begun).enumerate() {
+                // What begins behind a match cannot be the leftmost.
+                let start = start.filter(|start| best.is_none_or(|(known, _)| *start <= known));
+                let to = match token {
+                    Token::Literal(literal) if Some(*literal) == c => index + 1,
+                    Token::One if c.is_some_and(|c| c != '\n') => index + 1,
+                    Token::Many if c.is_some_and(|c| c != '\n') => index,
+                    Token::Literal(_) | Token::One | Token::Many => continue,
+                };
+                next.get_mut(to).into_iter().for_each(|slot| *slot = earlier(*slot, start));
+            }
+            begun = next;
+            if best.is_some() && begun.iter().all(Option::is_none) {
+                break;
+            }
+        }
+        best
+    }
+}
+
+fn earlier(a: Option<usize>, b: Option<usize>) -> Option<usize> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
     }
 }
 
@@ -109,4 +160,57 @@ fn matched<'t>(tokens: impl Iterator<Item = &'t Token>, chars: &[char], longest:
         reach = next;
     }
     if longest { reach.iter().rposition(|r| *r) } else { reach.iter().position(|r| *r) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tries every place and every length, longest first.
+    fn replaced(pattern: &Pattern, value: &str, with: &str) -> String {
+        let chars: Vec<char> = value.chars().collect();
+        let (mut out, mut at, mut last_end) = (String::new(), 0, None);
+        while at <= chars.len() {
+            match matched(pattern.0.iter(), &chars[at..], true) {
+                Some(length) if length > 0 || last_end != Some(at) => {
+                    out.push_str(with);
+                    at += length;
+                    last_end = Some(at);
+                    if length > 0 {
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            out.extend(chars.get(at));
+            at += 1;
+        }
+        out
+    }
+
+    fn texts(alphabet: &[char], longest: usize) -> Vec<String> {
+        let mut all = vec![String::new()];
+        let mut from = 0;
+        for _ in 0..longest {
+            let until = all.len();
+            for index in from..until {
+                let next: Vec<String> = alphabet.iter().map(|c| format!("{}{c}", all[index])).collect();
+                all.extend(next);
+            }
+            from = until;
+        }
+        all
+    }
+
+    #[test]
+    fn one_pass_finds_what_trying_finds() {
+        for pattern in texts(&['a', 'b', '*', '?'], 3) {
+            let compiled = Pattern::new(&pattern).unwrap();
+            for value in texts(&['a', 'b', '\n'], 4) {
+                let expected = replaced(&compiled, &value, "<>");
+                let found = compiled.replace(&value, "<>", true, 1000);
+                assert_eq!(found, Some(expected), "`{pattern}` in {value:?}");
+            }
+        }
+    }
 }
