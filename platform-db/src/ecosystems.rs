@@ -138,7 +138,7 @@ use Variant::{Base, V5, V6, V7};
 
 /// Source: nixpkgs' `lib/systems/doubles.nix`. Solaris there is illumos.
 #[rustfmt::skip]
-const NIX: &[Named] = &[
+static NIX: &[Named] = &[
     (Os::Cygwin, Arch::I386, Base, "i686-cygwin"),
     (Os::Cygwin, Arch::Amd64, Base, "x86_64-cygwin"),
     (Os::Darwin, Arch::Amd64, Base, "x86_64-darwin"),
@@ -214,7 +214,7 @@ const NIX: &[Named] = &[
 
 /// Source: the subdirs that conda's tools know.
 #[rustfmt::skip]
-const CONDA: &[Named] = &[
+static CONDA: &[Named] = &[
     (Os::Android, Arch::I386, Base, "android-32"),
     (Os::Android, Arch::Amd64, Base, "android-64"),
     (Os::Android, Arch::Arm, V7, "android-armv7a"),
@@ -250,7 +250,7 @@ const CONDA: &[Named] = &[
 
 /// Machine words of wheels; Windows' whole tags. Source: PEP 600, 656, 425; auditwheel's policies.
 #[rustfmt::skip]
-const WHEEL: &[Named] = &[
+static WHEEL: &[Named] = &[
     (Os::Darwin, Arch::Amd64, Base, "x86_64"),
     (Os::Darwin, Arch::Arm64, Base, "arm64"),
     (Os::Linux, Arch::I386, Base, "i686"),

@@ -44,8 +44,9 @@ pub struct ArchFacts {
     pub endian: Endian,
     /// `e_machine` of ELF.
     pub elf_machine: u16,
-    /// Bits of ELF's `e_flags` that tell it from another architecture with the same machine, width and byte order.
-    pub elf_flags: u32,
+    /// Bits of ELF's `e_flags`, and their value, that tell it from another architecture with the same machine, width
+    /// and byte order; no bits where there is no other.
+    pub elf_flags: (u32, u32),
     /// `Machine` of a COFF header, where Windows runs on it.
     pub coff_machine: Option<u16>,
     /// `cputype` of Mach-O, where Apple systems run on it.
@@ -53,21 +54,21 @@ pub struct ArchFacts {
 }
 
 const fn facts(bits: u8, endian: Endian, elf_machine: u16) -> ArchFacts {
-    ArchFacts { bits, endian, elf_machine, elf_flags: 0, coff_machine: None, macho_cputype: None }
+    ArchFacts { bits, endian, elf_machine, elf_flags: (0, 0), coff_machine: None, macho_cputype: None }
 }
 
 const fn with(facts: ArchFacts, coff_machine: Option<u16>, macho_cputype: Option<u32>) -> ArchFacts {
     ArchFacts { coff_machine, macho_cputype, ..facts }
 }
 
-const fn flagged(facts: ArchFacts, elf_flags: u32) -> ArchFacts {
+const fn flagged(facts: ArchFacts, elf_flags: (u32, u32)) -> ArchFacts {
     ArchFacts { elf_flags, ..facts }
 }
 
 /// `EF_MIPS_ABI2`: the n32 calling convention.
-const EF_MIPS_ABI2: u32 = 0x20;
-/// `EF_SH3`.
-const EF_SH3: u32 = 3;
+const EF_MIPS_ABI2: (u32, u32) = (0x20, 0x20);
+/// `EF_SH3` of `EF_SH_MACH_MASK`.
+const EF_SH3: (u32, u32) = (0x1f, 3);
 
 use Endian::{Big, Little};
 

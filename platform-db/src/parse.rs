@@ -25,22 +25,26 @@ struct ReadArch {
 }
 
 pub(crate) fn parse(input: &str) -> Result<Platform, ParsePlatformError> {
-    let fail = |part| ParsePlatformError::new(input, part, suggestion(input, part));
+    read(input).map_err(|part| ParsePlatformError::new(input, part, suggestion(input, part)))
+}
+
+/// Reads a platform, or says which part is wrong, without looking for what was meant.
+pub(crate) fn read(input: &str) -> Result<Platform, Part> {
     let mut parts = input.split('/');
-    let (Some(os), Some(arch)) = (parts.next(), parts.next()) else { return Err(fail(Part::Shape)) };
+    let (Some(os), Some(arch)) = (parts.next(), parts.next()) else { return Err(Part::Shape) };
     let variant = parts.next();
     if parts.next().is_some() || variant == Some("") || arch.is_empty() || os.is_empty() {
-        return Err(fail(Part::Shape));
+        return Err(Part::Shape);
     }
-    let (os, version) = split_version(os).ok_or_else(|| fail(Part::OsVersion))?;
-    let os = read_os(os).ok_or_else(|| fail(Part::Os))?;
-    let read = read_arch(arch).ok_or_else(|| fail(Part::Arch))?;
+    let (os, version) = split_version(os).ok_or(Part::OsVersion)?;
+    let os = read_os(os).ok_or(Part::Os)?;
+    let read = read_arch(arch).ok_or(Part::Arch)?;
     let variant = match read.variant {
         Some(fixed) => fixed,
-        None => read.arch.variant(variant.unwrap_or_default()).ok_or_else(|| fail(Part::Variant))?,
+        None => read.arch.variant(variant.unwrap_or_default()).ok_or(Part::Variant)?,
     };
     if table::find(os, read.arch, variant).is_none() {
-        return Err(fail(Part::Combination));
+        return Err(Part::Combination);
     }
     Ok(Platform::from_parts(os, read.arch, variant, version))
 }
@@ -119,7 +123,7 @@ fn whole(os: &str, arch: Arch, variant: Option<&str>) -> Option<String> {
         Some(variant) => format!("{os}/{arch}/{variant}"),
         None => format!("{os}/{arch}"),
     };
-    parse(&text).ok().map(|platform| platform.to_string())
+    read(&text).ok().map(|platform| platform.to_string())
 }
 
 /// Names that people write for an architecture, for suggestions only.

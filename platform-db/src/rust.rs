@@ -11,7 +11,7 @@ use crate::variant::Variant;
 
 /// Sorted by platform and library.
 #[rustfmt::skip]
-pub(crate) const TARGETS: &[(Os, Arch, Variant, Libc, &str)] = &[
+pub(crate) static TARGETS: &[(Os, Arch, Variant, Libc, &str)] = &[
     (Os::Aix, Arch::Ppc64, Variant::Base, Libc::System, "powerpc64-ibm-aix"),
     (Os::Amdhsa, Arch::Amdgcn, Variant::Base, Libc::System, "amdgcn-amd-amdhsa"),
     (Os::Android, Arch::I386, Variant::Base, Libc::System, "i686-linux-android"),
@@ -233,7 +233,7 @@ pub(crate) const TARGETS: &[(Os, Arch, Variant, Libc, &str)] = &[
 
 /// Targets for platforms that have another one above: older systems, other float ABIs, simulators. Sorted by name.
 #[rustfmt::skip]
-const OTHERS: &[(&str, Os, Arch, Variant)] = &[
+static OTHERS: &[(&str, Os, Arch, Variant)] = &[
     ("aarch64-apple-ios-macabi", Os::Ios, Arch::Arm64, Variant::Base),
     ("aarch64-apple-ios-sim", Os::Ios, Arch::Arm64, Variant::Base),
     ("aarch64-apple-tvos-sim", Os::Tvos, Arch::Arm64, Variant::Base),
@@ -352,6 +352,12 @@ pub(crate) fn platform(target: &str) -> Option<(Os, Arch, Variant)> {
     // Two platforms may share a target (`wasi`, `wasip1`): the one that the target's own name says wins.
     let found = TARGETS.iter().rfind(|(.., name)| *name == target);
     found.map(|(os, arch, variant, ..)| (*os, *arch, *variant))
+}
+
+/// Returns the platform of the longest target that stands in a text.
+pub(crate) fn contained(text: &str) -> Option<(Os, Arch, Variant)> {
+    let names = TARGETS.iter().map(|(.., name)| *name).chain(OTHERS.iter().map(|(name, ..)| *name));
+    platform(names.filter(|name| text.contains(name)).max_by_key(|name| name.len())?)
 }
 
 #[cfg(test)]

@@ -5,7 +5,9 @@
 
 use crate::arch::Arch;
 use crate::os::Os;
+use crate::parse::read;
 use crate::platform::Platform;
+use crate::rust;
 use crate::table::{ROWS, Row};
 use crate::variant::Variant;
 
@@ -57,7 +59,7 @@ impl Platform {
     /// Returns the platform of Go's pair of names, without a variant.
     #[must_use]
     pub fn from_go(goos: &str, goarch: &str) -> Option<Self> {
-        format!("{goos}/{goarch}").parse().ok().filter(Self::is_go)
+        read(&format!("{goos}/{goarch}")).ok().filter(Self::is_go)
     }
 
     /// Returns the platform of a TARGETPAIR: `linux-armv7`, `darwin-arm64`.
@@ -65,8 +67,8 @@ impl Platform {
     pub fn from_pair(pair: &str) -> Option<Self> {
         let (os, arch) = pair.split_once('-')?;
         match arch.strip_prefix("armv") {
-            Some(version) => format!("{os}/arm/v{version}").parse().ok(),
-            None => format!("{os}/{arch}").parse().ok(),
+            Some(version) => read(&format!("{os}/arm/v{version}")).ok(),
+            None => read(&format!("{os}/{arch}")).ok(),
         }
     }
 
@@ -74,7 +76,7 @@ impl Platform {
     #[must_use]
     pub fn from_docker_prefix(prefix: &str) -> Option<Self> {
         let found = DOCKER_PREFIXES.iter().find(|(known, _)| *known == prefix.trim_end_matches('/'));
-        found.and_then(|(_, platform)| platform.parse().ok())
+        found.and_then(|(_, platform)| read(platform).ok())
     }
 
     /// Returns Docker Hub's prefix for the platform's images: `arm64v8`.
@@ -93,18 +95,22 @@ impl Platform {
 
     /// Returns the platform of a release file's words: `Linux_x86_64`, `darwin-arm64`, `win-x64`, `linux64`.
     ///
-    /// Words are compared without case; `_`, `-`, `.` and space separate them.
+    /// A Rust target in the name says it best. Else words count, compared without case; `_`, `-`, `.` and space separate
+    /// them.
     #[must_use]
     pub fn from_release_name(name: &str) -> Option<Self> {
+        if let Some((os, arch, variant)) = rust::contained(name) {
+            return Some(Self::from_parts(os, arch, variant, None));
+        }
         let name = name.to_ascii_lowercase().replace("x86_64", "amd64").replace("x86-64", "amd64");
         let words = || name.split(['_', '-', '.', ' ']);
         if let Some((_, platform)) = WHOLE_WORDS.iter().find(|(word, _)| words().any(|found| found == *word))
         {
-            return platform.parse().ok();
+            return read(platform).ok();
         }
         let os = words().find_map(|word| lookup(RELEASE_OSES, word))?;
         let arch = words().find_map(|word| lookup(RELEASE_ARCHES, word))?;
-        format!("{os}/{arch}").parse().ok()
+        read(&format!("{os}/{arch}")).ok()
     }
 }
 
@@ -230,6 +236,12 @@ mod tests {
             ("tool-linux64", "linux/amd64"),
             ("tool-macOS-aarch64", "darwin/arm64"),
             ("tool-x86_64-unknown-linux-musl", "linux/amd64"),
+            ("ripgrep-14.1.0-arm-unknown-linux-gnueabihf.tar.gz", "linux/arm/v6"),
+            ("tool-1.0-powerpc64le-unknown-linux-gnu.zip", "linux/ppc64le"),
+            ("tool-x86_64-pc-windows-msvc.exe", "windows/amd64"),
+            ("tool-aarch64-apple-darwin.tar.gz", "darwin/arm64"),
+            ("prometheus-2.53.linux-armv7.tar.gz", "linux/arm/v7"),
+            ("Tool-FreeBSD-amd64", "freebsd/amd64"),
             ("tool_linux_armv6", "linux/arm/v6"),
             ("tool-win32.exe", "windows/386"),
             ("tool-linux", "-"),

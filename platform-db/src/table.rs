@@ -81,9 +81,9 @@ use Arch::{
 use Go::{Go as GoYes, No};
 use Variant::{Base, R6, Spe, V5, V6, V7};
 
-/// All rows, sorted by system, architecture and variant.
+/// All rows, sorted by system, architecture and variant. A static, so that a program holds one copy.
 #[rustfmt::skip]
-pub(crate) const ROWS: &[Row] = &[
+pub(crate) static ROWS: &[Row] = &[
     // system, architecture, variant, Go, [uname -m, Debian, Alpine, RPM, QEMU], GNU words, GNU words on Alpine
     row(Os::Aix, Ppc64, Base, GoYes, [NO, is("aix-ppc64"), NO, NO, NO], None, None),
     row(Os::Amdhsa, Amdgcn, Base, No, [NO, NO, NO, NO, NO], None, None),
@@ -100,7 +100,6 @@ pub(crate) const ROWS: &[Row] = &[
     row(Os::Darwin, I386, Base, No, [is("i386"), is("darwin-i386"), NO, NO, NO], None, None),
     row(Os::Darwin, Amd64, Base, GoYes, [is("x86_64"), is("darwin-amd64"), NO, NO, NO], None, None),
     row(Os::Darwin, Arm64, Base, GoYes, [is("arm64"), is("darwin-arm64"), NO, NO, NO], None, None),
-    row(Os::Darwin, Ppc, Base, No, [is("Power Macintosh"), is("darwin-powerpc"), NO, NO, NO], None, None),
     row(Os::Dragonfly, Amd64, Base, GoYes, [is("x86_64"), is("dragonflybsd-amd64"), NO, NO, NO], None, None),
     row(Os::Emscripten, Wasm, Base, No, [NO, NO, NO, NO, NO], None, None),
     row(Os::Emscripten, Wasm64, Base, No, [NO, NO, NO, NO, NO], None, None),
@@ -352,7 +351,7 @@ const fn place(os: Os, arch: Arch, variant: Variant) -> u32 {
 }
 
 /// The places of the rows, close together: a search touches few of them.
-const PLACES: &[u32] = &places();
+static PLACES: [u32; ROWS.len()] = places();
 
 const fn places() -> [u32; ROWS.len()] {
     let mut places = [0; ROWS.len()];
@@ -371,8 +370,9 @@ pub(crate) fn runs_on(os: Os, arch: Arch) -> bool {
 
 /// Returns every platform there is, each with each of its variants.
 pub(crate) fn all() -> impl Iterator<Item = (Os, Arch, Variant)> {
-    let pairs = Os::ALL.iter().flat_map(|os| Arch::ALL.iter().map(|arch| (*os, *arch)));
-    let all = pairs.flat_map(|(os, arch)| arch.variants().iter().map(move |variant| (os, arch, *variant)));
+    let pairs = ROWS.chunk_by(|a, b| (a.os, a.arch) == (b.os, b.arch)).filter_map(<[Row]>::first);
+    let all =
+        pairs.flat_map(|row| row.arch.variants().iter().map(move |variant| (row.os, row.arch, *variant)));
     all.filter(|(os, arch, variant)| find(*os, *arch, *variant).is_some())
 }
 

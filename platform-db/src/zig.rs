@@ -97,7 +97,7 @@ fn abi_pointers(abi: &str) -> bool {
 
 /// Targets for which Zig carries a C library, for platforms of the table. Source: `zig targets`, Zig 0.17.
 #[rustfmt::skip]
-const WITH_LIBC: &[&str] = &[
+static WITH_LIBC: &[&str] = &[
     "aarch64-freebsd-none",
     "aarch64-linux-gnu",
     "aarch64-linux-musl",

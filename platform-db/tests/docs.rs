@@ -13,7 +13,7 @@ const INTRODUCTION: &str = "\
 Generated from platform-db by its test `docs`; do not edit. A dash is a tool that has no name for the platform.
 
 A platform is written as in the OCI image specification. Variants that change no name share the row of their base;
-the last table lists the variants of each architecture and the compiler flags they stand for.
+a later table lists the variants of each architecture and the compiler flags they stand for.
 
 ";
 
@@ -21,8 +21,7 @@ fn cell(name: Option<impl AsRef<str>>) -> String {
     name.map_or_else(|| "-".to_owned(), |name| name.as_ref().to_owned())
 }
 
-fn document() -> String {
-    let mut text = INTRODUCTION.to_owned();
+fn names(text: &mut String) {
     text.push_str(
         "## Names\n\n| platform | Go | `uname -m` | Debian | multiarch triple | Alpine | RPM | QEMU |\n",
     );
@@ -43,6 +42,28 @@ fn document() -> String {
             writeln!(text, "| `{platform}` | {row} |").unwrap();
         }
     }
+}
+
+fn architectures(text: &mut String) {
+    text.push_str("\n## Architectures\n\n| architecture | pointers | byte order | ELF machine | COFF machine | Mach-O type |\n|---|---|---|---|---|---|\n");
+    for arch in platform_db::Arch::ALL {
+        let facts = arch.facts();
+        let number = |value: Option<u32>| cell(value.map(|value| format!("{value:#x}")));
+        let elf = (facts.elf_machine != 0).then_some(facts.elf_machine.into());
+        writeln!(
+            text,
+            "| {arch} | {} bits | {} | {} | {} | {} |",
+            facts.bits,
+            facts.endian,
+            number(elf),
+            number(facts.coff_machine.map(u32::from)),
+            number(facts.macho_cputype),
+        )
+        .unwrap();
+    }
+}
+
+fn targets(text: &mut String) {
     text.push_str("\n## Rust and Zig targets\n\n| platform | library | Rust | Zig | dynamic linker |\n|---|---|---|---|---|\n");
     let mut seen = std::collections::BTreeSet::new();
     for platform in Platform::all() {
@@ -56,6 +77,9 @@ fn document() -> String {
                 .unwrap();
         }
     }
+}
+
+fn formats(text: &mut String) {
     text.push_str("\n## Package formats, release files and firmware\n\n| platform | Nix | conda | Python wheel | npm | Docker Hub | UEFI |\n|---|---|---|---|---|---|---|\n");
     let mut seen = std::collections::BTreeSet::new();
     for platform in Platform::all() {
@@ -81,6 +105,9 @@ fn document() -> String {
             writeln!(text, "| `{platform}` | {} |", names.map(cell).join(" | ")).unwrap();
         }
     }
+}
+
+fn variants(text: &mut String) {
     text.push_str("\n## Variants\n\n| platform | C compiler | Rust `target-cpu` | Go |\n|---|---|---|---|\n");
     for platform in Platform::all().filter(|platform| platform.os() == "linux") {
         let go = platform.go_level().map(|(name, value)| format!("`{name}={value}`"));
@@ -97,6 +124,9 @@ fn document() -> String {
             .unwrap();
         }
     }
+}
+
+fn machines(text: &mut String) {
     text.push_str("\n## What a machine runs\n\nWithout emulation, best first. Machines that run only their own are left out.\n\n| machine | runs |\n|---|---|\n");
     for machine in Platform::all() {
         let others: Vec<String> =
@@ -104,6 +134,13 @@ fn document() -> String {
         if !others.is_empty() && machine.os() == "linux" {
             writeln!(text, "| `{machine}` | {} |", others.join(" ")).unwrap();
         }
+    }
+}
+
+fn document() -> String {
+    let mut text = INTRODUCTION.to_owned();
+    for section in [names, architectures, targets, formats, variants, machines] {
+        section(&mut text);
     }
     text
 }

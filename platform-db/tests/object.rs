@@ -28,7 +28,7 @@ fn elf(arch: Arch, kind: u16, os_abi: u8, segments: &[(u32, &[u8])]) -> Vec<u8> 
     for (value, width) in [
         (header_len, address),
         (0, address),
-        (u64::from(facts.elf_flags), 4),
+        (u64::from(facts.elf_flags.1), 4),
         (header_len, 2),
         (segment_len, 2),
     ] {
@@ -326,6 +326,8 @@ fn variants_and_float_abis_that_files_state() {
         (flagged(Arch::Mips64, 0xa000_0000), "linux/mips64/r6", None),
         (flagged(Arch::Mips, 0x7000_0020), "linux/mips", Some(Aspect::Arch)),
         (flagged(Arch::Mips, 0x7000_0020), "linux/mips64p32", None),
+        (flagged(Arch::Sh4, 0x17), "linux/sh4", None),
+        (flagged(Arch::Sh4, 3), "linux/sh4", Some(Aspect::Arch)),
         (flagged(Arch::Riscv64, 5), "linux/riscv64", None),
         (flagged(Arch::Riscv64, 1), "linux/riscv64", Some(Aspect::FloatAbi)),
         (flagged(Arch::Loong64, 0x43), "linux/loong64", None),

@@ -168,13 +168,20 @@ fn debian_names_are_dpkgs() {
     }
 }
 
-/// What Debian 12 and 13 and its ports are released for.
 #[test]
 fn every_release_architecture_of_debian_is_a_platform() {
-    let names = "alpha amd64 arm64 armel armhf hppa hurd-amd64 hurd-i386 i386 ia64 kfreebsd-amd64 kfreebsd-i386 \
-                 loong64 m68k mips mips64el mipsel powerpc powerpcspe ppc64 ppc64el riscv64 s390 s390x sh4 sparc \
-                 sparc64 x32";
-    for name in names.split_ascii_whitespace() {
+    let mut releases = BTreeSet::new();
+    for table in tables("debian") {
+        for row in table.rows() {
+            let platform = Platform::from_debian(row[1]);
+            assert_eq!(platform.and_then(|platform| platform.debian()), Some(row[1]), "{}", row[0]);
+            releases.insert(row[0].to_owned());
+        }
+    }
+    assert!(["bookworm", "trixie", "sid"].iter().all(|name| releases.contains(*name)), "{releases:?}");
+    let ports = "alpha hppa hurd-amd64 hurd-i386 ia64 kfreebsd-amd64 kfreebsd-i386 m68k mips powerpc powerpcspe ppc64 \
+                 s390 sh4 sparc sparc64 x32";
+    for name in ports.split_ascii_whitespace() {
         let platform = Platform::from_debian(name);
         assert_eq!(platform.and_then(|platform| platform.debian()), Some(name));
     }

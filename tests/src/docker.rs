@@ -100,6 +100,14 @@ impl Docker {
         command.args(["buildx", "build", "--network", "host", "--provenance=false", "--progress", "plain"]);
         Built::of(command.args(arguments).arg(context).output().expect("sh starts"))
     }
+
+    /// Removes what builds left: compilers for several platforms take gigabytes.
+    pub fn prune(&self) {
+        let mut command = self.command("docker");
+        let pruned =
+            Built::of(command.args(["builder", "prune", "--all", "--force"]).output().expect("sh starts"));
+        assert_eq!(pruned.code, Some(0), "{}", pruned.stderr);
+    }
 }
 
 impl Drop for Docker {

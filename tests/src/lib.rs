@@ -12,7 +12,11 @@
 )]
 
 pub mod docker;
+pub mod examples;
+pub mod foreign;
 pub mod image;
+pub mod original;
+pub mod shared;
 
 use std::fs;
 use std::io::Write as _;

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 
-use integration_tests::{Kit, Place, mounts, run};
+use integration_tests::{Kit, Place, mounts, run, skipped};
 
 fn place(case: &str) -> Option<Place> {
     Kit::find(case).map(Place::new)
@@ -216,4 +216,141 @@ fn hostile_cache_ids_and_mounts_stay_inside() {
         assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "{name}");
     }
     assert_eq!(mounted(&place), "");
+}
+
+/// The same steps through the built-in sandbox and through runc: what they see of themselves, and what they leave.
+#[test]
+fn an_oci_runtime_does_the_same() {
+    let case = "an_oci_runtime_does_the_same";
+    let Some(place) = place(case) else { return };
+    if run("runc", &["--version"]).is_none() && !std::path::Path::new("/usr/sbin/runc").exists() {
+        return skipped(case, "runc is missing");
+    }
+    fs::write(place.path("token"), "hush").expect("a file");
+    place.write(
+        "Dockerfile",
+        "FROM debian\n\
+         WORKDIR /work\n\
+         RUN grep -E '^(Cap|NoNew|Seccomp:|Uid|Gid|Groups)' /proc/self/status; hostname; pwd; echo $HOME $PATH; umask; \
+             cat /etc/hosts; ls /dev | grep -v core; ls -d /proc/[0-9]*; mount -t tmpfs none /mnt 2>&1 | head -1\n\
+         RUN --mount=type=cache,target=/made/c --mount=type=secret,id=token,mode=0440 --mount=type=tmpfs,target=/t,size=64k \
+             --mount=target=/ctx cat /run/secrets/token; ls /ctx; touch /made/c/x /t/x; df -k --output=size /t; touch /new\n\
+         RUN --network=none ls /sys/class/net\n\
+         USER www-data:games\n\
+         RUN id; touch /tmp/own; sleep 0.1 & exit 0\n\
+         USER root\n\
+         RUN find / -xdev -mmin -60 -printf '%p %m %y %U %G\\n'\n",
+    );
+    let secret = format!("id=token,src={}", place.path("token").display());
+    let build = |options: &[&str]| {
+        let built = place.build_well(&[options, &["--no-cache", "--secret", &secret]].concat());
+        // What steps print has a time in front.
+        let printed = |line: &str| {
+            let mut words = line.splitn(3, ' ').skip(1);
+            words.next()?.parse::<f64>().ok().and(words.next()).map(str::to_owned)
+        };
+        let mut said: Vec<String> = built.stderr.lines().filter_map(printed).collect();
+        said.sort();
+        said
+    };
+    let (own, runtime) = (build(&[]), build(&["--oci-runtime", "runc", "--memory", "1g"]));
+    for line in ["hushDockerfile", "/tmp/own 644 f 33 60", "/new 644 f 0 0"] {
+        assert!(own.iter().any(|said| said == line), "{line}: {own:?}");
+    }
+    assert!(!own.iter().any(|said| said.starts_with("/made") || said.starts_with("/ctx")), "{own:?}");
+    assert_eq!(own, runtime);
+    assert_eq!(mounted(&place), "");
+    place.write("Dockerfile", "FROM debian\nRUN [\"/no/such\"]\n");
+    place.build(&["--oci-runtime", "runc"]).assert_error(&["Dockerfile:2", "runc", "/no/such", "hint: "]);
+    place.write("Dockerfile", "FROM debian\nRUN exit 3\n");
+    place.build(&["--oci-runtime", "runc"]).assert_error(&["Dockerfile:2", "exited with code 3"]);
+    place.build(&["--oci-runtime", "no-such-runtime"]).assert_error(&["no-such-runtime", "hint: ", "`runc`"]);
+}
+
+/// What the base image, an earlier step or the Dockerfile does to the root, and what the one error says.
+const HOSTILE: &[(&str, &[&str])] = &[
+    ("RUN truncate -s 1G /etc/passwd\nRUN true", &["Dockerfile:3", "/etc/passwd", "10485760", "hint: "]),
+    ("RUN truncate -s 1G /etc/passwd\nUSER nobody\nRUN true", &["Dockerfile:4", "/etc/passwd", "hint: "]),
+    (
+        "RUN truncate -s 1G /etc/passwd\nCOPY --chown=x Dockerfile /x",
+        &["Dockerfile:3", "/etc/passwd", "hint: "],
+    ),
+    (
+        "RUN ln -sf /proc/self/environ /etc/passwd\nUSER nobody\nRUN true",
+        &["Dockerfile:4", "nobody", "hint: "],
+    ),
+    ("WORKDIR /proc/self/fd/9\nRUN pwd", &["Dockerfile:3", "/proc/self/fd/9", "hint: "]),
+    ("WORKDIR /proc/1/root\nRUN pwd", &["Dockerfile:3", "/proc/1/root", "hint: "]),
+    ("RUN --mount=type=tmpfs,target=/proc/x true", &["Dockerfile:2", "/proc/x", "hint: "]),
+    ("RUN --mount=from=debian,source=/no/such,target=/x true", &["Dockerfile:2", "no/such", "hint: "]),
+    (
+        "RUN --mount=from=debian,source=/proc/self/root,target=/x ls /x",
+        &["Dockerfile:2", "proc/self/root", "hint: "],
+    ),
+    ("RUN [\"/proc/self/exe\"]", &["Dockerfile:2", "/proc/self/exe", "hint: "]),
+];
+
+#[test]
+fn hostile_roots_are_refused_with_a_hint() {
+    let Some(place) = place("hostile_roots_are_refused_with_a_hint") else { return };
+    for (instructions, parts) in HOSTILE {
+        place.write("Dockerfile", &format!("FROM debian\n{instructions}\n"));
+        place.build(&[]).assert_error(parts);
+    }
+    // Links where the kernel's file systems go: the files of a root that some other builder has made.
+    let outside = place.path("outside");
+    fs::create_dir(&outside).expect("a directory");
+    for name in ["dev", "proc", "sys"] {
+        let link = place.path("context/root").join(name);
+        fs::create_dir_all(link.parent().expect("a root")).expect("a directory");
+        std::os::unix::fs::symlink(&outside, &link).expect("a link");
+        place.write(
+            "Dockerfile",
+            "FROM debian AS base\nFROM scratch\nCOPY --from=base /usr /usr\nCOPY --from=base /lib* /bin /\n\
+             COPY root /\nRUN [\"/usr/bin/true\"]\n",
+        );
+        for options in [&[][..], &["--oci-runtime", "runc"]] {
+            if !options.is_empty() && run("runc", &["--version"]).is_none() {
+                continue;
+            }
+            place.build(options).assert_error(&[
+                "Dockerfile:6",
+                &format!("`/{name}`"),
+                "no directory",
+                "hint: ",
+            ]);
+        }
+        fs::remove_file(&link).expect("the link");
+    }
+    // `/etc` as a link leads to another place of the root, where the files then are.
+    std::os::unix::fs::symlink(
+        "/../../../..".to_owned() + &outside.display().to_string(),
+        place.path("context/root/etc"),
+    )
+    .expect("a link");
+    place.write(
+        "Dockerfile",
+        "FROM debian AS base\nFROM scratch\nCOPY --from=base /usr /usr\nCOPY --from=base /lib* /lib/\nCOPY --from=base /lib64 /lib64\n\
+         COPY root /\nRUN [\"/usr/bin/wc\", \"-l\", \"/etc/hosts\"]\n",
+    );
+    let _either = place.build(&[]);
+    assert_eq!(
+        fs::read_dir(&outside).expect("it is there").count(),
+        0,
+        "something was made outside of the root"
+    );
+    assert_eq!(mounted(&place), "");
+}
+
+#[test]
+fn a_flood_of_output_loses_its_middle() {
+    let Some(place) = place("a_flood_of_output_loses_its_middle") else { return };
+    place.write(
+        "Dockerfile",
+        "FROM debian\nRUN echo first; head -c 40000000 /dev/zero | tr '\\\\0' x | fold -w 5000; echo; echo the reason; exit 7\n",
+    );
+    let built = place.build(&[]);
+    built.assert_error(&["Dockerfile:2", "exited with code 7", "bytes of output left out]", "the reason"]);
+    assert_eq!((built.printed("first"), built.printed("the reason")), (1, 1));
+    assert!(built.stderr.len() < 20_000_000, "{} bytes", built.stderr.len());
 }

@@ -88,7 +88,7 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
 fn prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
     let triple = |suffix: &str| env.name.strip_suffix(suffix).filter(|triple| triple.contains('-'));
     if let Some(triple) = triple("-pkg-config").filter(|triple| *triple != "xx") {
-        return Some(Ok(tools::pkg_config::plan_prefixed(env, host, triple)));
+        return Some(tools::pkg_config::plan_prefixed(env, host, triple));
     }
     if let Some(triple) = triple("-windres") {
         let mut env = env.clone();
@@ -101,11 +101,12 @@ fn prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
             return Some(tools::cc::plan(zig, host));
         }
     }
-    if let Some(triple) = triple("-clang++") {
-        return Some(tools::cc::plan_prefixed(env, host, triple, "clang++"));
-    }
-    if let Some(triple) = triple("-clang") {
-        return Some(tools::cc::plan_prefixed(env, host, triple, "clang"));
+    let compilers =
+        [("clang", &["-clang", "-gcc", "-cc"][..]), ("clang++", &["-clang++", "-g++", "-c++"][..])];
+    for (compiler, suffixes) in compilers {
+        if let Some(triple) = suffixes.iter().find_map(|suffix| triple(suffix)) {
+            return Some(tools::cc::plan_prefixed(env, host, triple, compiler));
+        }
     }
     tools::binutils::plan_prefixed(env, host)
 }

@@ -73,11 +73,14 @@ impl Env {
         self
     }
 
-    /// Returns whether this call only prints its plan, and removes the flag that says so.
+    /// Returns whether this call only prints its plan, and removes the flag that says so. What comes after `--` is
+    /// another program's.
     pub fn take_dry_run(&mut self) -> bool {
         let before = self.args.len();
-        self.args.retain(|arg| arg != "--xx-dry-run");
-        if self.args.len() < before {
+        let end = self.args.iter().position(|arg| arg == "--").unwrap_or(before);
+        let flag = self.args.iter().take(end).position(|arg| arg == "--xx-dry-run");
+        if let Some(at) = flag {
+            self.args.remove(at);
             *self = std::mem::take(self).with("XX_DRY_RUN", "1");
         }
         self.var("XX_DRY_RUN") == "1"

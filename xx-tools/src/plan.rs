@@ -102,6 +102,15 @@ pub enum Step {
         /// Where the link is.
         path: PathBuf,
     },
+    /// Copies the content of a file, to a pipe or a device too.
+    Copy {
+        /// What is read.
+        from: PathBuf,
+        /// What is written.
+        to: PathBuf,
+    },
+    /// Names a file that later steps make and that is removed when the plan ends, also when it fails.
+    Temporary(PathBuf),
     /// Removes a file; none there is fine.
     Remove(PathBuf),
     /// Removes a directory with all it holds; none there is fine.
@@ -168,6 +177,10 @@ impl fmt::Display for Step {
             Self::Link { to, path } => {
                 write!(f, "link {} -> {}", quoted(path.as_os_str()), quoted(to.as_os_str()))
             }
+            Self::Copy { from, to } => {
+                write!(f, "copy {} {}", quoted(from.as_os_str()), quoted(to.as_os_str()))
+            }
+            Self::Temporary(path) => write!(f, "temporary {}", quoted(path.as_os_str())),
             Self::Remove(path) => write!(f, "remove {}", quoted(path.as_os_str())),
             Self::RemoveDir(path) => write!(f, "remove -r {}", quoted(path.as_os_str())),
             Self::MakeDir(path) => write!(f, "mkdir {}", quoted(path.as_os_str())),

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use crate::host::Host;
@@ -17,6 +17,7 @@ use crate::report::{Failure, err, out};
 /// When a step fails; what the steps before it did stays.
 pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
     let mut held: Vec<(Lock, File)> = Vec::new();
+    let mut temporary = Vec::new();
     let mut waiting = plan.steps;
     waiting.reverse();
     while let Some(step) = waiting.pop() {
@@ -28,6 +29,10 @@ pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
                 write(&path, &text, mode).map_err(|error| cannot("write", &path, &error))?;
             }
             Step::Link { to, path } => link(&to, &path).map_err(|error| cannot("link", &path, &error))?,
+            Step::Copy { from, to } => {
+                fs::copy(&from, &to).map_err(|error| cannot("write", &to, &error))?;
+            }
+            Step::Temporary(path) => temporary.push(Temporary(path)),
             Step::Remove(path) => {
                 gone(fs::remove_file(&path)).map_err(|error| cannot("remove", &path, &error))?;
             }
@@ -50,6 +55,15 @@ pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
         }
     }
     Ok(0)
+}
+
+/// Removes its file when it is dropped.
+struct Temporary(PathBuf);
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        drop(fs::remove_file(&self.0));
+    }
 }
 
 /// Prints a plan instead of carrying it out. Later stages are planned on the machine as it is.
@@ -205,11 +219,41 @@ fn gone(result: io::Result<()>) -> io::Result<()> {
 fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
     let failure = Failure::new(format!("cannot {what} `{}`: {error}", path.display()));
     let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
-    if is(&[io::ErrorKind::PermissionDenied, io::ErrorKind::ReadOnlyFilesystem]) {
-        failure.hint("set XX_SETUP_DIR to a folder that can be written")
+    let unwritable = [
+        io::ErrorKind::NotADirectory,
+        io::ErrorKind::NotFound,
+        io::ErrorKind::PermissionDenied,
+        io::ErrorKind::ReadOnlyFilesystem,
+    ];
+    if is(&unwritable) {
+        failure.hint("the folder must be writable; files of compilers go where XX_SETUP_DIR says")
     } else if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
         failure.hint("make room there; nothing half-written was left")
     } else {
         failure
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{link, write};
+
+    /// What cannot be put in place leaves nothing behind, and what is put in place is replaced whole.
+    #[test]
+    fn no_half_written_files() {
+        let dir = tempfile::tempdir().unwrap();
+        let taken = dir.path().join("taken");
+        std::fs::create_dir_all(taken.join("full")).unwrap();
+        assert!(write(&taken, "text", 0o644).is_err());
+        assert!(link("to".as_ref(), &taken).is_err());
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only the folder that was there");
+        let file = dir.path().join("new/file");
+        for text in ["long text", "short"] {
+            write(&file, text, 0o755).unwrap();
+            assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
+        }
+        std::os::unix::fs::symlink("loop", dir.path().join("loop")).unwrap();
+        write(&dir.path().join("loop"), "text", 0o644).unwrap();
+        assert_eq!(std::fs::read_to_string(dir.path().join("loop")).unwrap(), "text");
     }
 }

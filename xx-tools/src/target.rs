@@ -104,7 +104,25 @@ impl Target {
             names: None,
         };
         target.names = names(env, &target);
+        target.tell(env, host);
         target
+    }
+
+    /// Says where the words come from.
+    fn tell(&self, env: &Env, host: &dyn Host) {
+        let Self { os, arch, variant, vendor, libc, .. } = self;
+        let named = ["TARGETPLATFORM", "TARGETPAIR", "TARGETARCH", "TARGETOS"];
+        let named = named.into_iter().find(|name| env.is_set(name));
+        let of = |name: &'static str, other: &'static str| if env.is_set(name) { name } else { other };
+        host.why(format_args!(
+            "target {os}/{arch} {variant}: {}",
+            named.unwrap_or("the build machine, nothing names one")
+        ));
+        host.why(format_args!(
+            "vendor {vendor}: {}; C library {libc}: {}",
+            of("XX_VENDOR", "os-release and system"),
+            of("XX_LIBC", "os-release and system")
+        ));
     }
 
     /// Returns the names, or the refusal of a target that has none.
@@ -115,7 +133,14 @@ impl Target {
         let word = |word: &str| if word.is_empty() { "unknown".to_owned() } else { word.to_owned() };
         self.names.as_ref().ok_or_else(|| {
             let (os, arch) = (word(&self.os), word(&self.arch));
-            Failure::new(format!("unsupported target: os={os} arch={arch} variant={}", self.variant))
+            let failure =
+                Failure::new(format!("unsupported target: os={os} arch={arch} variant={}", self.variant));
+            match self.known() {
+                Ok(platform) => {
+                    failure.hint(format!("no C compiler is set up for {platform}; `xx-go` may build for it"))
+                }
+                Err(known) => Failure { hint: known.hint, ..failure },
+            }
         })
     }
 
@@ -131,10 +156,12 @@ impl Target {
                 "unsupported target: os={} arch={} variant={}",
                 self.os, self.arch, self.variant
             ));
-            match hint {
-                Some(known) => failure.hint(format!("did you mean `{known}`?")),
-                None => failure,
-            }
+            failure.hint(match hint {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => {
+                    "set TARGETPLATFORM as in `linux/arm64`; `xx-info list` has every platform".to_owned()
+                }
+            })
         })
     }
 

@@ -1,5 +1,7 @@
 //! xx-apt against a Debian machine made of tables: which packages, and what happens before.
 
+#![allow(clippy::type_complexity, reason = "cases are tables")]
+
 mod support;
 
 use support::{FakeHost, dry_run};
@@ -191,6 +193,66 @@ fn ubuntu_gets_a_source_of_its_own() {
         i386.contains("URIs: http://mirror.example/ubuntu/\nSuites: noble noble-updates noble-backports"),
         "{i386}"
     );
+}
+
+/// Release, the build machine's architecture, its source file, the target; what is written, and what is not.
+#[test]
+fn sources_of_ubuntu() {
+    let jammy = "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"22.04\"\nUBUNTU_CODENAME=jammy\n";
+    let noble = "ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\nUBUNTU_CODENAME=noble\n";
+    let list = ("/etc/apt/sources.list", "deb http://de.mirror.example/ubuntu/ jammy main\n");
+    let deb822 = (
+        "/etc/apt/sources.list.d/ubuntu.sources",
+        "Types: deb\nURIs: http://ports.example/\nSuites: noble\n",
+    );
+    let cases: &[(&str, &str, (&str, &str), &str, &[&str])] = &[
+        (
+            jammy,
+            "amd64",
+            list,
+            "linux/riscv64",
+            &[
+                "write 644 /etc/apt/sources.list 'deb [arch=amd64] http://de.mirror.example/ubuntu/ jammy main'",
+                "write 644 /etc/apt/sources.list.d/xx-riscv64.list 'deb [arch=riscv64] http://ports.ubuntu.com/ubuntu-ports/ \
+                 jammy main restricted universe multiverse\n",
+                "deb [arch=riscv64] http://ports.ubuntu.com/ubuntu-ports/ jammy-security main",
+            ],
+        ),
+        (
+            jammy,
+            "amd64",
+            list,
+            "linux/386",
+            &[
+                "deb [arch=i386] http://de.mirror.example/ubuntu/ jammy-updates main",
+                "http://security.ubuntu.com/ubuntu/ jammy-security",
+            ],
+        ),
+        (
+            noble,
+            "arm64",
+            deb822,
+            "linux/amd64",
+            &[
+                "Architectures: arm64\nURIs: http://ports.example/",
+                "xx-amd64.sources 'Types: deb\nArchitectures: amd64\nURIs: http://archive.ubuntu.com/ubuntu/\nSuites: noble noble-updates",
+            ],
+        ),
+        (noble, "arm64", deb822, "linux/ppc64le", &["Architectures: ppc64el\nURIs: http://ports.example/\n"]),
+    ];
+    for (os, native, (file, text), platform, parts) in cases {
+        let host = FakeHost::new(os)
+            .file(file, text)
+            .answer("dpkg --print-architecture", &format!("{native}\n"))
+            .answer("dpkg --print-foreign-architectures", "");
+        let host =
+            FakeHost { machine: if *native == "arm64" { "aarch64" } else { "x86_64" }.to_owned(), ..host };
+        let vars = [("TARGETPLATFORM", *platform), ("XX_DRY_RUN", "1")];
+        let plan = dry_run(apt::plan(Env::new("xx-apt-get", &["install", "x"], &vars), &host), &host);
+        for part in *parts {
+            assert!(plan.contains(part), "{platform}: {part} is missing in\n{plan}");
+        }
+    }
 }
 
 #[test]

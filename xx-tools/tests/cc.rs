@@ -145,6 +145,22 @@ fn configuration_text() {
 }
 
 #[test]
+fn the_sysroot() {
+    let lld = ["lld"];
+    let cases: &[(FakeHost, &str, &str)] = &[
+        (debian(&lld), "linux/arm64", "/"),
+        (debian(&lld), "darwin/arm64", "/xx-sdk/MacOSX11.1.sdk"),
+        (alpine(&lld), "linux/arm64", "/aarch64-alpine-linux-musl/"),
+        (alpine(&lld), "linux/amd64", "/"),
+        (alpine(&lld), "darwin/arm64", "/xx-sdk/MacOSX11.1.sdk"),
+    ];
+    for (host, platform, expected) in cases {
+        let plan = plan(host, "xx-clang", &["--print-sysroot"], &[("TARGETPLATFORM", platform)]);
+        assert_eq!(plan.lines().last(), Some(format!("print {expected}").as_str()), "{platform}: {plan}");
+    }
+}
+
+#[test]
 fn set_up_makes_the_prefixed_programs() {
     let host =
         debian(&["lld", "llvm-ar", "llvm-strip", "llvm-objcopy", "aarch64-linux-gnu-strip", "pkg-config"]);
@@ -157,6 +173,8 @@ fn set_up_makes_the_prefixed_programs() {
         "link /usr/bin/aarch64-linux-gnu-ar -> llvm-ar",
         "link /usr/bin/aarch64-linux-gnu-objcopy -> llvm-objcopy",
         "link /usr/bin/aarch64-linux-gnu-pkg-config -> /usr/bin/xx",
+        "link /usr/bin/aarch64-linux-gnu-gcc -> /usr/bin/xx",
+        "link /usr/bin/aarch64-linux-gnu-c++ -> /usr/bin/xx",
     ] {
         assert!(plan.lines().any(|found| found == line), "{line} is missing in\n{plan}");
     }
@@ -274,6 +292,30 @@ fn set_up_follows_what_is_installed() {
     assert!(second.contains("link /usr/bin/aarch64-linux-gnu-ar -> llvm-ar"), "{second}");
     let host = host.file("/usr/bin/aarch64-linux-gnu.cfg", "--target=aarch64-linux-gnu --my-own\n");
     assert_eq!(plan(&host, "xx-clang", &["--setup-target-triple"], vars), "", "the user's own file");
+}
+
+/// The file for calls without a target: what was there, and whether it is written anew.
+#[test]
+fn the_default_configuration() {
+    let cases = [
+        (None, true),
+        (Some("-fuse-ld=/usr/bin/gone-ld\n"), true),
+        (Some("-fuse-ld=lld\n"), false),
+        (Some("-fuse-ld=lld --rtlib=compiler-rt\n"), false),
+        (Some("-O3\n"), false),
+    ];
+    for (text, expected) in cases {
+        let mut host = debian(&["lld"]);
+        if let Some(text) = text {
+            host = host.file("/etc/llvm/xx-default.cfg", text);
+        }
+        let plan = plan(&host, "xx-clang", &["--setup-target-triple"], &[]);
+        assert_eq!(
+            plan.contains("write 644 /etc/llvm/xx-default.cfg -fuse-ld=lld"),
+            expected,
+            "{text:?}: {plan}"
+        );
+    }
 }
 
 /// The triples of Rust on Alpine, whose folders have another name for 32-bit x86 and arm v6.
@@ -411,6 +453,7 @@ fn each_choice_has_a_reason() {
 #[test]
 fn files_for_cmake_and_meson() {
     let host = debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-ar"])
+        .file("/lib/ld-linux-aarch64.so.1", "")
         .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
     let vars: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
     let cmake = plan(&host, "xx-clang", &["--print-cmake-toolchain"], vars);
@@ -425,6 +468,11 @@ fn files_for_cmake_and_meson() {
     let meson = plan(&host, "xx-clang", &["--print-meson-cross"], vars);
     for line in ["cpp = [", "ar = ", "cpu_family = ", "endian = ", "[host_machine]"] {
         assert!(meson.contains(line), "{line} is missing in {meson}");
+    }
+    let no_libraries = debian(&["lld", "qemu-aarch64-static"]).file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
+    for flag in ["--print-cmake-toolchain", "--print-meson-cross"] {
+        let text = plan(&no_libraries, "xx-clang", &[flag], vars);
+        assert!(!text.contains("qemu"), "programs of the target would not start: {text}");
     }
     let alpine = alpine(&["lld"]).file("/usr/bin/aarch64-alpine-linux-musl.cfg", "mine");
     let cmake = plan(&alpine, "xx-clang", &["--print-cmake-toolchain"], vars);

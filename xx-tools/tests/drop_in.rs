@@ -147,12 +147,20 @@ fn windres() {
 
 #[test]
 fn xcrun() {
-    let host = FakeHost::new("").file("/xx-sdk/MacOSX13.3.sdk/usr", "");
+    let host = FakeHost::new("")
+        .file("/xx-sdk/MacOSX13.3.sdk/usr", "")
+        .programs_in("/usr/bin", &["clang", "llvm-install-name-tool"]);
     let cases = [
         ("--show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
         ("--sdk macosx --show-sdk-version", "print 13.3\n"),
         ("--sdk macosx13.3 --show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
         ("--sdk iphoneos --show-sdk-path", "error 1: sdk iphoneos not found\n"),
+        ("--sdk macosx11.1 --show-sdk-path", "print /xx-sdk/MacOSX13.3.sdk\n"),
+        ("--sdk", "error 1: xcrun: error: argument to '--sdk' is missing\n"),
+        ("--log clang -v", "note 'option --log not found or unimplemented'\nexec clang -v\n"),
+        ("--find clang", "print /usr/bin/clang\n"),
+        ("-f install_name_tool", "print /usr/bin/llvm-install-name-tool\n"),
+        ("-f lipo", "error 1: xcrun: error: unable to find utility \"lipo\"\n"),
         ("clang -v", "exec clang -v\n"),
         ("-- clang -v", "exec clang -v\n"),
     ];
@@ -344,20 +352,37 @@ fn the_root_of_rpm_packages() {
 #[test]
 fn doctor_names_what_is_missing() {
     let host = FakeHost::new("ID=debian\nVERSION_ID=12\n")
-        .programs_in("/usr/bin", &["clang", "lld"])
+        .programs_in("/usr/bin", &["clang", "lld", "cargo", "rustc", "rustup", "go", "qemu-aarch64"])
+        .answer("rustc --print sysroot", "/rust\n")
+        .file("/rust/lib/rustlib/aarch64-unknown-linux-gnu/lib/libstd.rlib", "")
+        .file("/usr/include/aarch64-linux-gnu/c++/12/x", "")
         .file("/usr/lib/aarch64-linux-gnu/crt1.o", "");
-    let report = run(&host, "xx-doctor", "linux/arm64 linux/s390x", &[]);
+    let report =
+        run(&host, "xx-doctor", "linux/arm64 linux/s390x windows/amd64 linux/ppc64 linux/sparc64", &[]);
     for part in [
-        "linux/arm64: ready",
-        "linux/s390x: lacks",
+        "\nlinux/arm64: ready\n\nlinux/s390x: lacks\n",
+        "  C: no suitable linker found for s390x-linux-gnu",
         "binutils-s390x-linux-gnu",
-        "TARGETPLATFORM=linux/s390x xx-apt-get install",
+        "  C: headers and start files of the C library\n    TARGETPLATFORM=linux/s390x xx-apt-get install",
+        "  C++: optional, headers of the C++ library\n",
+        "  Rust: the standard library for s390x-unknown-linux-gnu\n    TARGETPLATFORM=linux/s390x xx-cargo --setup-target-triple\n",
+        "  running: optional, qemu-s390x\n    apt-get install qemu-user-static\n",
+        "\nwindows/amd64: lacks\n",
+        "TARGETPLATFORM=windows/amd64 xx-apt-get install -y gcc\n",
+        "\nlinux/ppc64: ready\n  C: optional, unsupported target: os=linux arch=ppc64",
+        "\nlinux/sparc64: lacks\n  C: unsupported target: os=linux arch=sparc64",
+        "  Go: optional, Go does not build for linux/sparc64\n",
         "exit 1",
     ] {
         assert!(report.contains(part), "{part} is missing in {report}");
     }
     let report = run(&host, "xx-doctor", "", &[("TARGETPLATFORM", "linux/arm64")]);
     assert!(!report.contains("lacks"), "{report}");
+    let gcc = [("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "gcc")];
+    assert!(
+        run(&host, "xx-doctor", "", &gcc)
+            .contains("  C: aarch64-linux-gnu-gcc not found\n    on Debian: `apt-get")
+    );
     assert!(run(&host, "xx-doctor", "linux/arm46", &[]).contains("did you mean `linux/arm64`?"));
 }
 

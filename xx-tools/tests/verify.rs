@@ -184,3 +184,37 @@ fn needed_in_a_root() {
     std::fs::write(root.join("usr/lib/any-linux-gnu/libc.so.6"), b"no library").unwrap();
     assert!(check().err.contains("libc.so.6"), "{:?}", check());
 }
+
+/// The smallest program: a header and one segment that ends eight bytes after the file, in its last page, as in the
+/// original's tests. One that ends in a page that the file does not have is cut short.
+#[test]
+fn a_file_ends_with_its_last_page() {
+    let program = |len: u64| {
+        let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+        bytes.resize(16, 0);
+        for half in [2_u16, 62] {
+            bytes.extend(half.to_le_bytes());
+        }
+        bytes.extend(1_u32.to_le_bytes());
+        for word in [0x0040_0078_u64, 64, 0] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes.extend(0_u32.to_le_bytes());
+        for half in [64_u16, 56, 1, 64, 0, 0] {
+            bytes.extend(half.to_le_bytes());
+        }
+        bytes.extend([1_u32, 5].iter().flat_map(|word| word.to_le_bytes()));
+        for word in [0_u64, 0x0040_0000, 0x0040_0000, len, len, 4096] {
+            bytes.extend(word.to_le_bytes());
+        }
+        bytes
+    };
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("program");
+    for (len, expected) in [(120, ""), (128, ""), (4096, ""), (4097, "truncated")] {
+        std::fs::write(&path, program(len)).unwrap();
+        let found = run(&["--static", &path.display().to_string()], "linux/amd64");
+        assert_eq!(found.err.contains("truncated"), !expected.is_empty(), "{len}: {found:?}");
+        assert_eq!(found.code, u8::from(!expected.is_empty()), "{len}: {found:?}");
+    }
+}

@@ -119,6 +119,9 @@ pub(super) struct Run {
     /// What steps may ask for: `security.insecure`, `network.host`
     #[arg(long, value_name = "ENTITLEMENT", value_delimiter = ',')]
     pub(super) allow: Vec<String>,
+    /// Run steps through this OCI runtime, such as `runc`, instead of the built-in sandbox
+    #[arg(long, value_name = "NAME|PATH")]
+    pub(super) oci_runtime: Option<String>,
     /// Memory of each step, such as `2g`
     #[arg(short, long, value_name = "SIZE")]
     pub(super) memory: Option<String>,
@@ -140,12 +143,18 @@ pub(super) struct Run {
     /// Memory nodes that steps use
     #[arg(long, value_name = "LIST")]
     pub(super) cpuset_mems: Option<String>,
-    /// Where the result goes: `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE` (`tar=false`: a directory)
+    /// Where the result goes: `DIR`, `-` (a tar of the files), `type=local,dest=DIR`, `type=tar,dest=FILE`,
+    /// `type=oci,dest=FILE` (`tar=false`: a directory), `type=docker,dest=FILE` (for `docker load`),
+    /// `type=cacheonly`; images also take `compression=gzip|zstd|uncompressed`, `compression-level=N`,
+    /// `force-compression=true`, `rewrite-timestamp=true`, `oci-mediatypes=false`
     #[arg(short, long)]
     pub(super) output: Vec<String>,
     /// Name of the image, such as `example/app:1.0`
     #[arg(short, long)]
     pub(super) tag: Vec<String>,
+    /// Annotation of the image: `KEY=VALUE`, `index:KEY=VALUE`, `manifest[linux/arm64]:KEY=VALUE`
+    #[arg(long, value_name = "[LEVEL:]KEY=VALUE")]
+    pub(super) annotation: Vec<String>,
     /// Allow executables of another platform at these paths of the image, such as `/opt/*/bin/*`
     #[arg(long, value_name = "GLOB")]
     pub(super) allow_foreign: Vec<String>,

@@ -8,7 +8,7 @@ use platform_db::Platform;
 use super::Environment;
 use super::args::Run;
 use super::contexts;
-use super::output::Output;
+use super::output::{self, Common, Output};
 use super::{steps, storage};
 use crate::dockerfile::ignore::Matcher;
 use crate::engine::{self, PlatformResult, Request};
@@ -47,12 +47,16 @@ pub(super) struct Target {
 pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) -> Result<(), Report> {
     let colour = environment.colour();
     let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
+    let annotations = output::annotations(&options.annotation)?;
     let secrets = contexts::secrets(&options.secret, environment)?;
     let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
     let (steps, warnings) = steps::options(options, environment)?;
     let policies = storage::policies(environment)?;
     // From here on files of many owners are handled; no thread has been started yet.
     let mode = enter_namespaces(environment)?;
+    if let (userns::Mode::SingleUid { why }, true) = (&mode, options.oci_runtime.is_some()) {
+        return Err(Report::new(format!("`--oci-runtime` takes more than one uid: {why}")).hint(why.hint()));
+    }
     let store = storage::open_store(environment, options.store.as_deref(), &mode)?;
     let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
     let progress = Plain::new(std::io::stderr(), detail);
@@ -69,8 +73,8 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         secrets,
         steps,
         now: environment.now,
-        machine: Platform::from_uname(&environment.machine).ok(),
         parallelism: (environment.processors * 4).max(32),
+        machine: Platform::from_uname(&environment.machine).ok(),
         threads: environment.processors,
     };
     let cancel = Cancel::new().map_err(Report::new)?;
@@ -84,8 +88,14 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         .map(|((platform, image), layer)| PlatformResult { platform, layer: *layer, image })
         .collect();
     check(&store, &results, &solved, &options.allow_foreign)?;
+    let common = Common {
+        tags: &tags,
+        annotations: &annotations,
+        epoch: graph.epoch,
+        threads: environment.processors,
+    };
     for output in &outputs {
-        progress.note(&output.write(&store, &results, &tags, graph.epoch)?);
+        progress.note(&output.write(&store, &results, common)?);
     }
     if let Some(policies) = policies
         && let Some(text) = storage::collect(&store, &policies, environment.now.div_euclid(1_000_000_000))?

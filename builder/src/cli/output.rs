@@ -1,9 +1,11 @@
 //! `--output`: what form the result takes, and where it goes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use platform_db::Platform;
 
 use crate::engine::PlatformResult;
-use crate::export::{self, Form};
+use crate::export::{self, Annotation, AnnotationLevel, Compression, FileOptions, Form, ImageOptions};
 use crate::report::Report;
 use crate::store::{Store, is_disk_full};
 
@@ -12,44 +14,192 @@ use crate::store::{Store, is_disk_full};
 pub(super) enum Output {
     /// Files in a directory.
     Local { dest: PathBuf, split: Option<bool> },
+    /// Files in a tar archive.
+    Tar { dest: PathBuf, split: Option<bool> },
     /// An OCI layout.
-    Oci { dest: PathBuf, form: Form },
+    Image { dest: PathBuf, form: Form, names: Vec<String>, options: Box<ImageOptions> },
     /// Nothing: the result stays in the store.
     CacheOnly,
 }
 
-impl Output {
-    /// Reads `DIR` or `type=...,dest=...`.
-    pub(super) fn parse(text: &str) -> Result<Self, Report> {
+/// What is written the same way whatever the output.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Common<'a> {
+    /// `--tag`.
+    pub(super) tags: &'a [String],
+    /// `--annotation`.
+    pub(super) annotations: &'a [Annotation],
+    /// `SOURCE_DATE_EPOCH` in seconds.
+    pub(super) epoch: Option<i64>,
+    /// How many threads compress and copy.
+    pub(super) threads: usize,
+}
+
+const HINT: &str = "write `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE`, `type=docker,dest=FILE`, `type=tar,dest=FILE` or `type=cacheonly`";
+
+/// The fields of an output as they are read.
+#[derive(Default)]
+struct Fields<'a> {
+    kind: Option<&'a str>,
+    dest: Option<PathBuf>,
+    tar: Option<bool>,
+    split: Option<bool>,
+    names: Vec<String>,
+    options: ImageOptions,
+    compressed: bool,
+}
+
+impl<'a> Fields<'a> {
+    fn read(text: &'a str) -> Result<Self, String> {
+        let mut fields = Self::default();
+        for field in text.split(',') {
+            let (name, value) = field.split_once('=').ok_or_else(|| format!("`{field}` has no `=`"))?;
+            let boolean = || value.parse::<bool>().map_err(|_| format!("`{value}` is not true or false"));
+            let options = &mut fields.options;
+            match name {
+                "type" => fields.kind = Some(value),
+                "dest" => fields.dest = Some(PathBuf::from(value)),
+                "tar" => fields.tar = Some(boolean()?),
+                "platform-split" => fields.split = Some(boolean()?),
+                "name" => fields.names.push(value.to_owned()),
+                "compression" => {
+                    fields.compressed = true;
+                    options.compression = match value {
+                        "uncompressed" => Compression::Uncompressed,
+                        "gzip" => Compression::Gzip,
+                        "zstd" => Compression::Zstd,
+                        _ => return Err(format!("`{value}` is not `gzip`, `zstd` or `uncompressed`")),
+                    };
+                }
+                "compression-level" => {
+                    fields.compressed = true;
+                    let level = value.parse::<i32>().map_err(|_| format!("`{value}` is no level"))?;
+                    options.level = Some(level);
+                }
+                "force-compression" => options.force_compression = boolean()?,
+                "rewrite-timestamp" => options.rewrite_timestamp = boolean()?,
+                "source-date-epoch" => {
+                    options.epoch =
+                        Some(value.parse().map_err(|_| format!("`{value}` is no time in seconds"))?);
+                }
+                "oci-mediatypes" => options.docker_types = !boolean()?,
+                _ => match annotation_field(name) {
+                    Some(key) => options.annotations.push(annotation(key, value)?),
+                    None => return Err(format!("unknown field `{name}`")),
+                },
+            }
+        }
+        Ok(fields)
+    }
+
+    /// Fields that only images have.
+    fn image_field(&self) -> Option<&'static str> {
+        let options = &self.options;
+        [
+            (self.compressed || options.force_compression, "compression"),
+            (!options.annotations.is_empty(), "annotation"),
+            (options.rewrite_timestamp, "rewrite-timestamp"),
+            (options.docker_types, "oci-mediatypes"),
+            (!self.names.is_empty(), "name"),
+            (self.tar.is_some(), "tar"),
+        ]
+        .into_iter()
+        .find_map(|(given, name)| given.then_some(name))
+    }
+}
+
+/// `annotation`, `annotation-index`, `annotation-manifest[linux/amd64]`, each with `.KEY` behind it: the level
+/// with its platform, and the key.
+fn annotation_field(name: &str) -> Option<(&str, &str)> {
+    let rest = name.strip_prefix("annotation")?;
+    // A platform holds no dot before the bracket ends.
+    let end = rest.find(']').map_or(0, |end| end + 1);
+    let dot = end + rest.get(end..)?.find('.')?;
+    Some((rest.get(..dot)?.trim_start_matches('-'), rest.get(dot + 1..)?))
+}
+
+/// An annotation on `manifest`, `index`, `manifest-descriptor` or `index-descriptor`, perhaps `[PLATFORM]`.
+fn annotation((level, key): (&str, &str), value: &str) -> Result<Annotation, String> {
+    let (name, platform) = match level.split_once('[') {
+        Some((name, rest)) => {
+            (name, Some(rest.strip_suffix(']').ok_or_else(|| format!("`{level}` has no `]`"))?))
+        }
+        None => (level, None),
+    };
+    let level = match name {
+        "" | "manifest" => AnnotationLevel::Manifest,
+        "manifest-descriptor" => AnnotationLevel::ManifestDescriptor,
+        "index" => AnnotationLevel::Index,
+        "index-descriptor" => AnnotationLevel::IndexDescriptor,
+        _ => return Err(format!("an annotation cannot be on `{name}`")),
+    };
+    let platform: Option<Platform> =
+        platform.map(|text| text.parse().map_err(|error| format!("{error}"))).transpose()?;
+    if key.is_empty() {
+        return Err("an annotation has no key".to_owned());
+    }
+    Ok(Annotation { level, platform, key: key.to_owned(), value: value.to_owned() })
+}
+
+/// Reads `--annotation [LEVEL[PLATFORM],...:]KEY=VALUE`.
+pub(super) fn annotations(texts: &[String]) -> Result<Vec<Annotation>, Report> {
+    let mut out = vec![];
+    for text in texts {
         let bad = |problem: String| {
-            Report::new(format!("`--output {text}`: {problem}"))
-                .hint("write `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE` or `type=cacheonly`")
+            Report::new(format!("`--annotation {text}`: {problem}"))
+                .hint("write `KEY=VALUE`, `index:KEY=VALUE` or `manifest[linux/amd64]:KEY=VALUE`")
         };
+        let (name, value) = text.split_once('=').ok_or_else(|| bad("it has no `=`".to_owned()))?;
+        let levels = ["manifest", "index"];
+        let (places, key) = name
+            .split_once(':')
+            .filter(|(places, _)| levels.iter().any(|level| places.starts_with(level)))
+            .unwrap_or(("", name));
+        for place in places.split(',') {
+            out.push(annotation((place, key), value).map_err(bad)?);
+        }
+    }
+    Ok(out)
+}
+
+impl Output {
+    /// Reads `DIR`, `-` (a tar archive on standard output) or `type=...,dest=...`.
+    pub(super) fn parse(text: &str) -> Result<Self, Report> {
+        let bad = |problem: String| Report::new(format!("`--output {text}`: {problem}")).hint(HINT);
+        if text == "-" {
+            return Ok(Self::Tar { dest: PathBuf::from(text), split: None });
+        }
         if !text.contains('=') {
             return Ok(Self::Local { dest: PathBuf::from(text), split: None });
         }
-        let (mut kind, mut dest, mut tar, mut split) = (None, None, true, None);
-        for field in text.split(',') {
-            let (name, value) = field.split_once('=').ok_or_else(|| bad(format!("`{field}` has no `=`")))?;
-            let boolean =
-                || value.parse::<bool>().map_err(|_| bad(format!("`{value}` is not true or false")));
-            match name {
-                "type" => kind = Some(value),
-                "dest" => dest = Some(PathBuf::from(value)),
-                "tar" => tar = boolean()?,
-                "platform-split" => split = Some(boolean()?),
-                _ => return Err(bad(format!("unknown field `{name}`"))),
-            }
+        let fields = Fields::read(text).map_err(bad)?;
+        let kind = fields.kind.ok_or_else(|| bad("`type=` is missing".to_owned()))?;
+        let is_image = matches!(kind, "oci" | "docker");
+        if let Some(field) = fields.image_field().filter(|_| !is_image) {
+            return Err(bad(format!("`type={kind}` has no field `{field}`")));
         }
-        let dest = || dest.ok_or_else(|| bad("`dest=` is missing".to_owned()));
+        if is_image && fields.split.is_some() {
+            return Err(bad(format!("`type={kind}` has no field `platform-split`")));
+        }
+        let dest = || fields.dest.clone().ok_or_else(|| bad("`dest=` is missing".to_owned()));
         match kind {
-            Some("local") => Ok(Self::Local { dest: dest()?, split }),
-            Some("oci") => {
-                Ok(Self::Oci { dest: dest()?, form: if tar { Form::Tar } else { Form::Directory } })
+            "local" => Ok(Self::Local { dest: dest()?, split: fields.split }),
+            "tar" => Ok(Self::Tar { dest: dest()?, split: fields.split }),
+            "oci" | "docker" => {
+                let form = match (fields.tar, kind) {
+                    (Some(false), _) => Form::Directory,
+                    (_, "docker") => Form::DockerTar,
+                    _ => Form::Tar,
+                };
+                Ok(Self::Image {
+                    dest: dest()?,
+                    form,
+                    names: fields.names,
+                    options: Box::new(fields.options),
+                })
             }
-            Some("cacheonly") => Ok(Self::CacheOnly),
-            Some(other) => Err(bad(format!("output type `{other}` is not supported yet"))),
-            None => Err(bad("`type=` is missing".to_owned())),
+            "cacheonly" => Ok(Self::CacheOnly),
+            other => Err(bad(format!("output type `{other}` is not supported yet"))),
         }
     }
 
@@ -58,8 +208,7 @@ impl Output {
         &self,
         store: &Store,
         results: &[PlatformResult],
-        tags: &[String],
-        epoch: Option<i64>,
+        common: Common<'_>,
     ) -> Result<String, Report> {
         let failed = |error: export::ExportError| {
             let full = is_disk_full(&error);
@@ -70,16 +219,33 @@ impl Output {
                 report
             }
         };
+        let files = |split: &Option<bool>| FileOptions {
+            split: split.unwrap_or(results.len() > 1),
+            epoch: common.epoch,
+            threads: common.threads,
+        };
+        let shown = |dest: &Path| match dest.to_str() {
+            Some("-") => "standard output".to_owned(),
+            _ => format!("`{}`", dest.display()),
+        };
         match self {
             Self::Local { dest, split } => {
-                export::write_files(store, results, dest, split.unwrap_or(results.len() > 1))
-                    .map_err(failed)?;
-                Ok(format!("files written to `{}`", dest.display()))
+                export::write_files(store, results, dest, files(split)).map_err(failed)?;
+                Ok(format!("files written to {}", shown(dest)))
             }
-            Self::Oci { dest, form } => {
-                let image = export::assemble(store, results, epoch).map_err(failed)?;
+            Self::Tar { dest, split } => {
+                export::write_archive(store, results, dest, files(split)).map_err(failed)?;
+                Ok(format!("files written to {}", shown(dest)))
+            }
+            Self::Image { dest, form, names, options } => {
+                let mut options = (**options).clone();
+                options.epoch = options.epoch.or(common.epoch);
+                options.threads = common.threads;
+                options.annotations.extend(common.annotations.iter().cloned());
+                let image = export::assemble(store, results, &options).map_err(failed)?;
+                let tags = if names.is_empty() { common.tags } else { names };
                 export::write_layout(store, &image, tags, dest, *form).map_err(failed)?;
-                Ok(format!("image {} written to `{}`", image.root.digest, dest.display()))
+                Ok(format!("image {} written to {}", image.root.digest, shown(dest)))
             }
             Self::CacheOnly => Ok("no output: the result stays in the store".to_owned()),
         }
@@ -90,17 +256,45 @@ impl Output {
 mod tests {
     use super::*;
 
+    fn image(dest: &str, form: Form, options: ImageOptions) -> Output {
+        Output::Image { dest: PathBuf::from(dest), form, names: vec![], options: Box::new(options) }
+    }
+
     #[test]
     fn outputs_are_read() {
         let dest = PathBuf::from("d");
+        let plain = ImageOptions::default;
         let cases = [
             ("d", Output::Local { dest: dest.clone(), split: None }),
+            ("-", Output::Tar { dest: PathBuf::from("-"), split: None }),
             (
                 "type=local,dest=d,platform-split=false",
                 Output::Local { dest: dest.clone(), split: Some(false) },
             ),
-            ("type=oci,dest=d", Output::Oci { dest: dest.clone(), form: Form::Tar }),
-            ("type=oci,dest=d,tar=false", Output::Oci { dest, form: Form::Directory }),
+            ("type=tar,dest=d", Output::Tar { dest, split: None }),
+            ("type=oci,dest=d", image("d", Form::Tar, plain())),
+            ("type=oci,dest=d,tar=false", image("d", Form::Directory, plain())),
+            (
+                "type=docker,dest=d,oci-mediatypes=false",
+                image("d", Form::DockerTar, ImageOptions { docker_types: true, ..plain() }),
+            ),
+            (
+                "type=oci,dest=d,compression=zstd,compression-level=9,force-compression=true",
+                image(
+                    "d",
+                    Form::Tar,
+                    ImageOptions {
+                        compression: Compression::Zstd,
+                        level: Some(9),
+                        force_compression: true,
+                        ..plain()
+                    },
+                ),
+            ),
+            (
+                "type=oci,dest=d,rewrite-timestamp=true,source-date-epoch=7",
+                image("d", Form::Tar, ImageOptions { rewrite_timestamp: true, epoch: Some(7), ..plain() }),
+            ),
             ("type=cacheonly", Output::CacheOnly),
         ];
         for (text, expected) in cases {
@@ -110,11 +304,54 @@ mod tests {
             "type=oci",
             "type=local",
             "dest=d",
-            "type=tar,dest=d",
+            "type=nosuch,dest=d",
             "type=oci,dest=d,x=y",
             "type=oci,dest=d,tar=7",
+            "type=oci,dest=d,compression=brotli",
+            "type=oci,dest=d,platform-split=true",
+            "type=oci,dest=d,annotation-layer.a=b",
+            "type=oci,dest=d,annotation.=b",
+            "type=local,dest=d,compression=gzip",
+            "type=tar,dest=d,annotation.a=b",
         ] {
             assert!(Output::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn annotations_are_read() {
+        use AnnotationLevel::{Index, IndexDescriptor, Manifest, ManifestDescriptor};
+        let arm: Platform = "linux/arm64".parse().expect("a platform");
+        type Case = (&'static str, &'static [(AnnotationLevel, bool)], &'static str);
+        let cases: &[Case] = &[
+            ("org.example.a=b", &[(Manifest, false)], "org.example.a"),
+            ("index:a=b", &[(Index, false)], "a"),
+            ("index,manifest[linux/arm64]:a=b", &[(Index, false), (Manifest, true)], "a"),
+            (
+                "manifest-descriptor[linux/arm64],index-descriptor:a=b",
+                &[(ManifestDescriptor, true), (IndexDescriptor, false)],
+                "a",
+            ),
+            ("a:c=b", &[(Manifest, false)], "a:c"),
+        ];
+        for (text, levels, key) in cases {
+            let expected: Vec<Annotation> = levels
+                .iter()
+                .map(|(level, limited)| Annotation {
+                    level: *level,
+                    platform: limited.then(|| arm.clone()),
+                    key: (*key).to_owned(),
+                    value: "b".to_owned(),
+                })
+                .collect();
+            assert_eq!(annotations(&[(*text).to_owned()]), Ok(expected), "{text}");
+        }
+        for text in ["a", "index:=b", "manifest[linux/amd64:a=b", "manifest[nosuch/x]:a=b", "index-x:a=b"] {
+            assert!(annotations(&[text.to_owned()]).is_err(), "{text}");
+        }
+        let field = "type=oci,dest=d,annotation-manifest[linux/arm64].org.example.a=b";
+        let Ok(Output::Image { options, .. }) = Output::parse(field) else { panic!("{field}") };
+        assert_eq!(options.annotations[0].platform, Some(arm));
+        assert_eq!(options.annotations[0].key, "org.example.a");
     }
 }

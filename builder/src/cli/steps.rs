@@ -1,14 +1,14 @@
 //! Options that say what steps may do and use: `--allow`, `--ssh`, `--memory` and its like.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::Environment;
 use super::args::Run;
 use crate::dockerfile::{size, suggest};
 use crate::engine::{StepOptions, is_socket};
 use crate::report::Report;
-use crate::sandbox::{Cgroups, Limits};
+use crate::sandbox::{Cgroups, Limits, Runtime};
 
 /// The options, and warnings about those that have no effect here.
 pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptions, Vec<String>), Report> {
@@ -26,15 +26,35 @@ pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptio
         }
     }
     let limits = limits(run)?;
-    let (cgroups, warnings) = match Cgroups::find(&limits) {
-        Ok(cgroups) => (cgroups, vec![]),
-        Err(why) => {
-            let warn = |option: &&str| format!("warning: `{option}` has no effect: {why}");
-            (None, limits.options().iter().map(warn).collect())
-        }
+    let runtime = run.oci_runtime.as_deref().map(|name| runtime(name, environment)).transpose()?;
+    let useless = |why: &dyn std::fmt::Display| {
+        let warn = |option: &&str| format!("warning: `{option}` has no effect: {why}");
+        limits.options().iter().map(warn).collect()
+    };
+    let (cgroups, warnings) = match (Cgroups::find(&limits), &runtime) {
+        (_, Some(_)) => (None, useless(&"it does not reach through `--oci-runtime`")),
+        (Ok(cgroups), None) => (cgroups, vec![]),
+        (Err(why), None) => (None, useless(&why)),
     };
     let agents = agents(&run.ssh, environment)?;
-    Ok((StepOptions { allow_insecure, agents, cgroups }, warnings))
+    Ok((StepOptions { allow_insecure, agents, runtime, cgroups }, warnings))
+}
+
+/// A program by its path, or by its name on PATH.
+fn runtime(name: &str, environment: &Environment) -> Result<Runtime, Report> {
+    let mut candidates = if name.contains('/') {
+        vec![PathBuf::from(name)]
+    } else {
+        std::env::split_paths(&environment.path).map(|directory| directory.join(name)).collect()
+    };
+    // Debian's runtimes lie where only root's PATH leads.
+    candidates.push(Path::new("/usr/sbin").join(name));
+    let program = candidates.into_iter().find(|path| path.is_file());
+    let program = program.and_then(|path| std::path::absolute(path).ok());
+    program.map(|program| Runtime { program }).ok_or_else(|| {
+        Report::new(format!("`--oci-runtime {name}`: there is no such program"))
+            .hint("install one of the packages `runc` and `crun`, or leave the option out")
+    })
 }
 
 fn limits(run: &Run) -> Result<Limits, Report> {

@@ -43,7 +43,7 @@ fn find(
     name: &str,
 ) -> Result<(u32, u32), EngineError> {
     let bytes = match root {
-        Some(root) => root.read_file(Path::new(file), MAX_FILE)?,
+        Some(root) => root.read_file(Path::new(file), MAX_FILE).map_err(EngineError::Accounts)?,
         None => None,
     };
     let missing = || EngineError::NoAccount { kind, name: name.to_owned(), file };

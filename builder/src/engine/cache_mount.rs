@@ -49,8 +49,9 @@ pub(super) fn prepare<'a>(
         }
         Ok(pb::CacheSharingOpt::Shared) | Err(_) => None,
     };
+    let description = format!("cached mount {} from {step}", mount.dest);
     let fill = |directory: &std::path::Path| fill(context, mount, base, directory);
-    let path = context.store.cache_directory(&name, step, fill)?;
+    let path = context.store.cache_directory(&name, &description, fill)?;
     Ok(Cache { path, name, _lock: lock })
 }
 

@@ -5,7 +5,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::time::Instant;
 
 use super::job::{Input, Job, Local};
-use super::{Context, EngineError, Event, Failure, Observer, Origin, Request, Solved, Stream, exec, file_op};
+use super::{
+    Context, EngineError, Event, Failure, Observer, Origin, Request, Solved, Stream, exec, file_op, source,
+    stack,
+};
 use crate::fetch::Layout;
 use crate::llb::pb;
 use crate::sandbox::Cancel;
@@ -106,7 +109,7 @@ impl Driver<'_> {
                 self.lookup(work, vertex, &key);
                 return None;
             }
-            Work::Digest { vertex, .. } => (vertex, false),
+            Work::Digest { vertex, .. } | Work::Resolve { vertex } => (vertex, false),
             Work::Execute { vertex, .. } => (vertex, true),
         };
         match self.job(work, vertex, runs) {
@@ -163,7 +166,7 @@ impl Driver<'_> {
         let identity = match work {
             Work::Execute { identity, .. } => identity,
             Work::Lookup { key, .. } => crate::solve::Identity(key),
-            Work::Digest { .. } => crate::solve::Identity(Key([0; 32])),
+            Work::Digest { .. } | Work::Resolve { .. } => crate::solve::Identity(Key([0; 32])),
         };
         let job = Job {
             op: Arc::clone(&vertex.op),
@@ -187,7 +190,9 @@ impl Driver<'_> {
         let Report { work, result, job } = report;
         let (vertex, executes) = match work {
             Work::Execute { vertex, .. } => (vertex, true),
-            Work::Digest { vertex, .. } | Work::Lookup { vertex, .. } => (vertex, false),
+            Work::Digest { vertex, .. } | Work::Lookup { vertex, .. } | Work::Resolve { vertex } => {
+                (vertex, false)
+            }
         };
         self.running -= usize::from(executes);
         let outcome = result.unwrap_or_else(|error| {
@@ -331,6 +336,10 @@ fn perform(
             let key = digests.get(question, || digest(context, job, input))?;
             Ok(Outcome::Digest(key))
         }
+        Work::Resolve { .. } => match &job.op.op {
+            Some(pb::op::Op::Source(source)) => Ok(Outcome::Digest(source::resolve(context, source)?)),
+            _ => Err(EngineError::Unsupported("an operation that is no source".to_owned())),
+        },
         Work::Execute { .. } => execute(context, cancel, digests, job),
         Work::Lookup { .. } => Ok(Outcome::Failed),
     }
@@ -419,14 +428,17 @@ fn execute(
 
 fn outputs(context: Context<'_>, cancel: &Cancel, job: &Job) -> Result<Vec<OutputLayer>, EngineError> {
     match &job.op.op {
+        Some(pb::op::Op::Source(remote)) if crate::solve::is_remote(&remote.identifier) => {
+            Ok(vec![source::fetch(context, remote)?])
+        }
         Some(pb::op::Op::Source(source)) => {
             let layer = image(context, &job.op, source)?;
             Ok(vec![layer.map_or(OutputLayer::Empty, OutputLayer::Existing)])
         }
         Some(pb::op::Op::File(file)) => file_op::run(context, job, file),
         Some(pb::op::Op::Exec(op)) => exec::run(context, cancel, job, op),
-        Some(pb::op::Op::Merge(_)) => Err(EngineError::Unsupported("the merge operation".to_owned())),
-        Some(pb::op::Op::Diff(_)) => Err(EngineError::Unsupported("the diff operation".to_owned())),
+        Some(pb::op::Op::Merge(merge)) => stack::merge(context, job, merge).map(|output| vec![output]),
+        Some(pb::op::Op::Diff(diff)) => stack::diff(context, job, diff).map(|output| vec![output]),
         Some(pb::op::Op::Build(_)) => Err(EngineError::Unsupported("the build operation".to_owned())),
         None => Err(EngineError::Unsupported("an operation without a kind".to_owned())),
     }

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 
 use super::job::Job;
 use super::mounts::Mounts;
+use super::output::{self, Clip};
 use super::{Context, EngineError, Event, Stream};
 use crate::llb::pb;
 use crate::sandbox::{
-    Cancel, Cgroups, Exit, Finished, Group, Mount, Network, Security, Step, Stream as StepStream, Ulimit,
-    Unreal,
+    Cancel, Cgroups, Exit, Finished, Group, Mount, Network, Runtime, Security, Step, Stream as StepStream,
+    Ulimit, Unreal,
 };
 use crate::store::OutputLayer;
 
@@ -20,6 +21,8 @@ pub struct StepOptions {
     pub allow_insecure: bool,
     /// Sockets of ssh agents by id.
     pub agents: BTreeMap<String, PathBuf>,
+    /// An OCI runtime to run them with, instead of the built-in sandbox.
+    pub runtime: Option<Runtime>,
     /// Limits of memory and processors.
     pub cgroups: Option<Cgroups>,
 }
@@ -77,14 +80,23 @@ pub(super) fn run(
     let group = context.request.steps.cgroups.as_ref().map(Cgroups::group).transpose().map_err(limit)?;
     let cgroup = group.as_ref().map(Group::processes).transpose().map_err(limit)?;
     let step = Step { cgroup, ..step };
-    let finished = crate::sandbox::run(&step, cancel, &mut |stream, bytes| {
+    let mut clip = Clip::new(output::HEAD, output::TAIL);
+    let show = |stream, bytes: &[u8]| context.observer.event(job.number, Event::Output { stream, bytes });
+    let mut output = |stream, bytes: &[u8]| {
         let stream = match stream {
             StepStream::Stdout => Stream::Out,
             StepStream::Stderr => Stream::Err,
         };
-        context.observer.event(job.number, Event::Output { stream, bytes });
-    })?;
+        show(stream, clip.take(bytes));
+    };
+    let finished = match &context.request.steps.runtime {
+        None => crate::sandbox::run(&step, cancel, &mut output)?,
+        Some(runtime) => {
+            crate::sandbox::run_with(runtime, &context.store.scratch_path(), &step, cancel, &mut output)?
+        }
+    };
     drop(step);
+    show(Stream::Err, &clip.finish());
     let allowed: &[i32] = if meta.valid_exit_codes.is_empty() { &[0] } else { &meta.valid_exit_codes };
     if !matches!(finished.exit, Exit::Code(code) if allowed.contains(&code)) {
         let starved = group.is_some_and(|group| group.ran_out_of_memory());

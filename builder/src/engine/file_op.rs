@@ -147,7 +147,10 @@ fn perform(
         Some(Action::Mkdir(mkdir)) => make_directory(mkdir, root, owner(mkdir.owner.as_ref())?),
         Some(Action::Mkfile(mkfile)) => make_file(mkfile, root, owner(mkfile.owner.as_ref())?),
         Some(Action::Symlink(link)) => make_link(link, root, owner(link.owner.as_ref())?),
-        Some(Action::Rm(remove)) => remove_path(remove, root),
+        Some(Action::Rm(remove)) => {
+            let own = root.try_clone().map_err(|error| RootError::new("cannot open", "/", error))?;
+            remove_path(remove, &Tree::result(own, context.store.owners()), root)
+        }
         None => Err(EngineError::Unsupported("a file action without a kind".to_owned())),
     }
 }
@@ -191,12 +194,20 @@ fn copy_action(
         replace: action.always_replace_existing_dest_paths,
     };
     let select = PatternFilter::new(&action.include_patterns, &action.exclude_patterns)?;
+    let from = if tree.is_root_owned() { "the context" } else { "the result it is copied from" };
+    let missing = |path: &str| {
+        let ignored = tree.filter().is_some();
+        EngineError::NotFound { path: path.to_owned(), from: from.to_owned(), ignored }
+    };
+    for required in &action.required_paths {
+        if tree.matches(required, false, true)?.is_empty() {
+            return Err(missing(required));
+        }
+    }
     let found = tree.matches(&action.src, action.allow_wildcard, action.follow_symlink)?;
     let may_be_empty = action.allow_wildcard && action.allow_empty_wildcard && has_wildcard(&action.src);
     if found.is_empty() && !may_be_empty {
-        let ignored = tree.filter().is_some();
-        let from = if tree.is_root_owned() { "the context" } else { "the result it is copied from" };
-        return Err(EngineError::NotFound { path: action.src.clone(), from: from.to_owned(), ignored });
+        return Err(missing(&action.src));
     }
     for source in &found {
         let unpacked = action.attempt_unpack_docker_compatibility
@@ -317,11 +328,19 @@ fn finish(
     metadata.apply(root.owners(), target.directory.as_fd(), &target.name)
 }
 
-fn remove_path(action: &pb::FileActionRm, root: Root<'_>) -> Result<(), EngineError> {
-    if action.allow_wildcard {
-        return Err(EngineError::Unsupported("removing files by a pattern".to_owned()));
-    }
+fn remove_path(action: &pb::FileActionRm, tree: &Tree, root: Root<'_>) -> Result<(), EngineError> {
     let path = Path::new(&action.path);
+    if action.allow_wildcard {
+        // A pattern that matches nothing removes nothing.
+        for found in tree.matches(&action.path, true, false)? {
+            let located = found.located();
+            remove_all(located.directory.as_fd(), &located.name)?;
+        }
+        return Ok(());
+    }
+    if path.file_name().is_none() {
+        return Err(RootError::new("cannot remove", path, Errno::INVAL).into());
+    }
     let located = match root.locate(path, false) {
         Err(error) if action.allow_not_found && error.source.kind() == std::io::ErrorKind::NotFound => {
             return Ok(());

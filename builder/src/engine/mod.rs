@@ -15,7 +15,10 @@ mod file_op;
 mod hide;
 mod job;
 mod mounts;
+mod output;
 mod select;
+mod source;
+mod stack;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -24,7 +27,7 @@ use std::time::Duration;
 use platform_db::Platform;
 use thiserror::Error;
 
-use crate::fetch::FetchError;
+use crate::fetch::{FetchError, GitError, HttpError};
 use crate::llb::pb;
 use crate::oci::image::Image;
 use crate::rootfs::{BadMode, RootError};
@@ -195,6 +198,9 @@ pub enum EngineError {
     /// A `--chmod` that cannot be understood.
     #[error(transparent)]
     Mode(#[from] BadMode),
+    /// An account file could not be read.
+    #[error(transparent)]
+    Accounts(RootError),
     /// A user or group has no entry in the account files.
     #[error("there is no {kind} named `{name}` in {file}")]
     NoAccount {
@@ -231,6 +237,12 @@ pub enum EngineError {
     /// A base image could not be used.
     #[error(transparent)]
     Fetch(#[from] FetchError),
+    /// A git repository could not be used.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// A URL could not be used.
+    #[error(transparent)]
+    Http(#[from] HttpError),
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -252,6 +264,10 @@ impl EngineError {
                 Some(format!("pass it with `--secret id={name},src=FILE`"))
             }
             Self::Missing { kind: "ssh agent", name } => Some(format!("pass it with `--ssh {name}`")),
+            Self::Accounts(_) => Some(
+                "an earlier step or the base image broke the file; `--chown` with numbers needs none"
+                    .to_owned(),
+            ),
             Self::NotAllowed { entitlement } => Some(format!("allow it with `--allow {entitlement}`")),
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Exit { hint, .. } => hint.clone(),
@@ -264,6 +280,8 @@ impl EngineError {
             | Self::Missing { .. }
             | Self::Limit { .. }
             | Self::Fetch(_)
+            | Self::Git(_)
+            | Self::Http(_)
             | Self::Store(_) => None,
         }
     }

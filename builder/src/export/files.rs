@@ -1,23 +1,35 @@
-//! Writes results as plain files into a directory of the user.
+//! Writes results as plain files, into a directory of the user or a tar archive.
 //!
-//! Everything is first written to a temporary directory inside the destination; then its names are moved
+//! In a directory, everything is first written to a temporary directory inside the destination; then its names are moved
 //! into place, directories merged. Owners are not kept: the files belong to whoever runs the build.
 
 use std::fs::{self, File};
-use std::os::fd::AsFd;
-use std::path::Path;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, RenameFlags};
 
-use super::ExportError;
+use super::below::Below;
+use super::layer::{Place, write_tree};
 use super::temporary::Temporary;
+use super::{ExportError, write_stream};
 use crate::engine::PlatformResult;
 use crate::rootfs::{CopyOptions, Owners, Root, RootError, Tree, Visibility, copy, open_directory};
 use crate::sandbox::overlay;
 use crate::store::Store;
 
-/// Writes `results` below `destination`: straight into it, or with `split` each into a directory named
-/// after its platform (`linux_arm_v7`).
+/// How files are written.
+#[derive(Debug, Clone, Copy)]
+pub struct FileOptions {
+    /// Each result in a directory named after its platform (`linux_arm_v7`).
+    pub split: bool,
+    /// Seconds since 1970: the time of every file.
+    pub epoch: Option<i64>,
+    /// How many threads copy.
+    pub threads: usize,
+}
+
+/// Writes `results` below `destination`.
 ///
 /// # Errors
 /// When a result cannot be read or the destination cannot be written.
@@ -25,13 +37,13 @@ pub fn write_files(
     store: &Store,
     results: &[PlatformResult],
     destination: &Path,
-    split: bool,
+    options: FileOptions,
 ) -> Result<(), ExportError> {
     let is_new = !destination.exists();
     fs::create_dir_all(destination).map_err(ExportError::write("create", destination))?;
     let target = File::open(destination).map_err(ExportError::write("open", destination))?;
     let part = Temporary::directory(destination)?;
-    let written = fill(store, results, part.path(), split)
+    let written = fill(store, results, part.path(), options)
         .and_then(|()| Ok(merge(part.open().as_fd(), target.as_fd(), Path::new(""))?));
     drop(part);
     if written.is_err() && is_new {
@@ -41,31 +53,69 @@ pub fn write_files(
     written
 }
 
-fn fill(store: &Store, results: &[PlatformResult], path: &Path, split: bool) -> Result<(), ExportError> {
+/// Writes `results` as one tar archive to the file `destination`, or to standard output for `-`. No file in it
+/// is younger than the epoch.
+///
+/// # Errors
+/// As for [`write_files`].
+pub fn write_archive(
+    store: &Store,
+    results: &[PlatformResult],
+    destination: &Path,
+    options: FileOptions,
+) -> Result<(), ExportError> {
+    write_stream(destination, |to| {
+        let mut tar = tar::Builder::new(to);
+        let below = Below::open(&[], store.owners())?;
+        for result in results {
+            let Some(view) = view(store, result)? else { continue };
+            let prefix = prefix(result, options);
+            let place = Place { prefix: &prefix, clamp: options.epoch };
+            write_tree(view.as_fd(), store.owners(), &below, place, &mut tar)?;
+        }
+        tar.finish().map_err(ExportError::write("write", destination))
+    })
+}
+
+/// Where a result goes, from the destination.
+fn prefix(result: &PlatformResult, options: FileOptions) -> PathBuf {
+    if options.split { PathBuf::from(result.platform.to_string().replace('/', "_")) } else { PathBuf::new() }
+}
+
+/// The files of a result as one tree; `None` when there are none.
+fn view(store: &Store, result: &PlatformResult) -> Result<Option<OwnedFd>, ExportError> {
+    let layers = store.layer_chain(result.layer)?;
+    let lower: Vec<_> = layers.into_iter().map(|layer| layer.path).collect();
+    Ok(match &lower[..] {
+        [] => None,
+        [only] => Some(File::open(only).map_err(ExportError::write("read", only))?.into()),
+        _ => Some(overlay::mount_detached(&lower, None)?),
+    })
+}
+
+fn fill(
+    store: &Store,
+    results: &[PlatformResult],
+    path: &Path,
+    options: FileOptions,
+) -> Result<(), ExportError> {
     for result in results {
-        let place =
-            if split { path.join(result.platform.to_string().replace('/', "_")) } else { path.to_owned() };
+        let place = path.join(prefix(result, options));
         fs::create_dir_all(&place).map_err(ExportError::write("create", &place))?;
-        let layers = store.layer_chain(result.layer)?;
-        let lower: Vec<_> = layers.into_iter().map(|layer| layer.path).collect();
-        let view = match &lower[..] {
-            [] => continue,
-            [only] => File::open(only).map_err(ExportError::write("read", only))?.into(),
-            _ => overlay::mount_detached(&lower, None)?,
-        };
+        let Some(view) = view(store, result)? else { continue };
         let to = File::open(&place).map_err(ExportError::write("open", &place))?;
-        let options = CopyOptions {
+        let copied = CopyOptions {
             owner: Some((0, 0)),
             mode: None,
-            time: None,
+            time: options.epoch.map(|seconds| seconds.saturating_mul(1_000_000_000)),
             contents_only: true,
             replace: true,
-            threads: 1,
+            threads: options.threads,
         };
         let root = Root::new(&to, Owners::Real);
         let tree = Tree::result(view, store.owners());
         for everything in tree.matches("/", false, true)? {
-            copy(&tree, &everything, &|_, _| Visibility::Show, root, "/", &options)?;
+            copy(&tree, &everything, &|_, _| Visibility::Show, root, "/", &copied)?;
         }
     }
     Ok(())

@@ -1,13 +1,17 @@
 //! Puts images together: layers, configurations, manifests and the index over them.
 
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use crate::oci::digest::Digest;
 use crate::oci::image::Image;
 use crate::oci::index::Index;
 use crate::oci::manifest::{Descriptor, DescriptorPlatform, Manifest};
 use crate::oci::media_type;
 use crate::oci::time::rfc3339;
-use crate::store::{Layer, LayerBlob, Store};
+use crate::store::{Layer, LayerBlob, LayerId, Store};
 
+use super::options::{AnnotationLevel, ImageOptions};
 use super::{ExportError, layer};
 use crate::engine::PlatformResult;
 
@@ -22,32 +26,80 @@ pub struct Assembled {
     pub manifests: Vec<Descriptor>,
 }
 
-/// Makes the blobs of an image. `epoch`, in seconds since 1970, replaces the times of its layers.
+/// Makes the blobs of an image.
 ///
 /// # Errors
 /// When a layer cannot be read or the store cannot be written.
 pub fn assemble(
     store: &Store,
     results: &[PlatformResult],
-    epoch: Option<i64>,
+    options: &ImageOptions,
 ) -> Result<Assembled, ExportError> {
+    let mut chains = vec![];
+    for result in results {
+        chains.push(store.layer_chain(result.layer)?);
+    }
+    let made = compress(store, &chains, options)?;
     let mut blobs: Vec<Descriptor> = vec![];
     let mut manifests = vec![];
-    for result in results {
-        manifests.push(manifest(store, result, epoch, &mut blobs)?);
+    for (result, chain) in results.iter().zip(&mut chains) {
+        chain.reverse();
+        let layers: Vec<&LayerBlob> = chain.iter().filter_map(|layer| made.get(&layer.id)).collect();
+        manifests.push(manifest(store, result, chain, &layers, options, &mut blobs)?);
     }
-    let root = match &manifests[..] {
+    let mut root = match &manifests[..] {
         [only] => only.clone(),
         several => {
-            let bytes = Index::new(several.to_vec()).to_bytes()?;
-            let descriptor = put(store, media_type::INDEX, &bytes)?;
+            let mut index = Index::new(several.to_vec());
+            index.annotations = options.annotations(AnnotationLevel::Index, None);
+            if options.docker_types {
+                media_type::DOCKER_INDEX.clone_into(&mut index.media_type);
+            }
+            let descriptor = put(store, &index.media_type, &index.to_bytes()?)?;
             blobs.push(descriptor.clone());
             descriptor
         }
     };
-    let mut seen = std::collections::HashSet::new();
+    root.annotations.extend(options.annotations(AnnotationLevel::IndexDescriptor, None));
+    let mut seen = HashSet::new();
     blobs.retain(|blob| seen.insert(blob.digest));
     Ok(Assembled { root, blobs, manifests })
+}
+
+/// The blobs of all layers of the chains, whose uppermost layers come first; several are made at once.
+fn compress(
+    store: &Store,
+    chains: &[Vec<Layer>],
+    options: &ImageOptions,
+) -> Result<HashMap<LayerId, LayerBlob>, ExportError> {
+    let mut seen = HashSet::new();
+    let mut layers: Vec<(&Layer, &[Layer])> = vec![];
+    for chain in chains {
+        let mut rest = chain.as_slice();
+        while let Some((layer, below)) = rest.split_first() {
+            if seen.insert(layer.id) {
+                layers.push((layer, below));
+            }
+            rest = below;
+        }
+    }
+    let next = AtomicUsize::new(0);
+    let work = || -> Result<Vec<(LayerId, LayerBlob)>, ExportError> {
+        let mut made = vec![];
+        while let Some((layer, below)) = layers.get(next.fetch_add(1, Ordering::Relaxed)) {
+            made.push((layer.id, layer::blob(store, layer, below, options)?));
+        }
+        Ok(made)
+    };
+    let threads = options.threads.clamp(1, layers.len().max(1));
+    let results: Vec<_> = std::thread::scope(|scope| {
+        let helpers: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
+        let own = work();
+        let others = helpers.into_iter().map(|helper| helper.join().unwrap_or_else(|_| Ok(vec![])));
+        std::iter::once(own).chain(others).collect()
+    });
+    let made: Result<Vec<_>, _> = results.into_iter().collect();
+    Ok(made?.into_iter().flatten().collect())
 }
 
 fn put(store: &Store, media_type: &str, bytes: &[u8]) -> Result<Descriptor, ExportError> {
@@ -55,28 +107,40 @@ fn put(store: &Store, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Expo
     Ok(Descriptor::of(media_type, bytes))
 }
 
+/// The media type that Docker has for one of OCI's, where it has one.
+fn docker_type(media_type: &str) -> &str {
+    match media_type {
+        media_type::MANIFEST => media_type::DOCKER_MANIFEST,
+        media_type::CONFIG => media_type::DOCKER_CONFIG,
+        media_type::LAYER_GZIP => media_type::DOCKER_LAYER_GZIP,
+        media_type::LAYER_TAR => media_type::DOCKER_LAYER_TAR,
+        other => other,
+    }
+}
+
 fn manifest(
     store: &Store,
     result: &PlatformResult,
-    epoch: Option<i64>,
+    chain: &[Layer],
+    made: &[&LayerBlob],
+    options: &ImageOptions,
     blobs: &mut Vec<Descriptor>,
 ) -> Result<Descriptor, ExportError> {
-    let mut chain = store.layer_chain(result.layer)?;
-    let mut made: Vec<LayerBlob> = vec![];
-    let mut below = &chain[..];
-    while let [layer, rest @ ..] = below {
-        made.push(layer::blob(store, layer, rest)?);
-        below = rest;
-    }
-    made.reverse();
-    chain.reverse();
-    let layers: Vec<Descriptor> =
-        made.iter().map(|blob| Descriptor::new(&blob.media_type, blob.digest, blob.size)).collect();
+    let kind =
+        |media_type: &'static str| if options.docker_types { docker_type(media_type) } else { media_type };
+    let layer = |blob: &&LayerBlob| {
+        let stated = if options.docker_types { docker_type(&blob.media_type) } else { &blob.media_type };
+        Descriptor::new(stated, blob.digest, blob.size)
+    };
+    let layers: Vec<Descriptor> = made.iter().map(layer).collect();
     let diff_ids = made.iter().map(|blob| blob.diff_id).collect();
-    let config = configuration(&result.image, &chain, diff_ids, epoch).to_bytes()?;
-    let config = put(store, media_type::CONFIG, &config)?;
-    let manifest = Manifest::new(config.clone(), layers.clone()).to_bytes()?;
-    let mut descriptor = put(store, media_type::MANIFEST, &manifest)?;
+    let config = configuration(&result.image, chain, diff_ids, options.epoch).to_bytes()?;
+    let config = put(store, kind(media_type::CONFIG), &config)?;
+    let mut manifest = Manifest::new(config.clone(), layers.clone());
+    kind(media_type::MANIFEST).clone_into(&mut manifest.media_type);
+    manifest.annotations = options.annotations(AnnotationLevel::Manifest, Some(&result.platform));
+    let mut descriptor = put(store, kind(media_type::MANIFEST), &manifest.to_bytes()?)?;
+    descriptor.annotations = options.annotations(AnnotationLevel::ManifestDescriptor, Some(&result.platform));
     descriptor.platform = Some(DescriptorPlatform {
         architecture: result.platform.arch().to_owned(),
         os: result.platform.os().to_owned(),

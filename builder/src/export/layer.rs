@@ -7,44 +7,82 @@ use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Write};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use flate2::{Compression, GzBuilder};
 use rustix::fs::{FileType, Mode, OFlags};
 use sha2::{Digest as _, Sha256};
 use tar::{EntryType, Header};
 
 use super::ExportError;
 use super::below::{Below, is_directory};
+use super::compressor::Compressor;
+use super::options::{Compression, ImageOptions};
 use crate::oci::digest::Digest;
 use crate::oci::media_type;
-use crate::rootfs::{Entry, Owners, RootError, Visibility, Xattrs, is_opaque, link_target, walk};
+use crate::rootfs::{
+    Entry, Owners, RootError, Visibility, Xattrs, decompressed, is_opaque, link_target, walk,
+};
 use crate::store::{Layer, LayerBlob, Store};
 
-/// The blob of a layer over those `below` it, the next one first; made now if it does not exist.
-pub(super) fn blob(store: &Store, layer: &Layer, below: &[Layer]) -> Result<LayerBlob, ExportError> {
-    if let Some(known) = store.layer_blob(layer.id)?
-        && store.has_blob(&known.digest)
-    {
-        return Ok(known);
+/// The blob of a layer over those `below` it, the next one first; made now if it does not exist in the wanted
+/// form.
+///
+/// A layer of a base image stays as it came unless `force_compression` asks for more, and then has the same
+/// content in another compression.
+pub(super) fn blob(
+    store: &Store,
+    layer: &Layer,
+    below: &[Layer],
+    options: &ImageOptions,
+) -> Result<LayerBlob, ExportError> {
+    let is_base = store.is_base_layer(layer.id)?;
+    let clamp = options.epoch.filter(|_| options.rewrite_timestamp && !is_base);
+    let known = store.layer_blob(layer.id)?.filter(|known| store.has_blob(&known.digest));
+    if let Some(known) = &known {
+        let same = compression_of(&known.media_type) == Some(options.compression) && options.level.is_none();
+        if clamp.is_none() && (same || (is_base && !options.force_compression)) {
+            return Ok(known.clone());
+        }
     }
     let mut writer = store.blob_writer()?;
     let failed = |source| ExportError::Write { action: "compress", path: layer.path.clone(), source };
     let diff_id = {
-        let compressor = GzBuilder::new().write(&mut writer, Compression::default());
-        let mut hashed = HashWriter { to: compressor, hasher: Sha256::new() };
-        let below = Below::open(below, store.owners())?;
-        write_tar(&layer.path, store.owners(), &below, &mut hashed)?;
+        let to = Compressor::new(&mut writer, options).map_err(failed)?;
+        let mut hashed = HashWriter { to, hasher: Sha256::new() };
+        match known.filter(|_| is_base) {
+            Some(known) => {
+                let old = File::open(store.blob_path(&known.digest)).and_then(decompressed);
+                io::copy(&mut old.map_err(failed)?, &mut hashed).map_err(failed)?;
+            }
+            None => write_layer(store, layer, below, clamp, &mut hashed)?,
+        }
         let HashWriter { to, hasher } = hashed;
         to.finish().map_err(failed)?;
         Digest::from_raw(hasher.finalize().into())
     };
     let (digest, size) = store.finish_blob(writer, None)?;
-    let blob = LayerBlob { diff_id, digest, media_type: media_type::LAYER_GZIP.to_owned(), size };
-    store.set_layer_blob(layer.id, &blob)?;
+    let media_type = match options.compression {
+        Compression::Uncompressed => media_type::LAYER_TAR,
+        Compression::Gzip => media_type::LAYER_GZIP,
+        Compression::Zstd => media_type::LAYER_ZSTD,
+    };
+    let blob = LayerBlob { diff_id, digest, media_type: media_type.to_owned(), size };
+    // What the next output takes without asking is the plain form.
+    if clamp.is_none() && !is_base && options.level.is_none() {
+        store.set_layer_blob(layer.id, &blob)?;
+    }
     Ok(blob)
+}
+
+fn compression_of(media_type: &str) -> Option<Compression> {
+    match media_type {
+        media_type::LAYER_TAR | media_type::DOCKER_LAYER_TAR => Some(Compression::Uncompressed),
+        media_type::LAYER_GZIP | media_type::DOCKER_LAYER_GZIP => Some(Compression::Gzip),
+        media_type::LAYER_ZSTD => Some(Compression::Zstd),
+        _ => None,
+    }
 }
 
 /// Passes on what is written, and hashes it.
@@ -65,40 +103,67 @@ impl<W: Write> Write for HashWriter<W> {
     }
 }
 
-/// Writes the layer directory `path` as a tar stream, without directories that are `below` already, unless they
-/// hold something that is not.
-fn write_tar(path: &Path, owners: Owners, below: &Below, to: &mut dyn Write) -> Result<(), ExportError> {
-    let root = File::open(path).map_err(ExportError::write("read", path))?;
+/// Writes a layer directory as a tar stream, without directories that are `below` already, unless they hold
+/// something that is not.
+fn write_layer(
+    store: &Store,
+    layer: &Layer,
+    below: &[Layer],
+    clamp: Option<i64>,
+    to: &mut dyn Write,
+) -> Result<(), ExportError> {
+    let root = File::open(&layer.path).map_err(ExportError::write("read", &layer.path))?;
+    let below = Below::open(below, store.owners())?;
     let mut tar = tar::Builder::new(to);
+    let place = Place { prefix: Path::new(""), clamp };
+    write_tree(root.as_fd(), store.owners(), &below, place, &mut tar)?;
+    tar.finish().map_err(ExportError::write("archive", &layer.path))
+}
+
+/// Where entries of an archive go, and when they were made.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Place<'a> {
+    /// In front of every name.
+    pub(super) prefix: &'a Path,
+    /// Nothing is younger than this, in seconds since 1970.
+    pub(super) clamp: Option<i64>,
+}
+
+/// Writes what is in the directory `root` and not `below`.
+pub(super) fn write_tree<W: Write>(
+    root: BorrowedFd<'_>,
+    owners: Owners,
+    below: &Below,
+    place: Place<'_>,
+    tar: &mut tar::Builder<W>,
+) -> Result<(), ExportError> {
     let mut links: HashMap<(u64, u64), PathBuf> = HashMap::new();
     let mut unsaid: Vec<Directory> = vec![];
     let everything = |_: &Path, _: bool| Visibility::Show;
-    walk(
-        owners,
-        root.as_fd(),
-        OsStr::new("."),
-        &everything,
-        &mut |entry: &Entry<'_>| -> Result<(), ExportError> {
-            if entry.path.as_os_str().is_empty() {
-                return Ok(());
-            }
-            let fail = |error: io::Error| RootError::new("cannot archive", entry.path, error);
-            unsaid.retain(|directory| entry.path.starts_with(&directory.path));
-            if is_directory(entry) && below.says(entry).map_err(|errno| fail(errno.into()))? {
-                unsaid.push(Directory::of(entry)?);
-                return Ok(());
-            }
-            for directory in unsaid.drain(..) {
-                directory.write(&mut tar).map_err(fail)?;
-            }
-            write_entry(&mut tar, entry, &mut links).map_err(|error| match error {
-                Failed::Read(error) => error,
-                Failed::Write(error) => fail(error),
-            })?;
-            Ok(())
-        },
-    )?;
-    tar.finish().map_err(ExportError::write("archive", path))
+    walk(owners, root, OsStr::new("."), &everything, &mut |entry: &Entry<'_>| -> Result<(), ExportError> {
+        if entry.path.as_os_str().is_empty() {
+            return Ok(());
+        }
+        let fail = |error: io::Error| RootError::new("cannot archive", entry.path, error);
+        let is_said = is_directory(entry) && below.says(entry).map_err(|errno| fail(errno.into()))?;
+        let path = place.prefix.join(entry.path);
+        let mut stat = entry.stat;
+        stat.st_mtime = place.clamp.map_or(stat.st_mtime, |latest| stat.st_mtime.min(latest));
+        let entry = &Entry { directory: entry.directory, name: entry.name, path: &path, stat };
+        unsaid.retain(|directory| entry.path.starts_with(&directory.path));
+        if is_said {
+            unsaid.push(Directory::of(entry)?);
+            return Ok(());
+        }
+        for directory in unsaid.drain(..) {
+            directory.write(tar).map_err(fail)?;
+        }
+        write_entry(tar, entry, &mut links).map_err(|error| match error {
+            Failed::Read(error) => error,
+            Failed::Write(error) => fail(error),
+        })?;
+        Ok(())
+    })
 }
 
 /// The entry of a directory, to be written when something in it is.

@@ -6,15 +6,19 @@ use std::path::Path;
 
 use super::image::Assembled;
 use super::temporary::Temporary;
-use super::{ExportError, folder_of};
+use super::{ExportError, write_stream};
+use crate::oci::digest::Digest;
 use crate::oci::index::Index;
+use crate::oci::manifest::Manifest;
 use crate::store::Store;
 
 /// In which form a layout is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Form {
-    /// One tar file.
+    /// One tar file, or standard output when the destination is `-`.
     Tar,
+    /// As `Tar`, and `docker load` of every version reads it.
+    DockerTar,
     /// A directory.
     Directory,
 }
@@ -34,10 +38,38 @@ pub fn write_layout(
     form: Form,
 ) -> Result<(), ExportError> {
     let index = index(image, tags)?;
+    let mut documents = vec![("index.json", index.as_slice()), ("oci-layout", LAYOUT)];
+    let docker;
     match form {
-        Form::Tar => write_tar(store, image, &index, destination),
-        Form::Directory => write_directory(store, image, &index, destination),
+        Form::Directory => return write_directory(store, image, &index, destination),
+        Form::Tar => {}
+        Form::DockerTar => {
+            docker = docker_manifest(store, image, tags)?;
+            documents.insert(1, ("manifest.json", &docker));
+        }
     }
+    write_stream(destination, |to| {
+        fill_tar(store, image, &documents, to).map_err(ExportError::write("write", destination))
+    })
+}
+
+/// The `manifest.json` of `docker save`: the image of the first platform.
+fn docker_manifest(store: &Store, image: &Assembled, tags: &[String]) -> Result<Vec<u8>, ExportError> {
+    let path = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
+    let mut out = vec![];
+    if let Some(first) = image.manifests.first() {
+        let place = store.blob_path(&first.digest);
+        let bytes = fs::read(&place).map_err(ExportError::write("read", &place))?;
+        let manifest = Manifest::from_slice(&bytes)?;
+        let has_tag = |tag: &str| tag.rsplit('/').next().is_some_and(|last| last.contains(':'));
+        let tag = |tag: &String| if has_tag(tag) { tag.clone() } else { format!("{tag}:latest") };
+        out.push(serde_json::json!({
+            "Config": path(&manifest.config.digest),
+            "RepoTags": tags.iter().map(tag).collect::<Vec<_>>(),
+            "Layers": manifest.layers.iter().map(|layer| path(&layer.digest)).collect::<Vec<_>>(),
+        }));
+    }
+    Ok(serde_json::to_vec(&out)?)
 }
 
 /// The `index.json`: the image once per tag.
@@ -55,14 +87,13 @@ fn index(image: &Assembled, tags: &[String]) -> Result<Vec<u8>, ExportError> {
     Ok(Index::new(manifests).to_bytes()?)
 }
 
-fn write_tar(store: &Store, image: &Assembled, index: &[u8], destination: &Path) -> Result<(), ExportError> {
-    let part = Temporary::file(folder_of(destination))?;
-    fill_tar(store, image, index, part.open()).map_err(ExportError::write("write", part.path()))?;
-    part.persist(destination)
-}
-
-fn fill_tar(store: &Store, image: &Assembled, index: &[u8], file: &File) -> std::io::Result<()> {
-    let mut tar = tar::Builder::new(std::io::BufWriter::with_capacity(1 << 18, file));
+fn fill_tar(
+    store: &Store,
+    image: &Assembled,
+    documents: &[(&str, &[u8])],
+    to: &mut dyn Write,
+) -> std::io::Result<()> {
+    let mut tar = tar::Builder::new(to);
     let mut blobs: Vec<_> = image.blobs.iter().map(|blob| blob.digest).collect();
     blobs.sort();
     let mut append = |kind: tar::EntryType, name: &str, size: u64, from: &mut dyn std::io::Read| {
@@ -82,8 +113,9 @@ fn fill_tar(store: &Store, image: &Assembled, index: &[u8], file: &File) -> std:
         let size = blob.metadata()?.len();
         append(tar::EntryType::Regular, &format!("blobs/sha256/{}", digest.hex()), size, &mut blob)?;
     }
-    append(tar::EntryType::Regular, "index.json", index.len() as u64, &mut &*index)?;
-    append(tar::EntryType::Regular, "oci-layout", LAYOUT.len() as u64, &mut &*LAYOUT)?;
+    for (name, bytes) in documents {
+        append(tar::EntryType::Regular, name, bytes.len() as u64, &mut &**bytes)?;
+    }
     tar.into_inner()?.flush()
 }
 

@@ -1,4 +1,5 @@
-//! Writes results: as an OCI image (layout directory or tar) or as plain files.
+//! Writes results: as an OCI image (layout directory or tar, also for `docker load`) or as plain files (in a
+//! directory or a tar).
 //!
 //! One result per platform comes in; every exporter writes to a temporary name beside its destination
 //! and renames at the end, so a failed or killed build leaves the destination as it was. The bytes do
@@ -6,12 +7,15 @@
 //! sorted.
 
 mod below;
+mod compressor;
 mod files;
 mod image;
 mod layer;
 mod layout;
+mod options;
 mod temporary;
 
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -20,9 +24,12 @@ use crate::rootfs::RootError;
 use crate::sandbox::SandboxError;
 use crate::store::StoreError;
 
-pub use files::write_files;
+pub use files::{FileOptions, write_archive, write_files};
 pub use image::{Assembled, assemble};
 pub use layout::{Form, write_layout};
+pub use options::{Annotation, AnnotationLevel, Compression, ImageOptions};
+
+use temporary::Temporary;
 
 /// Why a result could not be written.
 #[derive(Debug, Error)]
@@ -51,9 +58,23 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
-/// The folder that holds `path`.
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+/// Has `write` fill the file `destination`, which is replaced when all is there; `-` is standard output.
+fn write_stream(
+    destination: &Path,
+    write: impl FnOnce(&mut dyn Write) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    if destination == Path::new("-") {
+        let mut to = BufWriter::with_capacity(1 << 18, std::io::stdout().lock());
+        write(&mut to)?;
+        return to.flush().map_err(ExportError::write("write", destination));
+    }
+    let folder = destination.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let part = Temporary::file(folder.unwrap_or(Path::new(".")))?;
+    let mut to = BufWriter::with_capacity(1 << 18, part.open());
+    write(&mut to)?;
+    to.flush().map_err(ExportError::write("write", destination))?;
+    drop(to);
+    part.persist(destination)
 }
 
 impl ExportError {

@@ -135,6 +135,11 @@ impl Layout {
     fn by_digest(&self, digest: &Digest, platform: &Platform) -> Result<ResolvedManifest, FetchError> {
         let bytes = self.read_blob(digest)?;
         let media_type = if Index::from_slice(&bytes).is_ok_and(|index| !index.manifests.is_empty()) {
+            if Manifest::from_slice(&bytes).is_ok() {
+                // Read one way here and another way elsewhere, it would be two images under one digest.
+                let reason = "it is an image index and an image manifest at once";
+                return Err(malformed(&self.blob(digest), "image manifest", reason));
+            }
             media_type::INDEX
         } else {
             media_type::MANIFEST
@@ -236,6 +241,11 @@ impl Layout {
         let path = self.blob(&descriptor.digest);
         let read = |source| FetchError::Read { path: path.clone(), source };
         let file = File::open(&path).map_err(read)?;
+        let size = file.metadata().map_err(read)?.len();
+        if size != descriptor.size {
+            let reason = format!("it has {size} bytes, its descriptor says {}", descriptor.size);
+            return Err(malformed(&path, "layer", reason));
+        }
         let mut blob = store.blob_writer()?;
         let layer = store.new_layer()?;
         let directory = File::open(layer.files()).map_err(read)?;

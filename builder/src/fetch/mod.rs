@@ -1,10 +1,14 @@
 //! Brings content from outside into the store: base images and directories of the user.
 //!
-//! Here so far: images in OCI layout directories, and local directories, which are read in place. Image
-//! registries, git and http come beside them.
+//! Here so far: images in OCI layout directories, local directories, which are read in place, git repositories
+//! and files from http servers. Image registries come beside them.
 
+mod git;
+mod http;
 mod layout;
 mod local;
 
+pub use git::{GitError, Repository};
+pub use http::{HttpError, download, modified_seconds};
 pub use layout::{FetchError, Layout, ResolvedManifest};
 pub use local::open_local;

@@ -113,6 +113,14 @@ impl<'a> Root<'a> {
         self.owners
     }
 
+    /// Another descriptor of its directory.
+    ///
+    /// # Errors
+    /// When there is none left.
+    pub fn try_clone(&self) -> io::Result<OwnedFd> {
+        self.fd.try_clone_to_owned()
+    }
+
     /// Follows `path` to the name it stands for; only the last component may be missing.
     ///
     /// # Errors

@@ -4,6 +4,7 @@
 //! ever written through a link that the archive itself made (every write replaces a name in an opened
 //! directory).
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -28,10 +29,10 @@ pub struct UnpackOptions {
     pub owner: Option<(u32, u32)>,
 }
 
-/// The content of a stream that may be compressed with gzip or zstd.
+/// The content of a stream that may be compressed with gzip, zstd, bzip2 or xz.
 ///
 /// # Errors
-/// When the stream cannot be read, or is compressed in another way.
+/// When the stream cannot be read.
 pub fn decompressed<'a>(stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
     let mut stream = BufReader::with_capacity(128 * 1024, stream);
     let start = stream.fill_buf()?;
@@ -39,8 +40,10 @@ pub fn decompressed<'a>(stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>
         Ok(Box::new(flate2::bufread::MultiGzDecoder::new(stream)))
     } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
         Ok(Box::new(zstd::stream::read::Decoder::with_buffer(stream)?))
-    } else if start.starts_with(b"BZh") || start.starts_with(&[0xfd, b'7', b'z', b'X', b'Z']) {
-        Err(io::Error::other("compression with bzip2 or xz is not supported yet"))
+    } else if start.starts_with(b"BZh") {
+        Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(stream)))
+    } else if start.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
+        Ok(Box::new(lzma_rust2::XzReader::new(stream, true)))
     } else {
         Ok(Box::new(stream))
     }
@@ -59,13 +62,39 @@ pub fn is_archive(stream: impl Read) -> bool {
 /// # Errors
 /// When the archive is malformed or hostile, or a file cannot be written.
 pub fn unpack(archive: impl Read, root: Root<'_>, options: &UnpackOptions) -> Result<(), RootError> {
-    let mut archive = tar::Archive::new(archive);
+    let left = Cell::new(HEADERS);
+    let mut archive = tar::Archive::new(Metered { from: archive, left: &left });
     let broken = |error| RootError::new("cannot read the archive at", "", error);
     let mut unpacker = Unpacker { root, options, directory_times: vec![], parent: None };
-    for entry in archive.entries().map_err(broken)? {
-        unpacker.entry(&mut entry.map_err(broken)?)?;
+    let mut entries = archive.entries().map_err(broken)?;
+    loop {
+        left.set(HEADERS);
+        let Some(entry) = entries.next() else { break };
+        let mut entry = entry.map_err(broken)?;
+        left.set(u64::MAX);
+        unpacker.entry(&mut entry)?;
+        // Whatever content an entry has that needs none is not a header of the next one.
+        io::copy(&mut entry, &mut io::sink()).map_err(broken)?;
     }
     unpacker.finish()
+}
+
+/// What the headers of one entry take at the most, long names and attributes included: they are held in memory.
+const HEADERS: u64 = 4 << 20;
+
+/// A stream of which only so much can be read before more is granted.
+struct Metered<'a, R> {
+    from: R,
+    left: &'a Cell<u64>,
+}
+
+impl<R: Read> Read for Metered<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.from.read(buffer)?;
+        let left = self.left.get().checked_sub(count as u64);
+        self.left.set(left.ok_or_else(|| io::Error::other("an entry has headers of more than 4 MiB"))?);
+        Ok(count)
+    }
 }
 
 struct Unpacker<'a> {
@@ -150,7 +179,11 @@ impl Unpacker<'_> {
         } else if kind.is_file() || kind == tar::EntryType::Continuous || kind == tar::EntryType::GNUSparse {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let fd = rustix::fs::openat(directory, name, flags, mode).map_err(|errno| fail(errno.into()))?;
-            io::copy(entry, &mut File::from(fd)).map_err(fail)?;
+            let expected = entry.size();
+            let written = io::copy(entry, &mut File::from(fd)).map_err(fail)?;
+            if written != expected {
+                return Err(fail(io::ErrorKind::UnexpectedEof.into()));
+            }
         } else if kind.is_symlink() {
             let target = entry.link_name_bytes().unwrap_or_default();
             rustix::fs::symlinkat(OsStr::from_bytes(&target), directory, name)
@@ -217,7 +250,8 @@ fn inside(path: &Path) -> Result<PathBuf, RootError> {
 /// What a header says, with the extended records applied.
 fn header(entry: &mut tar::Entry<'_, impl Read>, options: &UnpackOptions) -> io::Result<Metadata> {
     let raw = entry.header();
-    let mut owner = (raw.uid()? as u32, raw.gid()? as u32);
+    let id = |id: u64| u32::try_from(id).map_err(|_| io::Error::other(format!("there is no id {id}")));
+    let mut owner = (id(raw.uid()?)?, id(raw.gid()?)?);
     let (mode, mut time) = (raw.mode()?, (raw.mtime()? as i64).saturating_mul(1_000_000_000));
     let mut xattrs = vec![];
     if let Some(extensions) = entry.pax_extensions()? {
@@ -274,3 +308,6 @@ fn whiteout(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<()> {
         Err(errno) => Err(errno),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,14 @@
 
 use rustix::thread::CapabilitySet;
 
+/// Every capability that there is.
+pub(super) const ALL: CapabilitySet = CapabilitySet::all();
+
+/// Their names as runtimes write them.
+pub(super) fn names(set: CapabilitySet) -> Vec<String> {
+    set.iter_names().map(|(name, _)| format!("CAP_{name}")).collect()
+}
+
 /// The set that Docker and containerd leave to a container by default (moby `oci/caps/defaults.go`, containerd
 /// `pkg/oci/spec.go`).
 pub(super) const DEFAULT: CapabilitySet = CapabilitySet::CHOWN

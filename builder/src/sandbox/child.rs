@@ -28,6 +28,8 @@ pub(super) struct Plan<'a> {
     pub(super) cgroup: Option<BorrowedFd<'a>>,
     /// Where `/proc` goes.
     pub(super) proc: BorrowedFd<'a>,
+    /// What `pid_max` becomes; empty leaves it.
+    pub(super) max_processes: &'a [u8],
     /// An empty directory to cover others with; `None` leaves `/proc` uncovered.
     pub(super) empty: Option<BorrowedFd<'a>>,
     pub(super) stdio: [BorrowedFd<'a>; 3],
@@ -152,6 +154,12 @@ fn mount_proc(plan: &Plan<'_>) -> Done {
         | MountAttrFlags::MOUNT_ATTR_NOEXEC;
     let proc = new_fs(c"proc", &[], attributes).map_err(at(Stage::Proc))?;
     attach(&proc, plan.proc).map_err(at(Stage::Proc))?;
+    if !plan.max_processes.is_empty() {
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let limit = rustix::fs::openat(&proc, c"sys/kernel/pid_max", flags, Mode::empty());
+        // A bound against accidents: a kernel that does not let it be set leaves its own.
+        let _bounded = limit.and_then(|limit| rustix::io::write(&limit, plan.max_processes));
+    }
     let Some(empty) = plan.empty else { return Ok(()) };
     for &(name, cover) in masks::PROC {
         match mask(&proc, name, cover, empty) {

@@ -20,6 +20,18 @@ pub enum SandboxError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The sandbox itself refuses something that a step asks for.
+    #[error("cannot {action} `{subject}`: {reason}")]
+    Refused {
+        /// What was asked for, as a verb phrase.
+        action: &'static str,
+        /// The path or setting.
+        subject: String,
+        /// Why not.
+        reason: String,
+        /// What to do instead.
+        hint: &'static str,
+    },
     /// Neither root nor a user namespace is to be had.
     #[error("cannot create a user namespace: {source}")]
     NoUserNamespace {
@@ -35,6 +47,14 @@ pub enum SandboxError {
         program: String,
         /// What the kernel answered.
         source: io::Error,
+    },
+    /// The OCI runtime could not run a step.
+    #[error("`{program}` cannot run the step: {message}")]
+    Runtime {
+        /// The runtime.
+        program: String,
+        /// What it says.
+        message: String,
     },
     /// The user of a step is not in its root.
     #[error(transparent)]
@@ -60,6 +80,8 @@ impl SandboxError {
                 Some("it is not on PATH inside the root, or the interpreter it names is missing there")
             }
             Self::NotRun { .. } => Some("is it executable, and made for this machine's architecture?"),
+            Self::Refused { hint, .. } => Some(hint),
+            Self::Runtime { .. } => Some("without `--oci-runtime`, the step runs in the built-in sandbox"),
             Self::User(_) => Some("create the user in an earlier RUN, or give its numbers: `USER 1000:1000`"),
             Self::System { .. } => None,
         }

@@ -6,14 +6,14 @@
 //! Not here: copying files between roots.
 
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::Path;
 
 use rustix::fs::{
     AtFlags, FileType, Gid, Mode, OFlags, ResolveFlags, Timespec, Timestamps, UTIME_OMIT, Uid, chownat,
-    futimens, mkdirat, mknodat, readlinkat, statat, unlinkat,
+    futimens, mkdirat, mknodat, openat2, readlinkat, statat, unlinkat,
 };
 use rustix::io::{Errno, Result};
 
+use super::SandboxError;
 use super::mountapi::open_resolved;
 use super::supervisor;
 
@@ -52,6 +52,29 @@ impl Inside<'_> {
     pub(super) fn open(self, path: &str, flags: OFlags) -> Result<OwnedFd> {
         let path = if path.is_empty() { "." } else { path };
         open_resolved(self.0, path, flags, ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS)
+    }
+
+    /// A directory of the root itself that the step cannot do without; a link there would lead the kernel's own file
+    /// systems astray.
+    pub(super) fn kernel_directory(self, name: &'static str) -> std::result::Result<OwnedFd, SandboxError> {
+        let open = || {
+            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
+            openat2(self.0, name, flags, Mode::empty(), resolve)
+        };
+        let opened = match open() {
+            Err(Errno::NOENT) => mkdirat(self.0, name, Mode::from_raw_mode(0o755)).and_then(|()| open()),
+            answer => answer,
+        };
+        opened.map_err(|errno| match errno {
+            Errno::LOOP | Errno::NOTDIR => SandboxError::Refused {
+                action: "mount on",
+                subject: format!("/{name}"),
+                reason: "it is no directory".to_owned(),
+                hint: "the base image or an earlier step made a link or a file of it: make it a directory again",
+            },
+            errno => SandboxError::on("mount on the directory", format!("/{name}"))(errno),
+        })
     }
 
     /// Opens what is at `path` without its content, after making it and the directories above it where they are
@@ -193,14 +216,13 @@ pub(super) fn read_bounded(root: Inside<'_>, path: &str, limit: u64) -> std::io:
         Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
         Err(error) => return Err(error.into()),
     };
-    let shown = Path::new(path).display();
     if !file.metadata()?.is_file() {
-        return Err(std::io::Error::other(format!("`{shown}` is not a regular file")));
+        return Err(std::io::Error::other("it is not a regular file"));
     }
     let mut bytes = Vec::new();
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit {
-        return Err(std::io::Error::other(format!("`{shown}` has more than {limit} bytes")));
+        return Err(std::io::Error::other(format!("it has more than {limit} bytes")));
     }
     Ok(Some(bytes))
 }

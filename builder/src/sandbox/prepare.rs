@@ -70,10 +70,11 @@ pub(super) fn prepare(step: &Step) -> Result<Prepared, SandboxError> {
 
 fn user(root: Inside<'_>, user: &str) -> Result<User, SandboxError> {
     let read = |path: &str| -> Result<String, SandboxError> {
-        let bytes = read_bounded(root, path, MAX_USER_FILE).map_err(|source| SandboxError::System {
-            action: "read for the step's user",
-            subject: path.to_owned(),
-            source,
+        let bytes = read_bounded(root, path, MAX_USER_FILE).map_err(|error| SandboxError::Refused {
+            action: "look up the step's user in",
+            subject: format!("/{path}"),
+            reason: error.to_string(),
+            hint: "an earlier step or the base image broke the file: write it anew",
         })?;
         Ok(String::from_utf8_lossy(&bytes.unwrap_or_default()).into_owned())
     };
@@ -119,9 +120,12 @@ fn source(target: &str, kind: &MountKind) -> Result<Option<Source>, SandboxError
             source,
         })
     } else {
-        Inside(base)
-            .open(subpath, OFlags::PATH)
-            .map_err(SandboxError::on("open in the mount source", subpath))
+        Inside(base).open(subpath, OFlags::PATH).map_err(|errno| SandboxError::Refused {
+            action: "mount the source",
+            subject: subpath.clone(),
+            reason: std::io::Error::from(errno).to_string(),
+            hint: "the path is looked up inside the stage or context that `from=` names",
+        })
     }?;
     match clone_tree(&place, true) {
         Ok(clone) => Ok(Some(Source::Clone(clone))),
@@ -132,10 +136,11 @@ fn source(target: &str, kind: &MountKind) -> Result<Option<Source>, SandboxError
 
 fn limit(ulimit: &Ulimit) -> Result<(Resource, Rlimit), SandboxError> {
     let resource = RESOURCES.iter().find(|(name, _)| *name == ulimit.name).map(|(_, resource)| *resource);
-    let resource = resource.ok_or_else(|| SandboxError::System {
+    let resource = resource.ok_or_else(|| SandboxError::Refused {
         action: "limit",
         subject: ulimit.name.clone(),
-        source: std::io::Error::other("no such resource"),
+        reason: "there is no such resource".to_owned(),
+        hint: "those of setrlimit(2), such as `nofile`, `nproc`, `core`",
     })?;
     // All ones is "unlimited" to the kernel.
     let value = |number| (number != u64::MAX).then_some(number);

@@ -141,6 +141,7 @@ fn bear(
         (false, true) => seccomp::only_notify(&notify),
         (false, false) => Vec::new(),
     };
+    let max_processes = if counts_by_step() { step.max_processes.to_string() } else { String::new() };
     let [out, err] = &ends;
     let plan = Plan {
         builder: builder.as_fd(),
@@ -148,6 +149,7 @@ fn bear(
 
         cgroup: step.cgroup.as_ref().map(AsFd::as_fd),
         proc: scene.proc.as_fd(),
+        max_processes: max_processes.as_bytes(),
         empty: sandboxed.then_some(scene.empty.as_fd()),
         stdio: [stdin.as_fd(), out.as_fd(), err.as_fd()],
         cwd: &prepared.cwd,
@@ -189,6 +191,14 @@ fn bear(
     }
 }
 
+/// From Linux 6.14 each PID namespace has a `pid_max` of its own; before, the file is the whole machine's.
+fn counts_by_step() -> bool {
+    let name = rustix::system::uname();
+    let mut numbers =
+        name.release().to_str().unwrap_or_default().split('.').map_while(|part| part.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(6), Some(14))
+}
+
 fn reap(pidfd: &OwnedFd) -> Result<Exit, SandboxError> {
     let status: Option<WaitIdStatus> = loop {
         match waitid(rustix::process::WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED) {
@@ -209,7 +219,14 @@ fn explain(step: &Step, stage: Stage, errno: Errno) -> SandboxError {
         Stage::Proc => ("mount", "/proc"),
         Stage::Mask(name) => ("mask in /proc", name.to_str().unwrap_or_default()),
         Stage::Pivot => ("enter the root of", "the step"),
-        Stage::Cwd => ("enter the working directory", step.cwd.as_str()),
+        Stage::Cwd => {
+            return SandboxError::Refused {
+                action: "enter the working directory",
+                subject: step.cwd.clone(),
+                reason: std::io::Error::from(errno).to_string(),
+                hint: "name a directory of the root with WORKDIR, outside of `/proc`",
+            };
+        }
         Stage::Stdio => ("connect", "the outputs of the step"),
         Stage::Limits => ("set", "the resource limits of the step"),
         Stage::Identity => ("become the user", step.user.as_str()),
@@ -233,7 +250,7 @@ fn block_signals() {
 
 /// Hands output over until both pipes end, which they do when the last process of the step is gone. Answers
 /// whether the step was cancelled.
-fn pump(
+pub(super) fn pump(
     pidfd: &OwnedFd,
     cancel: &Cancel,
     pipes: [OwnedFd; 2],

@@ -71,7 +71,7 @@ pub(super) fn set(
     }
     stage.dev()?;
     stage.sys()?;
-    let proc = stage.fixed("proc")?;
+    let proc = stage.root.kernel_directory("proc")?;
     if let Some(text) = resolv_conf {
         stage.file("/etc/resolv.conf", text, (0o644, 0, 0), NOEXEC)?;
     }
@@ -185,23 +185,8 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// A directory of the root itself that the step cannot do without; a link there would lead the kernel's own
-    /// file systems astray.
-    fn fixed(&self, name: &'static str) -> Result<OwnedFd, SandboxError> {
-        let open = || {
-            let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_SYMLINKS;
-            openat2(self.root.0, name, flags, Mode::empty(), resolve)
-        };
-        match open() {
-            Err(Errno::NOENT) => mkdirat(self.root.0, name, Mode::from_raw_mode(0o755)).and_then(|()| open()),
-            answer => answer,
-        }
-        .map_err(SandboxError::on("mount on the directory", format!("/{name}")))
-    }
-
     fn dev(&self) -> Result<(), SandboxError> {
-        let target = self.fixed("dev")?;
+        let target = self.root.kernel_directory("dev")?;
         let nodev = if self.step.security == Security::Insecure { NONE } else { NODEV };
         let dev = new_fs(c"tmpfs", &[("mode", "0755"), ("size", "65536k")], NOSUID | nodev)
             .map_err(SandboxError::on("mount", "/dev"))?;
@@ -233,7 +218,7 @@ impl Stage<'_> {
     /// A `/sys` of its own where the kernel grants it (root, or an own network), else the host's read-only.
     fn sys(&self) -> Result<(), SandboxError> {
         let on = || SandboxError::on("mount", "/sys");
-        let target = self.fixed("sys")?;
+        let target = self.root.kernel_directory("sys")?;
         let sandboxed = self.step.security == Security::Sandbox;
         let rdonly = if sandboxed { RDONLY } else { NONE };
         let attributes = NOSUID | NODEV | NOEXEC | rdonly;
@@ -319,7 +304,7 @@ impl Stage<'_> {
 }
 
 /// The root itself and `/proc` are the sandbox's.
-fn check_target(target: &str) -> Result<(), SandboxError> {
+pub(super) fn check_target(target: &str) -> Result<(), SandboxError> {
     let mut parts: Vec<&str> = Vec::new();
     for part in target.split('/') {
         match part {
@@ -329,10 +314,11 @@ fn check_target(target: &str) -> Result<(), SandboxError> {
         }
     }
     match parts.first() {
-        None | Some(&"proc") => Err(SandboxError::System {
+        None | Some(&"proc") => Err(SandboxError::Refused {
             action: "mount on",
             subject: target.to_owned(),
-            source: std::io::Error::other("it is not for mounts"),
+            reason: "it is the sandbox's own".to_owned(),
+            hint: "choose another target: a step's root and `/proc` are not for mounts",
         }),
         Some(_) => Ok(()),
     }

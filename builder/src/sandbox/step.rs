@@ -35,9 +35,14 @@ pub struct Step {
     pub ulimits: Vec<Ulimit>,
     /// The list of processes of a control group that the step is to be in.
     pub cgroup: Option<OwnedFd>,
+    /// How many processes it may have at once, where the kernel can count them by step (Linux 6.14).
+    pub max_processes: u32,
     /// Forbids writing to the root itself.
     pub readonly_root: bool,
 }
+
+/// More than any build has been seen to use, and too few to drown a machine in.
+pub(super) const MAX_PROCESSES: u32 = 16_384;
 
 impl Step {
     /// A step with the defaults of a Dockerfile's `RUN`: root user, host network, sandboxed, 64 MiB of shared
@@ -58,6 +63,7 @@ impl Step {
             shm_size: 64 << 20,
             ulimits: Vec::new(),
             cgroup: None,
+            max_processes: MAX_PROCESSES,
             readonly_root: false,
         }
     }

@@ -77,6 +77,18 @@ impl Vertex {
     pub fn is_local(&self) -> bool {
         matches!(&self.op.op, Some(pb::op::Op::Source(source)) if source.identifier.starts_with("local://"))
     }
+
+    /// Whether this is a source that has to be resolved before it has a key.
+    #[must_use]
+    pub fn is_remote(&self) -> bool {
+        matches!(&self.op.op, Some(pb::op::Op::Source(source)) if is_remote(&source.identifier))
+    }
+}
+
+/// Whether a source stands for what a server has just now.
+#[must_use]
+pub fn is_remote(identifier: &str) -> bool {
+    ["git://", "http://", "https://"].iter().any(|scheme| identifier.starts_with(scheme))
 }
 
 /// Why a definition cannot be built.

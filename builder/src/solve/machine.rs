@@ -25,6 +25,11 @@ pub enum Work {
         /// Its definition or content key.
         key: Key,
     },
+    /// Find out what a source on a server stands for now: a commit, or the content of a file.
+    Resolve {
+        /// This vertex.
+        vertex: VertexId,
+    },
     /// Digest the files that input number `input` shows to the vertex.
     Digest {
         /// For this vertex.
@@ -47,7 +52,7 @@ pub enum Outcome {
     /// Of `Lookup`: the result that is known under the key. Of `Execute`: the result that was known after
     /// all, when the step's turn came.
     Found(Option<Identity>),
-    /// Of `Digest`.
+    /// Of `Digest` and `Resolve`.
     Digest(Key),
     /// Of `Execute`: the vertex has run.
     Executed,
@@ -64,6 +69,8 @@ enum State {
     Unwanted,
     /// Waits for this many inputs.
     Waiting(usize),
+    /// Is being resolved.
+    Resolving,
     /// The definition key is being looked up.
     ByDefinition,
     /// This many inputs are still being digested.
@@ -83,6 +90,8 @@ enum State {
 #[derive(Debug)]
 struct Progress {
     state: State,
+    /// What a source on a server stands for.
+    revision: Option<Key>,
     definition_key: Option<Key>,
     content_key: Option<Key>,
     /// Digest of each input that enters by content, as far as known.
@@ -123,6 +132,7 @@ impl Machine {
             .iter()
             .map(|(_, vertex)| Progress {
                 state: State::Unwanted,
+                revision: None,
                 definition_key: None,
                 content_key: None,
                 digests: vec![None; vertex.inputs.len()],
@@ -187,6 +197,12 @@ impl Machine {
             }
             (Work::Lookup { vertex, .. }, Outcome::Found(None)) => self.missed(vertex),
             (Work::Digest { vertex, input }, Outcome::Digest(digest)) => self.digested(vertex, input, digest),
+            (Work::Resolve { vertex }, Outcome::Digest(revision)) => {
+                if let Some(progress) = self.progress_mut(vertex) {
+                    progress.revision = Some(revision);
+                }
+                self.inputs_done(vertex);
+            }
             (Work::Execute { vertex, identity }, Outcome::Executed)
             | (Work::Execute { vertex, .. }, Outcome::Unrepeatable(identity)) => {
                 self.release(vertex, identity);
@@ -199,7 +215,10 @@ impl Machine {
                 self.release(vertex, identity);
             }
             (
-                Work::Lookup { vertex, .. } | Work::Digest { vertex, .. } | Work::Execute { vertex, .. },
+                Work::Lookup { vertex, .. }
+                | Work::Resolve { vertex }
+                | Work::Digest { vertex, .. }
+                | Work::Execute { vertex, .. },
                 Outcome::Failed
                 | Outcome::Found(_)
                 | Outcome::Digest(_)
@@ -231,6 +250,7 @@ impl Machine {
             State::Done(identity) => identity,
             State::Unwanted
             | State::Waiting(_)
+            | State::Resolving
             | State::ByDefinition
             | State::Digesting(_)
             | State::ByContent
@@ -296,8 +316,17 @@ impl Machine {
             self.done(id, None);
             return;
         }
+        let revision = self.progress.get(id.index()).and_then(|progress| progress.revision);
+        if vertex.is_remote() && revision.is_none() {
+            self.set(id, State::Resolving);
+            self.questions.push_back(Work::Resolve { vertex: id });
+            return;
+        }
         let ignore = vertex.ignore_cache;
-        let key = self.key(vertex, |_| None);
+        let key = match revision {
+            Some(revision) => Some(vertex_key(&vertex.key, &[InputKey::Content(revision)])),
+            None => self.key(vertex, |_| None),
+        };
         if let Some(progress) = self.progress_mut(id) {
             progress.definition_key = key;
         }
@@ -333,6 +362,7 @@ impl Machine {
                 State::ByContent
                 | State::Unwanted
                 | State::Waiting(_)
+                | State::Resolving
                 | State::Digesting(_)
                 | State::Behind
                 | State::Running

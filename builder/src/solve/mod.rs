@@ -12,7 +12,7 @@ mod keys;
 mod machine;
 mod selection;
 
-pub use graph::{Edge, Graph, GraphError, Place, Vertex, VertexId, outputs};
+pub use graph::{Edge, Graph, GraphError, Place, Vertex, VertexId, is_remote, outputs};
 pub use keys::{Identity, InputKey, Key, KeyHasher};
 pub use machine::{Machine, Outcome, Work};
 pub use selection::{CopySelector, Selection};

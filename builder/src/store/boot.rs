@@ -57,7 +57,7 @@ pub(super) fn check(database: &mut Connection, root: &Path, boot: &str) -> Resul
 
 fn old_layers(database: &Connection, boot: &str) -> Result<Vec<Old>, StoreError> {
     let mut query = database
-        .prepare("SELECT id, name, content, entries FROM layers WHERE boot IS NOT NULL AND boot != ?1")?;
+        .prepare("SELECT id, coalesce(directory, name), content, entries FROM layers WHERE boot IS NOT NULL AND boot != ?1")?;
     let rows = query.query_map([boot], |row| {
         let number =
             |at: usize| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(at)?.map(i64::unsigned_abs));

@@ -63,6 +63,13 @@ CREATE TABLE mounts (
     name TEXT PRIMARY KEY, description TEXT NOT NULL, created INTEGER NOT NULL, used INTEGER NOT NULL,
     uses INTEGER NOT NULL) WITHOUT ROWID;
 ",
+    // Layers of one directory on different parents, and files that came from URLs.
+    "
+ALTER TABLE layers ADD COLUMN directory TEXT;
+CREATE TABLE downloads (
+    url TEXT PRIMARY KEY, etag TEXT NOT NULL, modified TEXT NOT NULL, digest TEXT NOT NULL,
+    used INTEGER NOT NULL) WITHOUT ROWID;
+",
 ];
 
 /// Names a layer together with everything below it.
@@ -73,6 +80,10 @@ impl LayerId {
     /// Its row.
     pub(super) fn number(self) -> i64 {
         self.0
+    }
+
+    pub(super) fn of_number(number: i64) -> Self {
+        Self(number)
     }
 }
 
@@ -312,7 +323,8 @@ impl Store {
     /// When the metadata cannot be read.
     pub fn layer_chain(&self, top: Option<LayerId>) -> Result<Vec<Layer>, StoreError> {
         let database = self.database();
-        let mut query = database.prepare_cached("SELECT parent, name, created FROM layers WHERE id = ?1")?;
+        let mut query = database
+            .prepare_cached("SELECT parent, coalesce(directory, name), created FROM layers WHERE id = ?1")?;
         let mut chain = vec![];
         let mut next = top.map(|id| id.0);
         while let Some(id) = next {
@@ -415,7 +427,7 @@ fn measured(layer: ActiveLayer) -> Result<(ActiveLayer, Extent), StoreError> {
 }
 
 /// Takes back a layer that is being removed, and those below it: something new lies on it.
-fn revive(database: &Connection, top: Option<LayerId>) -> Result<(), StoreError> {
+pub(super) fn revive(database: &Connection, top: Option<LayerId>) -> Result<(), StoreError> {
     let mut next = top.map(|id| id.0);
     let mut read = database.prepare_cached("SELECT parent, dead FROM layers WHERE id = ?1")?;
     while let Some(id) = next {

@@ -7,7 +7,6 @@ use rusqlite::params;
 use rustix::fs::FlockOperation;
 
 use super::usage::hold;
-use super::work::random_name;
 use super::{Store, StoreError};
 
 impl Store {
@@ -50,11 +49,5 @@ impl Store {
             params![name, description, self.now],
         )?;
         Ok(())
-    }
-
-    /// A fresh name for a private cache mount.
-    #[must_use]
-    pub fn unique_name(&self) -> String {
-        random_name()
     }
 }

@@ -24,11 +24,13 @@
 mod blobs;
 mod boot;
 mod database;
+mod downloads;
 mod files;
 mod layers;
 mod lock;
 mod measure;
 pub mod policy;
+mod stack;
 #[cfg(test)]
 mod tests;
 mod usage;
@@ -47,6 +49,7 @@ use crate::solve::Identity;
 
 pub use blobs::BlobWriter;
 pub use database::{Layer, LayerBlob, LayerId, OutputLayer};
+pub use downloads::Download;
 pub use files::{DirectoryKey, FileDigest, FileStamp};
 pub use lock::FileLock;
 pub use usage::Usage;

@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
 use rustix::fs::{FlockOperation, flock};
 
+use super::database::LayerId;
 use super::lock::FileLock;
 use super::measure::measure;
 use super::policy::{Disk, Policy, Record, RecordKind, select};
@@ -54,8 +55,9 @@ impl Store {
     fn measure_layers(&self) -> Result<(), StoreError> {
         let unknown: Vec<(i64, String)> = {
             let database = self.database();
-            let mut query =
-                database.prepare("SELECT id, name FROM layers WHERE size IS NULL AND dead IS NULL")?;
+            let mut query = database.prepare(
+                "SELECT id, coalesce(directory, name) FROM layers WHERE size IS NULL AND dead IS NULL",
+            )?;
             let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
             rows.collect::<Result<_, _>>()?
         };
@@ -256,6 +258,11 @@ impl Store {
                 .execute([id])?;
         }
         transaction.execute("DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)", [])?;
+        // A downloaded file is kept as long as there is anything that it may have gone into.
+        transaction.execute(
+            "DELETE FROM downloads WHERE used < (SELECT coalesce(min(used), ?1) FROM layers)",
+            [i64::MAX],
+        )?;
         let doomed = self.orphans(&transaction, others.is_empty())?;
         transaction.commit()?;
         drop(database);
@@ -273,8 +280,11 @@ impl Store {
             let rows = query.query_map([], |row| row.get::<_, String>(0))?;
             Ok(rows.collect::<Result<_, _>>()?)
         };
-        let layers = names("SELECT name FROM layers")?;
-        let known_blobs = names("SELECT replace(digest, 'sha256:', '') FROM layer_blobs")?;
+        let layers = names("SELECT coalesce(directory, name) FROM layers")?;
+        let known_blobs = names(
+            "SELECT replace(digest, 'sha256:', '') FROM layer_blobs
+             UNION SELECT replace(digest, 'sha256:', '') FROM downloads",
+        )?;
         let mut out = vec![];
         for (folder, known) in [("layers", Some(&layers)), ("blobs/sha256", blobs.then_some(&known_blobs))] {
             let Some(known) = known else { continue };
@@ -288,6 +298,19 @@ impl Store {
             }
         }
         Ok(out)
+    }
+
+    /// Whether a layer came with a base image.
+    ///
+    /// # Errors
+    /// When the metadata cannot be read.
+    pub fn is_base_layer(&self, layer: LayerId) -> Result<bool, StoreError> {
+        let database = self.database();
+        let mut query = database.prepare_cached(
+            "SELECT 1 FROM chains c JOIN layers l ON l.id = c.layer WHERE coalesce(l.directory, l.name) =
+                 (SELECT coalesce(directory, name) FROM layers WHERE id = ?1)",
+        )?;
+        Ok(query.exists([layer.number()])?)
     }
 
     /// Notes that a build used these layers and what lies below them.

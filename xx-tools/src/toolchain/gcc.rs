@@ -1,9 +1,18 @@
 //! GCC: each target has one of its own, called by its prefix; nothing is set up.
 
+use std::path::PathBuf;
+
 use crate::host::Host;
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::Commands;
+
+/// Returns a program that is no link of set-up to this one: `aarch64-linux-gnu-gcc` may be clang under that name.
+#[must_use]
+pub fn program(host: &dyn Host, name: &str) -> Option<PathBuf> {
+    let own = host.own_program().and_then(|own| host.canonical(&own));
+    host.programs(name).into_iter().find(|path| own.is_none() || host.canonical(path) != own)
+}
 
 /// Returns the commands that compile for the target.
 ///
@@ -12,7 +21,7 @@ use crate::toolchain::Commands;
 pub fn commands(host: &dyn Host, target: &Target) -> Result<Commands, Failure> {
     let triple = &target.supported()?.triple;
     let (c, cxx) = (format!("{triple}-gcc"), format!("{triple}-g++"));
-    if host.program(&c).is_some() {
+    if program(host, &c).is_some() {
         host.why(format_args!("compiler: {c}, on PATH"));
         return Ok(Commands { c: vec![c], cxx: vec![cxx] });
     }

@@ -4,10 +4,13 @@ pub mod clang;
 pub mod gcc;
 pub mod layout;
 pub mod linker;
+pub(crate) mod programs;
 pub mod setup;
 pub mod zig;
 
 use std::path::Path;
+
+use platform_db::Platform;
 
 use crate::distro::{Distro, Family};
 use crate::env::Env;
@@ -104,4 +107,20 @@ pub fn variant_flags(env: &Env, target: &Target) -> Vec<String> {
         return Vec::new();
     }
     target.platform.as_ref().map(|platform| platform.c_flags()).unwrap_or_default()
+}
+
+/// Returns whether the C library's start file, which every program is linked with, is installed for the target.
+#[must_use]
+pub fn has_start_files(host: &dyn Host, target: &Target) -> bool {
+    let triple = target.names.as_ref().map(|names| names.triple.clone()).unwrap_or_default();
+    let multiarch = target.platform.as_ref().and_then(Platform::multiarch).unwrap_or_default();
+    let root = &target.sysroot;
+    let places = [
+        format!("{root}/usr/lib/{multiarch}/crt1.o"),
+        format!("/usr/{triple}/lib/crt1.o"),
+        format!("/{triple}/usr/lib/crt1.o"),
+    ];
+    let own = ["/usr/lib/crt1.o", "/usr/lib64/crt1.o"].map(|path| format!("{root}{path}"));
+    let own = own.iter().filter(|_| !root.is_empty() || !target.is_cross(host));
+    places.iter().chain(own).any(|path| host.is_file(Path::new(path)))
 }

@@ -14,6 +14,7 @@ use crate::plan::{Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
+use crate::toolchain::programs::{LLVM_PROGRAMS, llvm_program};
 use crate::toolchain::{clang, linker, package_root};
 use crate::tools::info::macos_sdk;
 
@@ -42,27 +43,6 @@ enum State {
     Missing,
 }
 
-/// LLVM programs that get the target's prefix.
-pub(crate) const LLVM_PROGRAMS: &[&str] = &[
-    "addr2line",
-    "ar",
-    "as",
-    "cxxfilt",
-    "dlltool",
-    "install-name-tool",
-    "lipo",
-    "nm",
-    "objcopy",
-    "objdump",
-    "otool",
-    "profdata",
-    "ranlib",
-    "readelf",
-    "size",
-    "strings",
-    "strip",
-];
-
 impl Setup {
     /// Gathers what set-up of a triple depends on. `target` is the one that the environment names.
     #[must_use]
@@ -82,16 +62,16 @@ impl Setup {
         if self.triple.is_empty() { "the build machine" } else { &self.triple }
     }
 
-    fn is_native(&self, host: &dyn Host) -> bool {
+    pub(super) fn is_native(&self, host: &dyn Host) -> bool {
         let native = Target::read(&self.env.clone().native(), host);
         native.names.is_some_and(|names| names.triple == self.triple)
     }
 
-    fn os(&self) -> Option<Os> {
+    pub(super) fn os(&self) -> Option<Os> {
         self.platform.as_ref().map(Platform::os_id)
     }
 
-    fn is_alpine(host: &dyn Host) -> bool {
+    pub(super) fn is_alpine(host: &dyn Host) -> bool {
         host.is_file(Path::new("/etc/alpine-release"))
     }
 
@@ -119,9 +99,11 @@ impl Setup {
             let path = path.map(|path| path.display().to_string()).unwrap_or_default();
             inputs.push_str(&format!("{name}={path}\n"));
         };
-        found("clang", clang::find(host, "clang").ok());
-        found("clang++", clang::find(host, "clang++").ok());
-        found("lld", host.program("lld"));
+        // Another version behind the same link is another program.
+        let real = |path: Option<PathBuf>| path.and_then(|path| host.canonical(&path));
+        found("clang", real(clang::find(host, "clang").ok()));
+        found("clang++", real(clang::find(host, "clang++").ok()));
+        found("lld", real(host.program("lld")));
         if self.os() == Some(Os::Darwin) {
             found("ld64.signed", host.program("ld64.signed"));
             found("sdk", Some(macos_sdk(host).into()));
@@ -140,7 +122,8 @@ impl Setup {
     /// The user's choices.
     fn preferences(&self) -> String {
         let names = ["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"];
-        names.iter().map(|name| format!("{name}={}\n", self.env.var(name))).collect()
+        let version = format!("xx={}\n", env!("CARGO_PKG_VERSION"));
+        names.iter().map(|name| format!("{name}={}\n", self.env.var(name))).chain([version]).collect()
     }
 
     /// Looks whether set-up was done and nothing that it was made from has changed since.
@@ -229,7 +212,7 @@ impl Setup {
             steps.push(Step::Link { to: to.clone(), path: path.clone() });
         }
         let text = format!("-fuse-ld={}\n", linker.name);
-        if self.triple.is_empty() || (self.is_native(host) && !host.is_file(&self.layout.default_cfg)) {
+        if self.triple.is_empty() || (self.is_native(host) && self.default_is_ours(host, &text)) {
             steps.push(Step::Write { path: self.layout.default_cfg.clone(), text, mode: 0o644 });
         }
         steps.extend(self.take_over(host));
@@ -242,6 +225,14 @@ impl Setup {
         let this = self.clone();
         steps.push(Step::Next(Box::new(move |host: &dyn Host| Ok(Plan::new(vec![this.stamp(host)])))));
         Ok(steps)
+    }
+
+    /// Whether the file for calls without a target is missing, or says what set-up said before things changed. More than
+    /// the one word is the user's.
+    fn default_is_ours(&self, host: &dyn Host, new: &str) -> bool {
+        let Some(text) = host.read(&self.layout.default_cfg) else { return true };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        text != new && matches!(words.as_slice(), [word] if word.starts_with("-fuse-ld="))
     }
 
     /// Plain `clang` becomes this program, so that `--target` and the wrapped mode work for it.
@@ -299,128 +290,9 @@ impl Setup {
             None => String::new(),
         }
     }
-
-    /// Programs with the target's prefix. Those that another package installed stay.
-    fn programs(&self, host: &dyn Host) -> Vec<Step> {
-        let own = host.own_program().unwrap_or_else(|| "/usr/bin/xx".into());
-        let triple = &self.triple;
-        let link = |to: PathBuf, name: &str| Step::Link { to, path: self.layout.prefixed(triple, name) };
-        let mut steps = Vec::new();
-        for name in ["clang", "clang++"] {
-            match clang::find(host, name) {
-                Ok(_) => steps.push(link(own.clone(), name)),
-                Err(_) => steps.push(Step::Note(format!("/usr/bin/{name} not found: skipping"))),
-            }
-        }
-        for name in LLVM_PROGRAMS {
-            let gnu = gnu_name(name);
-            if let Some(path) = llvm_program(host, name)
-                && !self.is_installed(host, gnu)
-            {
-                let relative = path.parent() == Some(self.layout.bin.as_path())
-                    && path.ends_with(format!("llvm-{name}"));
-                let to = match relative {
-                    // LLVM's programs take what follows the last dot of their name for the end of a file name.
-                    _ if triple.contains('.') => own.clone(),
-                    true => format!("llvm-{name}").into(),
-                    false => path,
-                };
-                steps.push(link(to, gnu));
-            }
-        }
-        if !self.is_installed(host, "pkg-config") {
-            if self.is_native(host) {
-                steps.push(link("pkg-config".into(), "pkg-config"));
-            } else if self.os() == Some(Os::Linux) {
-                steps.push(link(own.clone(), "pkg-config"));
-            }
-        }
-        if self.os() == Some(Os::Windows)
-            && host.program("llvm-rc").is_some()
-            && !self.is_installed(host, "windres")
-        {
-            steps.push(link(own.clone(), "windres"));
-        }
-        if self.os() == Some(Os::Darwin) && host.program("xcrun").is_none() {
-            steps.push(Step::Link { to: own, path: self.layout.bin.join("xcrun") });
-        }
-        steps
-    }
-
-    /// A program with the prefix that set-up did not make itself.
-    fn is_installed(&self, host: &dyn Host, name: &str) -> bool {
-        let ours = self.layout.prefixed(&self.triple, name);
-        host.program(&format!("{}-{name}", self.triple))
-            .is_some_and(|path| path != ours || !self.links_to_ours(host, &path))
-    }
-
-    fn links_to_ours(&self, host: &dyn Host, path: &Path) -> bool {
-        let real = host.canonical(path);
-        let own = host.own_program().and_then(|own| host.canonical(&own));
-        real == own
-            || real.and_then(|real| Some(real.file_name()?.to_string_lossy().starts_with("llvm-")))
-                == Some(true)
-    }
-
-    /// With a vendor other than Alpine's, the target's folders in Alpine's layout get a link with that vendor.
-    fn alpine_links(&self, host: &dyn Host) -> Vec<Step> {
-        if !Self::is_alpine(host) {
-            return Vec::new();
-        }
-        let words = self.platform.as_ref().and_then(Platform::alpine_gnu_words);
-        let Some(words) = words else { return Vec::new() };
-        let alpine = format!("{}-alpine-linux-musl{}", words.cpu, words.abi);
-        if alpine == self.triple {
-            return Vec::new();
-        }
-        let mut dirs = vec![PathBuf::from("/"), "/usr".into(), "/usr/lib".into(), "/usr/lib/gcc".into()];
-        for root in [PathBuf::from("/"), Path::new("/").join(&alpine)] {
-            dirs.extend(["usr", "usr/lib", "usr/lib/gcc"].map(|dir| root.join(dir)));
-            let headers = root.join("usr/include/c++");
-            dirs.extend(host.list(&headers).into_iter().map(|version| headers.join(version)));
-        }
-        dirs.sort();
-        dirs.dedup();
-        let found = dirs.into_iter().filter(|dir| host.is_dir(&dir.join(&alpine)));
-        found.map(|dir| Step::Link { to: alpine.clone().into(), path: dir.join(&self.triple) }).collect()
-    }
-}
-
-/// Returns whether the C library's start file, which every program is linked with, is installed for the target.
-#[must_use]
-pub fn has_start_files(host: &dyn Host, target: &Target) -> bool {
-    let triple = target.names.as_ref().map(|names| names.triple.clone()).unwrap_or_default();
-    let multiarch = target.platform.as_ref().and_then(Platform::multiarch).unwrap_or_default();
-    let root = &target.sysroot;
-    let places = [
-        format!("{root}/usr/lib/{multiarch}/crt1.o"),
-        format!("/usr/{triple}/lib/crt1.o"),
-        format!("/{triple}/usr/lib/crt1.o"),
-    ];
-    let own = ["/usr/lib/crt1.o", "/usr/lib64/crt1.o"].map(|path| format!("{root}{path}"));
-    let own = own.iter().filter(|_| !root.is_empty() || !target.is_cross(host));
-    places.iter().chain(own).any(|path| host.is_file(Path::new(path)))
 }
 
 /// clang has no name for the extension letters that Rust's triples carry.
 fn plain_riscv(triple: &str) -> String {
     triple.replacen("riscv64gc-", "riscv64-", 1)
-}
-
-/// The name under which GNU's binutils and cctools have the same program.
-pub(crate) fn gnu_name(llvm: &str) -> &str {
-    match llvm {
-        "cxxfilt" => "c++filt",
-        "install-name-tool" => "install_name_tool",
-        other => other,
-    }
-}
-
-/// On PATH, or beside the clang that is used (`/usr/lib/llvm-14/bin`).
-pub(crate) fn llvm_program(host: &dyn Host, name: &str) -> Option<PathBuf> {
-    let program = format!("llvm-{name}");
-    host.program(&program).or_else(|| {
-        let clang = clang::find(host, "clang").ok().and_then(|clang| host.canonical(&clang))?;
-        Some(clang.with_file_name(program)).filter(|path| host.is_file(path))
-    })
 }

@@ -9,7 +9,7 @@ mod lists;
 mod root;
 mod sources;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::distro::Family;
 use crate::env::Env;
@@ -62,7 +62,9 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         let mut steps = if apart { Vec::new() } else { add_architecture(&target, host) };
         steps.push(Step::Next(Box::new(move |host: &dyn Host| {
             let arch = target.package_arch();
-            let lists = Lists::read(host);
+            // Cross tools are programs of the build machine.
+            let own = dpkg(host, "--print-architecture");
+            let lists = Lists::read(host, &[arch, own.trim()]);
             let asks_lists =
                 root.is_none() && target.os == "linux" && packages.iter().any(Package::takes_arch);
             if asks_lists && !lists.has(arch) && !dry_run {
@@ -126,14 +128,19 @@ fn unavailable(env: &Env, target: &Target, host: &dyn Host) -> Option<String> {
     (version < since).then(|| format!("{}. riscv64 requires {need}", skipping(&target.arch)))
 }
 
+fn dpkg_program(host: &dyn Host) -> PathBuf {
+    host.program("dpkg").unwrap_or_else(|| "dpkg".into())
+}
+
+/// Asks dpkg about architectures.
+fn dpkg(host: &dyn Host, question: &str) -> String {
+    host.ask(&dpkg_program(host), &[question]).unwrap_or_default()
+}
+
 /// Makes dpkg accept packages of the target, once.
 fn add_architecture(target: &Target, host: &dyn Host) -> Vec<Step> {
     let arch = target.package_arch();
-    let dpkg = host.program("dpkg").unwrap_or_else(|| "dpkg".into());
-    let known = |question: &str| {
-        let answer = host.ask(&dpkg, &[question]).unwrap_or_default();
-        answer.split_whitespace().any(|known| known == arch)
-    };
+    let known = |question: &str| dpkg(host, question).split_whitespace().any(|known| known == arch);
     // A mirror in mid-synchronisation fails for one list of many; whether the target's came is looked at afterwards.
     let update = Step::Try(CommandPlan::new("apt-get").args(["update"]));
     let native = known("--print-architecture");
@@ -150,7 +157,7 @@ fn add_architecture(target: &Target, host: &dyn Host) -> Vec<Step> {
     if target.distro.id == "ubuntu" && target.family() == Family::Debian {
         steps.extend(sources::ubuntu(host, &target.distro.codename, arch));
     }
-    steps.push(Step::Run(CommandPlan::new(dpkg).args(["--add-architecture", arch])));
+    steps.push(Step::Run(CommandPlan::new(dpkg_program(host)).args(["--add-architecture", arch])));
     steps.push(update);
     steps
 }

@@ -5,7 +5,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::setup::{LLVM_PROGRAMS, gnu_name, llvm_program};
+use crate::toolchain::programs::{LLVM_PROGRAMS, gnu_name, llvm_program};
 
 /// Plans a call of the target's tool: GNU's with the prefix, LLVM's, or the build machine's own for itself.
 ///
@@ -25,6 +25,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
             .hint(format!("install `llvm`, or on Debian `binutils-{}`", triple.replace('_', "-")))
             .code(127)
     })?;
+    host.why(format_args!("{tool}: {}, the first of {}", program.display(), names.join(", ")));
     Ok(Plan::new(vec![Step::Exec(CommandPlan::new(program).args(env.args))]))
 }
 

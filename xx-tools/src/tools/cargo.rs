@@ -19,8 +19,8 @@ use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
-use crate::toolchain::setup::{Setup, has_start_files};
-use crate::toolchain::{self, Commands, Compiler};
+use crate::toolchain::setup::Setup;
+use crate::toolchain::{self, Commands, Compiler, has_start_files};
 use crate::tools::cc;
 
 use variables::Variables;
@@ -187,6 +187,20 @@ impl Build {
         }
         false
     }
+}
+
+/// Returns Rust's name of the target when its standard library is not there.
+///
+/// # Errors
+/// When rustc is missing, or Rust has no such target.
+pub(crate) fn missing_library(
+    env: &Env,
+    host: &dyn Host,
+    target: &Target,
+) -> Result<Option<String>, Failure> {
+    let rust = rust_triple(env, host, target)?;
+    let step = library::plan(host, target, &rust, None)?;
+    Ok(step.map(|_| rust))
 }
 
 /// What the build machine lacks for build scripts and procedural macros, which are built for it.

@@ -13,7 +13,7 @@ use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
 use crate::toolchain::setup::Setup;
-use crate::toolchain::{self, Compiler};
+use crate::toolchain::{self, Compiler, gcc};
 
 /// Plans a go call, or wrapping go so that plain `go` builds for the target.
 ///
@@ -98,8 +98,8 @@ fn c_compiler(
     triple: &str,
     steps: &mut Vec<Step>,
 ) -> Result<Vars, Failure> {
-    let gcc = [("CC", format!("{triple}-gcc")), ("CXX", format!("{triple}-g++"))];
-    let mut vars: Vars = gcc.into_iter().filter(|(_, program)| host.program(program).is_some()).collect();
+    let names = [("CC", format!("{triple}-gcc")), ("CXX", format!("{triple}-g++"))];
+    let mut vars: Vars = names.into_iter().filter(|(_, name)| gcc::program(host, name).is_some()).collect();
     match compiler {
         Compiler::Clang => {
             let setup = Setup::new(env, host, target, triple, "clang");

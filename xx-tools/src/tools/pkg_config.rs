@@ -22,13 +22,16 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let target = Target::read(&env, host);
     let names = target.supported()?;
     if !target.is_cross(host) && target.sysroot.is_empty() {
-        return Ok(exec(&env, host, &[]));
+        return exec(&env, host, &[]);
     }
-    Ok(plan_prefixed(&env, host, &names.triple))
+    plan_prefixed(&env, host, &names.triple)
 }
 
 /// Plans a call for the target of a prefix.
-pub fn plan_prefixed(env: &Env, host: &dyn Host, triple: &str) -> Plan {
+///
+/// # Errors
+/// When pkg-config is not installed.
+pub fn plan_prefixed(env: &Env, host: &dyn Host, triple: &str) -> Result<Plan, Failure> {
     exec(env, host, &search(env, host, triple))
 }
 
@@ -65,11 +68,21 @@ pub(crate) fn libdir(multiarch: &str) -> String {
         .join(":")
 }
 
-fn exec(env: &Env, host: &dyn Host, vars: &[(&'static str, String)]) -> Plan {
-    let program = host.program("pkg-config").or_else(|| host.program("pkgconf"));
-    let mut command = CommandPlan::new(program.unwrap_or_else(|| "pkg-config".into())).args(env.args.clone());
+fn exec(env: &Env, host: &dyn Host, vars: &[(&'static str, String)]) -> Result<Plan, Failure> {
+    // pkgconf is the same program; Debian's wrapper leaves the first one's own under the third name.
+    let names = ["pkg-config", "pkgconf", "pkg-config.real"];
+    let is_other = |path: &std::path::PathBuf| host.canonical(path) != own(host);
+    let program = names.iter().flat_map(|name| host.programs(name)).find(is_other).ok_or_else(|| {
+        Failure::new("pkg-config: not found").hint("install the package `pkgconf` or `pkg-config`").code(127)
+    })?;
+    let mut command = CommandPlan::new(program).args(env.args.clone());
     for (name, value) in vars {
+        host.why(format_args!("pkg-config: {name}={value}"));
         command = command.set(name, value);
     }
-    Plan::new(vec![Step::Exec(command)])
+    Ok(Plan::new(vec![Step::Exec(command)]))
+}
+
+fn own(host: &dyn Host) -> Option<std::path::PathBuf> {
+    host.own_program().and_then(|own| host.canonical(&own))
 }

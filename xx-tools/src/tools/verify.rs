@@ -113,7 +113,10 @@ impl Request {
                 "--max-glibc" => request.max_glibc = Some(version(&needs()?.to_string_lossy())?),
                 "--needed-in" => request.needed_in = Some(needs()?.into()),
                 "--help" => return Err(usage()),
-                flag if flag.starts_with('-') => return Err(Failure::new(format!("invalid flag {flag}"))),
+                flag if flag.starts_with('-') => {
+                    return Err(Failure::new(format!("invalid flag {flag}"))
+                        .hint("`xx-verify --help` lists the flags"));
+                }
                 _ => request.files.push(arg.into()),
             }
         }

@@ -1,6 +1,8 @@
 //! `xx-windres`: GNU windres's command line on clang and LLVM's resource tools.
+//!
+//! The messages that begin with `invalid` have no hint: the original's tests take them to be the whole output.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::env::Env;
 use crate::host::Host;
@@ -74,20 +76,26 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         }
     }
     let request = Request::read(&args)?.completed(&env, host)?;
-    let commands = request.commands(&env, host)?;
+    let steps = request.steps(&env, host)?;
     let steps = if env.is_set("XX_WINDRES_DRYRUN") {
-        let line = |command: &CommandPlan| {
-            let args = command.args.iter().map(|arg| format!(" {}", arg.to_string_lossy()));
-            format!("{}{}\n", command.program.display(), args.collect::<String>())
-        };
-        vec![Step::Print(commands.iter().map(|(command, _)| line(command)).collect())]
+        vec![Step::Print(steps.iter().filter_map(original_line).collect())]
     } else {
-        let step = |(command, used): (CommandPlan, Option<PathBuf>)| {
-            std::iter::once(Step::Run(command)).chain(used.map(Step::Remove))
-        };
-        commands.into_iter().flat_map(step).collect()
+        steps
     };
     Ok(Plan::new(steps))
+}
+
+/// A step as the original prints it, which calls `cp`.
+fn original_line(step: &Step) -> Option<String> {
+    let words = |command: &CommandPlan| {
+        let args = command.args.iter().map(|arg| format!(" {}", arg.to_string_lossy()));
+        format!("{}{}\n", command.program.display(), args.collect::<String>())
+    };
+    if let Step::Run(command) = step {
+        return Some(words(command));
+    }
+    let Step::Copy { from, to } = step else { return None };
+    Some(words(&CommandPlan::new("cp").args([from, to])))
 }
 
 impl Request {
@@ -105,11 +113,10 @@ impl Request {
                 let (option, value) = option(arg)?;
                 let value = match value {
                     Some(value) => value,
-                    None => args
-                        .next()
-                        .filter(|value| !value.is_empty())
-                        .cloned()
-                        .ok_or_else(|| Failure::new(format!("error: argument to {arg} is missing")))?,
+                    None => args.next().filter(|value| !value.is_empty()).cloned().ok_or_else(|| {
+                        Failure::new(format!("error: argument to {arg} is missing"))
+                            .hint("`xx-windres --help` lists the options")
+                    })?,
                 };
                 request.set(option, value);
             }
@@ -118,7 +125,7 @@ impl Request {
         request.input = files.next().unwrap_or(request.input);
         request.output = files.next().unwrap_or(request.output);
         if files.next().is_some() {
-            return Err(Failure::new("too many arguments"));
+            return Err(Failure::new("too many arguments").hint("one input file, and one output file"));
         }
         Ok(request)
     }
@@ -166,43 +173,38 @@ impl Request {
         Ok(self)
     }
 
-    /// The programs in order, each with the temporary file that nobody needs after it.
-    fn commands(&self, env: &Env, host: &dyn Host) -> Result<Vec<(CommandPlan, Option<PathBuf>)>, Failure> {
+    /// The programs in order. What they pass to each other is removed at the end.
+    fn steps(&self, env: &Env, host: &dyn Host) -> Result<Vec<Step>, Failure> {
         let machine = machine(&self.target)
             .ok_or_else(|| Failure::new(format!("invalid target {} for xx-windres", self.target)))?;
-        let mut commands = Vec::new();
+        let mut steps = Vec::new();
         let mut resource = self.input.clone();
-        let is_rc = self.input_format == "rc";
-        if is_rc {
+        if self.input_format == "rc" {
             let rc = needed(host, "llvm-rc")?;
             let (text, compiled) = temporary(env);
+            steps.extend([&text, &compiled].map(|path| Step::Temporary(path.into())));
             // The preprocessor is a command line, as in CC="clang -m32".
             let mut words = self.preprocessor.split_ascii_whitespace();
-            let command = CommandPlan::new(words.next().unwrap_or("clang"))
+            let preprocess = CommandPlan::new(words.next().unwrap_or("clang"))
                 .args(words)
                 .args(["-E", "-xc", "-D", "RC_INVOKED=1"])
                 .args(self.preprocessor_args.clone())
                 .args(["-o", &text, &self.input]);
-            commands.push((command, None));
             let dir = Path::new(&self.input).parent().filter(|dir| !dir.as_os_str().is_empty());
             let dir = dir.map_or_else(|| ".".to_owned(), |dir| dir.display().to_string());
-            let command =
+            let compile =
                 CommandPlan::new(rc).args(self.rc_args.clone()).args(["-fo", &compiled, "-I", &dir, &text]);
-            commands.push((command, Some(text.into())));
+            steps.extend([Step::Run(preprocess), Step::Run(compile)]);
             resource = compiled;
         }
-        let command = if self.output_format == "res" {
-            CommandPlan::new("cp").args([&resource, &self.output])
+        steps.push(if self.output_format == "res" {
+            Step::Copy { from: resource.into(), to: self.output.clone().into() }
         } else {
-            let cvtres = needed(host, "llvm-cvtres")?;
-            CommandPlan::new(cvtres).args([
-                format!("-machine:{machine}"),
-                format!("-out:{}", self.output),
-                resource.clone(),
-            ])
-        };
-        commands.push((command, is_rc.then(|| resource.into())));
-        Ok(commands)
+            let out = format!("-out:{}", self.output);
+            let convert = [format!("-machine:{machine}"), out, resource];
+            Step::Run(CommandPlan::new(needed(host, "llvm-cvtres")?).args(convert))
+        });
+        Ok(steps)
     }
 }
 

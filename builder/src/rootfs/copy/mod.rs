@@ -105,8 +105,11 @@ fn prepare(
     if inside {
         let directory = open_directory(target.directory.as_fd(), &target.name)
             .map_err(|errno| RootError::new("cannot open directory", &target.path, errno))?;
-        let path = target.path.join(&source.name);
-        return Ok(Located { directory, name: source.name.clone(), path, owners: root.owners() });
+        // The root of a tree has no name of its own: it is merged into the directory.
+        let is_root = source.name == "/";
+        let name = if is_root { OsString::from(".") } else { source.name.clone() };
+        let path = if is_root { target.path } else { target.path.join(&name) };
+        return Ok(Located { directory, name, path, owners: root.owners() });
     }
     if source_is_directory && options.contents_only && existing.is_none() {
         drop(root.create_directories(&target.path, options.directories())?);

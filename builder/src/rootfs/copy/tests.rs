@@ -179,6 +179,20 @@ fn an_existing_top_keeps_its_metadata_and_directories_below_do_not() {
 }
 
 #[test]
+fn the_root_of_a_tree_is_merged_into_a_directory() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (from, to) = (place.path().join("from"), place.path().join("to"));
+    fs::create_dir_all(from.join("sub")).expect("a directory");
+    fs::write(from.join("sub/file"), "x").expect("a file");
+    for contents_only in [true, false] {
+        let options = CopyOptions { contents_only, ..options(1) };
+        let name = format!("/into{contents_only}/");
+        copy_tree(&from, &|_, _| Visibility::Show, &to, &name, &options).expect("copied");
+        assert!(to.join(format!("into{contents_only}/sub/file")).is_file(), "{contents_only}");
+    }
+}
+
+#[test]
 fn modes_are_changed_as_asked() {
     let place = tempfile::tempdir().expect("a directory");
     let from = place.path().join("from");

@@ -135,6 +135,31 @@ pub(super) fn only_notify(notify: &[(u32, When)]) -> Vec<Instruction> {
     program
 }
 
+/// The same profile in the words of the OCI runtime specification.
+pub(super) fn profile() -> serde_json::Value {
+    use serde_json::json;
+    let names: Vec<&str> = ALLOWED.iter().map(|row| row.name).collect();
+    let condition = |op: &str, value: u32, masked: u32| json!([{ "index": 0, "op": op, "value": value, "valueTwo": masked }]);
+    let allow = |name: &str, args| json!({ "names": [name], "action": "SCMP_ACT_ALLOW", "args": args });
+    let mut calls = vec![
+        json!({ "names": names, "action": "SCMP_ACT_ALLOW" }),
+        allow("clone", condition("SCMP_CMP_MASKED_EQ", NEW_NAMESPACES, 0)),
+        json!({ "names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": libc::ENOSYS }),
+    ];
+    for (op, value) in [("SCMP_CMP_LT", AF_ALG), ("SCMP_CMP_EQ", AF_ALG + 1), ("SCMP_CMP_GT", AF_VSOCK)] {
+        calls.push(allow("socket", condition(op, value, 0)));
+    }
+    for value in PERSONALITIES {
+        calls.push(allow("personality", condition("SCMP_CMP_EQ", value, 0)));
+    }
+    let architectures = if cfg!(target_arch = "x86_64") {
+        json!(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"])
+    } else {
+        json!(["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"])
+    };
+    json!({ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": libc::EPERM, "architectures": architectures, "syscalls": calls })
+}
+
 /// First number of each run of equal answers, ascending from 0.
 fn ranges(interface: &Interface, notify: &[(u32, When)]) -> Vec<(u32, Answer)> {
     let mut answers = vec![Answer::Error(libc::EPERM); NEWEST as usize + 1];

@@ -27,7 +27,7 @@ const fn round(ran: &'static str) -> Round {
 
 struct Case {
     name: &'static str,
-    /// `image NAME`, `local NAME`, `run NAME BASE [MOUNT...]`, `same NAME AS BASE` (another operation with the
+    /// `image NAME`, `local NAME`, `remote NAME`, `run NAME BASE [MOUNT...]`, `same NAME AS BASE` (another operation with the
     /// meaning of the step AS), `copy NAME PATH BASE SOURCE`, `refuse NAME`, `want NAME`; apart by `;`.
     graph: &'static str,
     rounds: &'static [Round],
@@ -98,6 +98,16 @@ const CASES: &[Case] = &[
         rounds: &[round("b f x")],
     },
     Case {
+        name: "what a server has now is asked every time, and runs again when it is another thing",
+        graph: "remote r; run x r; want x",
+        rounds: &[
+            round("r x"),
+            round(""),
+            Round { content: &[("r", 1)], ..round("r x") },
+            Round { content: &[("r", 0)], ..round("") },
+        ],
+    },
+    Case {
         name: "a step may read one result twice",
         graph: "image b; run x b; run y x x x; copy f /a y y; want f",
         rounds: &[round("b f x y"), round("")],
@@ -120,6 +130,7 @@ fn definitions(graph: &str) -> Vec<pb::Definition> {
         let made = match words[..] {
             ["image", name] => writer.image(name),
             ["local", name] => writer.local_named(name),
+            ["remote", name] => writer.remote(name),
             ["run", name, base, ref mounts @ ..] => {
                 let mounts: Vec<String> = mounts.iter().map(|mount| digest(mount)).collect();
                 let mounts: Vec<&str> = mounts.iter().map(String::as_str).collect();
@@ -170,7 +181,7 @@ impl World {
                     let keys = machine.keys(vertex);
                     let others = out.iter().filter_map(|other| match other {
                         Work::Execute { vertex, .. } => Some(machine.keys(*vertex)),
-                        Work::Lookup { .. } | Work::Digest { .. } => None,
+                        Work::Lookup { .. } | Work::Resolve { .. } | Work::Digest { .. } => None,
                     });
                     let others: HashSet<Key> = others.flatten().collect();
                     assert!(keys.iter().all(|key| !others.contains(key)), "two under one key");
@@ -253,7 +264,7 @@ fn a_build_that_another_process_was_faster_with_goes_on_with_that_result() {
                 found += 1;
                 Outcome::Found(Some(identity))
             }
-            Work::Execute { .. } | Work::Lookup { .. } | Work::Digest { .. } => {
+            Work::Execute { .. } | Work::Lookup { .. } | Work::Resolve { .. } | Work::Digest { .. } => {
                 world.perform(&machine, work, &mut ran)
             }
         };
@@ -279,7 +290,7 @@ fn a_result_of_a_changing_directory_counts_in_its_build_alone() {
                     let nonce = world.links.len() as u64;
                     Outcome::Unrepeatable(crate::solve::Identity::new(identity.0, Some(nonce)))
                 }
-                Work::Execute { .. } | Work::Lookup { .. } | Work::Digest { .. } => {
+                Work::Execute { .. } | Work::Lookup { .. } | Work::Resolve { .. } | Work::Digest { .. } => {
                     world.perform(&machine, work, &mut ran)
                 }
             };

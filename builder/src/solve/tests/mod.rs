@@ -36,6 +36,13 @@ impl Writer {
         digest
     }
 
+    fn remote(&mut self, name: &str) -> String {
+        let source = pb::SourceOp { identifier: format!("git://host/{name}"), ..Default::default() };
+        let digest = self.add(&[], pb::op::Op::Source(source));
+        self.name(&digest, name);
+        digest
+    }
+
     fn image(&mut self, name: &str) -> String {
         let source = pb::SourceOp { identifier: format!("oci-layout://{name}"), ..Default::default() };
         let digest = self.add(&[], pb::op::Op::Source(source));
@@ -163,6 +170,10 @@ impl World {
     fn perform(&mut self, machine: &Machine, work: Work, ran: &mut Vec<String>) -> Outcome {
         match work {
             Work::Lookup { key, .. } => Outcome::Found(self.links.get(&key).copied()),
+            Work::Resolve { vertex } => {
+                let source = name(machine, vertex);
+                Outcome::Digest(Key([self.content.get(&source).copied().unwrap_or(0); 32]))
+            }
             Work::Digest { vertex, input } => {
                 let vertex = machine.graph().get(vertex).expect("of this graph");
                 let source = name(machine, vertex.inputs[input].vertex);

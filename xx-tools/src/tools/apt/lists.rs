@@ -45,12 +45,17 @@ impl Lists {
         self.texts.iter().any(|(known, _)| known == arch)
     }
 
-    /// Reads every list; compressed ones (`Acquire::GzipIndexes`) are asked of apt's own helper.
-    pub(super) fn read(host: &dyn Host) -> Self {
+    /// Reads the lists of some architectures, and those that are for all; compressed ones (`Acquire::GzipIndexes`) are
+    /// asked of apt's own helper. A list is some 50 MB of text, and a machine may have those of ten architectures.
+    pub(super) fn read(host: &dyn Host, arches: &[&str]) -> Self {
         let mut texts = Vec::new();
+        let is_wanted = |arch: &str| matches!(arch, "" | "all") || arches.contains(&arch);
         for name in host.list(Path::new(DIR)) {
             let path = Path::new(DIR).join(&name);
             let arch = arch_of(&name).unwrap_or_default().to_owned();
+            if !is_wanted(&arch) {
+                continue;
+            }
             if name.ends_with("_Packages") {
                 texts.extend(host.read(&path).map(|text| (arch, text)));
             } else if name.contains("_Packages.") {

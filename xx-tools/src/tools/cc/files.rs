@@ -1,5 +1,7 @@
 //! What CMake and Meson want to know of a cross build, as their files.
 
+use std::path::Path;
+
 use platform_db::{Endian, Platform};
 
 use crate::host::Host;
@@ -81,7 +83,14 @@ fn emulator(target: &Target, host: &dyn Host) -> Option<Vec<String>> {
     let qemu = target.platform.as_ref().filter(|_| target.is_cross(host))?.qemu()?;
     let names = [format!("qemu-{qemu}"), format!("qemu-{qemu}-static")];
     let program = names.iter().find_map(|name| host.program(name))?.display().to_string();
-    let folder = target.ld_prefix(host).into_iter().flat_map(|root| ["-L".to_owned(), root]);
+    let prefix = target.ld_prefix(host);
+    let linker = target.platform.as_ref().and_then(|platform| platform.dynamic_linker(target.libc_id()))?;
+    if !host.is_file(Path::new(&format!("{}{linker}", prefix.as_deref().unwrap_or_default()))) {
+        // Programs that a build system tries would not start, which it takes for a broken compiler.
+        host.why(format_args!("emulator: left out, the target's dynamic linker {linker} is not installed"));
+        return None;
+    }
+    let folder = prefix.into_iter().flat_map(|root| ["-L".to_owned(), root]);
     Some(std::iter::once(program).chain(folder).collect())
 }
 

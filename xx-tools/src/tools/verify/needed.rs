@@ -66,11 +66,16 @@ fn in_root(file: &str, facts: &Facts, needs: &Needs, path: &Path) -> Result<(), 
     let usual = usual_folders(&root);
     let origin = Root::inside(path, Path::new(file)).and_then(|inside| Some(inside.parent()?.to_owned()));
     let own: Vec<PathBuf> = searched(needs, origin.as_deref().unwrap_or(Path::new("/")));
+    // A file that is not in the root yet will come with what it names beside itself.
+    let beside = if origin.is_none() { beside(needs, Path::new(file)) } else { Vec::new() };
     let mut seen = BTreeSet::new();
     let mut waiting: Vec<(String, Vec<PathBuf>, String)> =
         needs.libraries.iter().rev().map(|name| (name.clone(), own.clone(), String::new())).collect();
     while let Some((name, folders, through)) = waiting.pop() {
         if !seen.insert(name.clone()) {
+            continue;
+        }
+        if beside.iter().any(|folder| super::open(&folder.join(&name)).is_ok_and(|found| fits(&found))) {
             continue;
         }
         let places = folders.iter().chain(&usual).map(|folder| folder.join(&name));
@@ -85,6 +90,13 @@ fn in_root(file: &str, facts: &Facts, needs: &Needs, path: &Path) -> Result<(), 
         waiting.extend(more.libraries.into_iter().map(|needed| (needed, folders.clone(), through.clone())));
     }
     Ok(())
+}
+
+/// The folders that a file names by its own.
+fn beside(needs: &Needs, file: &Path) -> Vec<PathBuf> {
+    let own = |folder: &&String| folder.starts_with("$ORIGIN") || folder.starts_with("${ORIGIN}");
+    let search = needs.search.iter().filter(own).cloned().collect();
+    searched(&Needs { search, ..Needs::default() }, file.parent().unwrap_or(Path::new(".")))
 }
 
 /// The folders that a file names itself; `$ORIGIN` is the one it lies in.

@@ -1,0 +1,156 @@
+//! Sources that lie on servers: what they are now, and their files as a layer.
+//!
+//! Such a source has no identity of its own, as a branch or a URL stands for other content tomorrow. So it is
+//! first resolved, to a commit or to the digest of a file, and that is its key.
+
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use rustix::fs::Mode;
+
+use super::{Context, EngineError};
+use crate::fetch::{Repository, download, modified_seconds};
+use crate::llb::pb;
+use crate::oci::digest::Digest;
+use crate::rootfs::{CopyOptions, Metadata, ModeChange, Root, RootError, Tree, Visibility, copy};
+use crate::solve::{Key, KeyHasher};
+use crate::store::OutputLayer;
+
+/// A source on a server.
+enum Remote<'a> {
+    Git(Box<Repository>),
+    File { url: &'a str, checksum: Option<Digest> },
+}
+
+fn remote<'a>(context: Context<'_>, source: &'a pb::SourceOp) -> Result<Remote<'a>, EngineError> {
+    let attribute = |name: &str| source.attrs.get(name).filter(|value| !value.is_empty()).cloned();
+    if source.identifier.starts_with("git://") {
+        let mut repository = Repository::of_source(&source.identifier, attribute);
+        if repository.reference.starts_with('-') {
+            return Err(EngineError::Unsupported(format!("the git reference `{}`", repository.reference)));
+        }
+        let secret = |name: &str| {
+            let value = context.request.secrets.get(&attribute(name)?)?;
+            Some(String::from_utf8_lossy(value).trim_end().to_owned())
+        };
+        let basic = |token: String| {
+            let pair = format!("x-access-token:{token}");
+            format!("basic {}", crate::oci::base64::encode(pair.as_bytes()))
+        };
+        let header = secret("git.authheadersecret").or_else(|| secret("git.authtokensecret").map(basic));
+        repository.header = header.map(|value| format!("Authorization: {value}"));
+        return Ok(Remote::Git(Box::new(repository)));
+    }
+    let checksum = attribute("http.checksum");
+    let checksum = checksum
+        .map(|text| text.parse().map_err(|_| EngineError::Unsupported(format!("the checksum `{text}`"))));
+    Ok(Remote::File { url: &source.identifier, checksum: checksum.transpose()? })
+}
+
+/// What the source stands for now.
+pub(super) fn resolve(context: Context<'_>, source: &pb::SourceOp) -> Result<Key, EngineError> {
+    let mut hasher = KeyHasher::new("xx-build source 1");
+    match remote(context, source)? {
+        Remote::Git(repository) => {
+            hasher.field(repository.resolve()?.as_bytes());
+        }
+        Remote::File { checksum: Some(checksum), .. } => {
+            hasher.field(checksum.raw());
+        }
+        Remote::File { url, checksum: None } => {
+            let file = download(context.store, url, None)?;
+            hasher.field(file.digest.raw()).field(file.modified.as_bytes());
+        }
+    }
+    Ok(hasher.finish())
+}
+
+/// Makes the layer.
+pub(super) fn fetch(context: Context<'_>, source: &pb::SourceOp) -> Result<OutputLayer, EngineError> {
+    let layer = context.store.new_layer()?;
+    let files = layer.files();
+    let target =
+        File::open(&files).map_err(|error| RootError::new("cannot open directory", &files, error))?;
+    let root = Root::new(&target, context.store.owners());
+    match remote(context, source)? {
+        Remote::Git(repository) => checkout(context, &repository, root)?,
+        Remote::File { url, checksum } => file(context, source, (url, checksum.as_ref()), root)?,
+    }
+    Ok(OutputLayer::New { layer, parent: None })
+}
+
+fn checkout(context: Context<'_>, repository: &Repository, root: Root<'_>) -> Result<(), EngineError> {
+    let commit = repository.resolve()?;
+    let folder = context.store.scratch_path();
+    std::fs::create_dir(&folder).map_err(|error| RootError::new("cannot create", &folder, error))?;
+    let time = repository.checkout(&commit, &folder)?;
+    let work =
+        File::open(&folder).map_err(|error| RootError::new("cannot open directory", &folder, error))?;
+    let tree = Tree::context(work.into(), None);
+    let options = CopyOptions {
+        owner: Some((0, 0)),
+        // Whatever umask git ran with.
+        mode: Some("u=rwX,go=rX".parse::<ModeChange>()?),
+        time: repository.commit_time.then(|| time.saturating_mul(1_000_000_000)),
+        contents_only: true,
+        replace: false,
+        threads: context.request.threads,
+    };
+    let keep = repository.keep_git_dir && repository.subdir.is_empty();
+    let select = |path: &Path, _: bool| {
+        if !keep && path.file_name().is_some_and(|name| name == ".git") {
+            Visibility::Hide
+        } else {
+            Visibility::Show
+        }
+    };
+    // Links in the repository are followed inside it: a subdirectory cannot lead elsewhere.
+    let found = tree.matches(&format!("/{}", repository.subdir), false, true)?;
+    if found.is_empty() {
+        let from = format!("commit {commit} of the repository");
+        return Err(EngineError::NotFound { path: repository.subdir.clone(), from, ignored: false });
+    }
+    for directory in &found {
+        copy(&tree, directory, &select, root, "/", &options)?;
+    }
+    // Best effort: what stays is removed with the work directory.
+    let _ = std::fs::remove_dir_all(&folder);
+    Ok(())
+}
+
+fn file(
+    context: Context<'_>,
+    source: &pb::SourceOp,
+    (url, checksum): (&str, Option<&Digest>),
+    root: Root<'_>,
+) -> Result<(), EngineError> {
+    let file = download(context.store, url, checksum)?;
+    let attribute = |name: &str| source.attrs.get(name).map(String::as_str).filter(|value| !value.is_empty());
+    let last =
+        url.split(['?', '#']).next().and_then(|path| path.rsplit('/').next()).filter(|name| !name.is_empty());
+    let name = attribute("http.filename").or(last).unwrap_or("download");
+    if name.contains(['/', '\0']) || matches!(name, "." | "..") {
+        return Err(EngineError::Unsupported(format!("the file name `{name}`")));
+    }
+    let number = |name: &str, radix| attribute(name).and_then(|text| u32::from_str_radix(text, radix).ok());
+    let place = root.locate(Path::new(name), false)?;
+    let fail = |error: std::io::Error| RootError::new("cannot write", name, error);
+    let flags = rustix::fs::OFlags::WRONLY
+        | rustix::fs::OFlags::CREATE
+        | rustix::fs::OFlags::EXCL
+        | rustix::fs::OFlags::CLOEXEC;
+    let to = rustix::fs::openat(&place.directory, &place.name, flags, Mode::RUSR | Mode::WUSR)
+        .map_err(|errno| fail(errno.into()))?;
+    let mut from = File::open(context.store.blob_path(&file.digest)).map_err(fail)?;
+    std::io::copy(&mut from, &mut File::from(to)).map_err(fail)?;
+    let metadata = Metadata {
+        owner: (number("http.uid", 10).unwrap_or(0), number("http.gid", 10).unwrap_or(0)),
+        mode: Some(number("http.perm", 8).unwrap_or(0o600)),
+        time: Some(modified_seconds(&file.modified).saturating_mul(1_000_000_000)),
+        xattrs: vec![],
+    };
+    metadata
+        .apply(root.owners(), place.directory.as_fd(), &place.name)
+        .map_err(|errno| fail(errno.into()).into())
+}

@@ -1,0 +1,258 @@
+//! Checkouts of git repositories, made by the `git` program.
+//!
+//! A reference is first resolved to a commit, which is what results are keyed by; then that commit alone is
+//! fetched. `git` asks nothing and reads nothing of its system-wide settings.
+
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::Command;
+
+use thiserror::Error;
+
+/// A repository and what of it is wanted.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repository {
+    /// Its URL.
+    pub remote: String,
+    /// A branch, tag, full reference or commit; empty for the default branch.
+    pub reference: String,
+    /// The directory that is taken; empty for all.
+    pub subdir: String,
+    /// What the commit's id must begin with; may be empty.
+    pub checksum: String,
+    /// `.git` is kept.
+    pub keep_git_dir: bool,
+    /// Submodules are left out.
+    pub skip_submodules: bool,
+    /// Files get the time of the commit.
+    pub commit_time: bool,
+    /// A header for the server, such as `Authorization: ...`; secret.
+    pub header: Option<String>,
+}
+
+/// Why a repository could not be used.
+#[derive(Debug, Error)]
+pub enum GitError {
+    /// There is no such program.
+    #[error("cannot start `git`: {0}")]
+    NoGit(std::io::Error),
+    /// It failed.
+    #[error("`git {command}` of `{remote}`: {reason}")]
+    Failed {
+        /// What it was to do.
+        command: &'static str,
+        /// The repository.
+        remote: String,
+        /// What it said.
+        reason: String,
+    },
+    /// The repository has no such branch, tag or commit.
+    #[error("`{remote}` has no branch, tag or commit `{reference}`")]
+    NoReference {
+        /// The repository.
+        remote: String,
+        /// What was asked for.
+        reference: String,
+    },
+    /// The reference stands for another commit.
+    #[error("`{reference}` of `{remote}` is commit {found}, expected {expected}")]
+    Checksum {
+        /// The repository.
+        remote: String,
+        /// What was asked for.
+        reference: String,
+        /// What it stands for.
+        found: String,
+        /// What was expected.
+        expected: String,
+    },
+}
+
+impl Repository {
+    /// Reads the source operation `git://...#REFERENCE:SUBDIR` with its attributes.
+    #[must_use]
+    pub fn of_source(identifier: &str, attribute: impl Fn(&str) -> Option<String>) -> Self {
+        let (place, fragment) = identifier.split_once('#').unwrap_or((identifier, ""));
+        let (reference, subdir) = fragment.split_once(':').unwrap_or((fragment, ""));
+        let is_true = |name: &str| attribute(name).as_deref() == Some("true");
+        Self {
+            remote: attribute("git.fullurl")
+                .filter(|url| !url.is_empty())
+                .unwrap_or_else(|| place.to_owned()),
+            reference: reference.to_owned(),
+            subdir: subdir.trim_matches('/').to_owned(),
+            checksum: attribute("git.checksum").unwrap_or_default(),
+            keep_git_dir: is_true("git.keepgitdir"),
+            skip_submodules: is_true("git.skipsubmodules"),
+            commit_time: attribute("git.mtime").as_deref() == Some("commit"),
+            header: None,
+        }
+    }
+
+    fn shown(&self) -> String {
+        // A user and password in the URL are nobody's business.
+        match self.remote.split_once("://") {
+            Some((scheme, rest)) => {
+                let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
+                format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or(authority))
+            }
+            None => self.remote.clone(),
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the one program that a source is fetched with")]
+    fn git(&self, folder: &Path, command: &'static str, arguments: &[&OsStr]) -> Result<Vec<u8>, GitError> {
+        let mut git = Command::new("git");
+        git.arg("-C").arg(folder);
+        // A remote helper can be any program; the others are git's own.
+        git.args([
+            "-c",
+            "protocol.ext.allow=never",
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "advice.detachedHead=false",
+        ]);
+        git.arg(command).args(arguments);
+        git.env("GIT_TERMINAL_PROMPT", "0")
+            .env("GIT_CONFIG_NOSYSTEM", "1")
+            .env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
+        if let Some(header) = &self.header {
+            // Not as an argument: those can be read by every process.
+            git.env("GIT_CONFIG_COUNT", "1")
+                .env("GIT_CONFIG_KEY_0", "http.extraHeader")
+                .env("GIT_CONFIG_VALUE_0", header);
+        }
+        let ended = git.stdin(std::process::Stdio::null()).output().map_err(GitError::NoGit)?;
+        if ended.status.success() {
+            return Ok(ended.stdout);
+        }
+        let text = String::from_utf8_lossy(&ended.stderr);
+        let reason =
+            text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it failed").to_owned();
+        Err(GitError::Failed { command, remote: self.shown(), reason })
+    }
+
+    /// The commit that the reference stands for.
+    ///
+    /// # Errors
+    /// When the repository cannot be reached, has no such reference, or another commit than the checksum says.
+    pub fn resolve(&self) -> Result<String, GitError> {
+        let commit = if is_commit(&self.reference) {
+            self.reference.clone()
+        } else {
+            let answer = self.git(Path::new("/"), "ls-remote", &["--".as_ref(), self.remote.as_ref()])?;
+            let missing =
+                || GitError::NoReference { remote: self.shown(), reference: self.reference.clone() };
+            choose(&String::from_utf8_lossy(&answer), &self.reference).ok_or_else(missing)?
+        };
+        if !commit.starts_with(&self.checksum) {
+            return Err(GitError::Checksum {
+                remote: self.shown(),
+                reference: self.reference.clone(),
+                found: commit,
+                expected: self.checksum.clone(),
+            });
+        }
+        Ok(commit)
+    }
+
+    /// Checks `commit` out into the empty directory `folder`. Returns the time of the commit in seconds since
+    /// 1970.
+    ///
+    /// # Errors
+    /// When it cannot be fetched.
+    pub fn checkout(&self, commit: &str, folder: &Path) -> Result<i64, GitError> {
+        let run = |command: &'static str, arguments: &[&str]| {
+            let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+            self.git(folder, command, &arguments)
+        };
+        run("init", &["--quiet"])?;
+        run("remote", &["add", "--", "origin", &self.remote])?;
+        if run("fetch", &["--quiet", "--depth=1", "--no-tags", "origin", commit]).is_err() {
+            // A server that gives no commits by their ids.
+            run("fetch", &["--quiet", "--tags", "origin", "+refs/*:refs/remotes/origin/*"])?;
+        }
+        run("checkout", &["--quiet", "--force", "--detach", commit])?;
+        if !self.skip_submodules && folder.join(".gitmodules").is_file() {
+            run("submodule", &["--quiet", "update", "--init", "--recursive", "--depth=1"])?;
+        }
+        let time = run("show", &["--no-patch", "--format=%ct", commit])?;
+        Ok(String::from_utf8_lossy(&time).trim().parse().unwrap_or(0))
+    }
+}
+
+fn is_commit(text: &str) -> bool {
+    matches!(text.len(), 40 | 64) && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+/// The commit of a reference in the answer of `git ls-remote`: a full name, or else a tag, or else a branch.
+fn choose(answer: &str, reference: &str) -> Option<String> {
+    let find = |name: &str| {
+        let line =
+            answer.lines().find(|line| line.split_once('\t').is_some_and(|(_, found)| found == name))?;
+        line.split_once('\t').map(|(commit, _)| commit.to_owned()).filter(|commit| is_commit(commit))
+    };
+    if reference.is_empty() {
+        return find("HEAD");
+    }
+    let full =
+        if reference.starts_with("refs/") { reference.to_owned() } else { format!("refs/{reference}") };
+    // An annotated tag is an object of its own; `^{}` is what it stands for.
+    let names = [
+        format!("{full}^{{}}"),
+        full,
+        format!("refs/tags/{reference}^{{}}"),
+        format!("refs/tags/{reference}"),
+        format!("refs/heads/{reference}"),
+    ];
+    names.iter().find_map(|name| find(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn references_are_chosen() {
+        let id = |digit: char| digit.to_string().repeat(40);
+        let answer = [
+            ('1', "HEAD"),
+            ('1', "refs/heads/main"),
+            ('2', "refs/heads/v1"),
+            ('3', "refs/tags/v1"),
+            ('4', "refs/tags/v2"),
+            ('5', "refs/tags/v2^{}"),
+            ('6', "refs/pull/7/head"),
+        ]
+        .map(|(digit, name)| format!("{}\t{name}\n", id(digit)))
+        .concat();
+        for (reference, expected) in [
+            ("", Some('1')),
+            ("main", Some('1')),
+            ("v1", Some('3')),
+            ("refs/heads/v1", Some('2')),
+            ("heads/v1", Some('2')),
+            ("v2", Some('5')),
+            ("pull/7/head", Some('6')),
+            ("nosuch", None),
+            ("mai", None),
+        ] {
+            assert_eq!(choose(&answer, reference), expected.map(id), "{reference}");
+        }
+    }
+
+    #[test]
+    fn sources_are_read() {
+        let attributes = |name: &str| match name {
+            "git.fullurl" => Some("https://u:p@host/r.git".to_owned()),
+            "git.keepgitdir" => Some("true".to_owned()),
+            _ => None,
+        };
+        let repository = Repository::of_source("git://host/r.git#v1:a/b", attributes);
+        assert_eq!((repository.reference.as_str(), repository.subdir.as_str()), ("v1", "a/b"));
+        assert!(repository.keep_git_dir && !repository.skip_submodules && !repository.commit_time);
+        assert_eq!(repository.shown(), "https://host/r.git");
+        assert_eq!(Repository::of_source("git://host/r", |_| None).remote, "git://host/r");
+    }
+}

@@ -1,0 +1,236 @@
+//! Bad input: each gives one clear error with a next step and an exit code other than 0, and leaves nothing behind.
+
+#![allow(
+    clippy::disallowed_methods,
+    clippy::type_complexity,
+    clippy::unwrap_used,
+    reason = "helpers of tests are test code, cases are tables, and the binary itself is run"
+)]
+
+mod support;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use support::{FakeHost, dry_run};
+use xx_tools::dispatch;
+use xx_tools::env::Env;
+
+/// Debian with every program that the cases need, but for those named.
+fn debian_without(missing: &[&str]) -> FakeHost {
+    let programs = [
+        "clang", "clang++", "lld", "go", "cargo", "rustc", "zig", "dpkg", "apt", "apt-get", "dnf", "llvm-rc",
+    ];
+    let there: Vec<&str> = programs.into_iter().filter(|name| !missing.contains(name)).collect();
+    FakeHost::new("ID=debian\nVERSION_ID=\"12\"\n").programs_in("/usr/bin", &there)
+}
+
+/// Tool, arguments, variables, programs that are missing; message and exit code, and a part of the hint.
+#[test]
+fn one_error_with_a_hint() {
+    let typo: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/amd46")];
+    let none: &[(&str, &str)] = &[("TARGETPLATFORM", "beos/bebox")];
+    let arm64: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
+    let sparc: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/sparc64")];
+    let ppc64: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/ppc64")];
+    let gcc: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "gcc")];
+    let zig: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "zig")];
+    let tcc: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "tcc")];
+    let unsupported = "unsupported target: os=linux arch=amd46 variant=";
+    let cases: &[(&str, &str, &[(&str, &str)], &[&str], u8, &str, &str)] = &[
+        ("xx-info", "triple", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-clang", "x.c", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-go", "build", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-cargo", "build", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-apt", "install x", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-apk", "add x", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-dnf", "install x", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-ar", "x", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-pkg-config", "x", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-windres", "x.rc", typo, &[], 1, unsupported, "did you mean `linux/amd64`?"),
+        ("xx-clang", "x.c", none, &[], 1, "unsupported target: os=beos arch=bebox variant=", "xx-info list"),
+        ("xx-clang", "x.c", ppc64, &[], 1, "unsupported target: os=linux arch=ppc64 variant=", "`xx-go` may"),
+        ("xx-go", "build", sparc, &[], 1, "go does not build for linux/sparc64", "go tool dist list"),
+        ("xx-clang", "x.c", arm64, &["clang"], 1, "/usr/bin/clang not found", "install the package `clang`"),
+        (
+            "xx-clang++",
+            "x.c",
+            arm64,
+            &["clang++"],
+            1,
+            "/usr/bin/clang++ not found",
+            "install the package `clang`",
+        ),
+        ("xx-cc", "x.c", gcc, &[], 127, "aarch64-linux-gnu-gcc not found", "gcc-aarch64-linux-gnu"),
+        ("xx-cc", "x.c", zig, &["zig"], 127, "zig: not found", "ziglang"),
+        ("xx-cc", "x.c", tcc, &[], 1, "XX_CC_PREFER_COMPILER: no compiler `tcc`", "clang gcc zig"),
+        ("xx-cargo", "build", arm64, &["cargo"], 127, "cargo: not found", "rustup"),
+        ("xx-cargo", "build", arm64, &["rustc"], 127, "rustc: not found", "rustup"),
+        (
+            "xx-cargo",
+            "build",
+            arm64,
+            &["clang"],
+            1,
+            "/usr/bin/clang not found",
+            "install the package `clang`",
+        ),
+        ("xx-go", "build", arm64, &["go"], 127, "go: not found", "golang"),
+        ("xx-dnf", "install x", arm64, &["dnf"], 127, "dnf: not found", "install the package `dnf`"),
+        ("xx-windres", "x.rc", arm64, &["llvm-rc"], 1, "llvm-rc not installed", "install the package `llvm`"),
+        ("xx-windres", "-J foo a b", arm64, &[], 1, "invalid input format foo", ""),
+        ("xx-windres", "-O foo a b", arm64, &[], 1, "invalid output format foo", ""),
+        ("xx-windres", "-F pe-mips a b", arm64, &[], 1, "invalid target pe-mips for xx-windres", ""),
+        ("xx-windres", "-o", arm64, &[], 1, "error: argument to -o is missing", "xx-windres --help"),
+        ("xx-windres", "--no-such", arm64, &[], 1, "invalid option --no-such", ""),
+        ("xx-strip", "x", arm64, &[], 127, "no strip for aarch64-linux-gnu", "binutils-aarch64-linux-gnu"),
+        ("xx-apt-get", "--target-root", arm64, &[], 1, "--target-root needs a folder other than `/`", "/out"),
+        ("xx-verify", "--no-such f", arm64, &[], 1, "invalid flag --no-such", "xx-verify --help"),
+        ("xx-doctor", "linux/amd46", &[], &[], 1, "", "did you mean `linux/amd64`?"),
+        ("xx", "no-such", &[], &[], 2, "no tool `no-such`", "xx --help"),
+        ("xcrun", "--sdk iphoneos --show-sdk-path", &[], &[], 1, "sdk iphoneos not found", "macosx"),
+    ];
+    for (name, args, vars, missing, code, message, hint) in cases {
+        let host = debian_without(missing);
+        let args: Vec<&str> = args.split(' ').collect();
+        let failure = dispatch::plan(Env::new(name, &args, vars), &host).err();
+        let failure = failure.unwrap_or_else(|| panic!("{name} {args:?} {vars:?} does not fail"));
+        if message.is_empty() {
+            assert!(failure.message.contains(hint), "{name}: {failure:?}");
+            continue;
+        }
+        assert_eq!((failure.message.as_str(), failure.code), (*message, *code), "{name} {args:?}");
+        if hint.is_empty() {
+            // Pinned by the original's tests as the whole output.
+            assert_eq!(failure.hint, None, "{name} {args:?}");
+            continue;
+        }
+        assert!(
+            failure.hint.as_deref().is_some_and(|found| found.contains(hint)),
+            "{name} {args:?}: {failure:?}"
+        );
+    }
+}
+
+/// Links that lead nowhere or to themselves are as if nothing were there.
+#[test]
+fn links_in_a_circle() {
+    let vars = [("TARGETPLATFORM", "linux/arm64")];
+    let plan =
+        |host: &FakeHost, name: &str| dry_run(dispatch::plan(Env::new(name, &["x.c"], &vars), host), host);
+    let clang = debian_without(&["clang"]).link("/usr/bin/clang", "clang");
+    assert_eq!(plan(&clang, "xx-clang"), "error 1: /usr/bin/clang not found\n");
+    let cfg = debian_without(&[]).link("/usr/bin/aarch64-linux-gnu.cfg", "/usr/bin/aarch64-linux-gnu.cfg");
+    let found = plan(&cfg, "xx-clang");
+    assert!(
+        found.contains("write 644 /usr/bin/aarch64-linux-gnu.cfg '--target=aarch64-linux-gnu"),
+        "{found}"
+    );
+    let os_release =
+        FakeHost::new("").link("/etc/os-release", "os-release").programs_in("/usr/bin", &["clang", "lld"]);
+    assert!(
+        plan(&os_release, "xx-clang").contains("aarch64-unknown-linux-gnu.cfg"),
+        "{}",
+        plan(&os_release, "xx-clang")
+    );
+}
+
+/// A folder with programs that are scripts.
+fn programs(dir: &Path, scripts: &[(&str, &str)]) {
+    for (name, text) in scripts {
+        let path = dir.join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+}
+
+fn xx(dir: &Path, words: &[&str], vars: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_xx"));
+    command.args(words).env_clear().env("PATH", format!("{}:/usr/bin:/bin", dir.display()));
+    command.env("TARGETPLATFORM", "linux/arm64").envs(vars.iter().copied());
+    command
+}
+
+/// Both are started before either is waited for.
+fn both(mut command: impl FnMut() -> Command) -> [Output; 2] {
+    let mut start = || {
+        let pipe = std::process::Stdio::piped;
+        command().stdout(pipe()).stderr(pipe()).spawn().unwrap()
+    };
+    [start(), start()].map(|child| child.wait_with_output().unwrap())
+}
+
+#[test]
+fn a_place_that_cannot_be_written() {
+    let dir = tempfile::tempdir().unwrap();
+    programs(dir.path(), &[("clang", ""), ("clang++", ""), ("lld", ""), ("ld.lld", "")]);
+    for place in ["/dev/null", "/proc/no-such"] {
+        let vars = [("XX_SETUP_DIR", place)];
+        let found = xx(dir.path(), &["cc", "--setup-target-triple"], &vars).output().unwrap();
+        let text = String::from_utf8(found.stderr).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!((found.status.code(), lines.len()), (Some(1), 2), "{text}");
+        assert!(text.starts_with(&format!("cannot write `{place}/bin/")), "{text}");
+        assert!(text.contains("\nhint: the folder must be writable"), "{text}");
+    }
+}
+
+/// Both calls end well, and what they made is whole.
+#[test]
+fn two_set_ups_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    programs(dir.path(), &[("clang", ""), ("clang++", ""), ("lld", ""), ("ld.lld", ""), ("llvm-ar", "")]);
+    let setup = dir.path().join("setup");
+    let vars = [("XX_SETUP_DIR", setup.to_str().unwrap())];
+    for found in both(|| xx(dir.path(), &["cc", "--setup-target-triple"], &vars)) {
+        assert!(found.status.success(), "{found:?}");
+    }
+    let mut names: Vec<String> = Vec::new();
+    for entry in std::fs::read_dir(setup.join("bin")).unwrap() {
+        names.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    assert!(names.iter().all(|name| !name.starts_with('.')), "nothing temporary is left: {names:?}");
+    assert!(names.iter().any(|name| name.ends_with(".cfg")), "{names:?}");
+}
+
+/// A package manager refuses to run twice; the second call waits for the first. What the manager itself calls does not.
+#[test]
+fn two_package_managers_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let log = dir.path().join("log");
+    let script = format!(
+        "test \"$XX_DNF_NOLOCK\" = 1 || exit 9; echo start >> {0}; sleep 0.2; echo end >> {0}; exit 3",
+        log.display()
+    );
+    programs(dir.path(), &[("dnf", &script)]);
+    for found in both(|| xx(dir.path(), &["dnf", "install", "x", "--nothing"], &[("TARGETPLATFORM", "")])) {
+        assert_eq!(found.status.code(), Some(3), "the manager's own exit code: {found:?}");
+    }
+    assert_eq!(std::fs::read_to_string(log).unwrap(), "start\nend\nstart\nend\n");
+}
+
+/// A step that fails takes what the steps before it made with it.
+#[test]
+fn temporary_files_of_failed_calls() {
+    let dir = tempfile::tempdir().unwrap();
+    let made = |name: &str, code: u8| {
+        format!(
+            "while [ $# -gt 1 ]; do shift; case $1 in {0}/*) echo x > $1;; esac; done; exit {code} # {name}",
+            dir.path().display()
+        )
+    };
+    programs(
+        dir.path(),
+        &[("clang", &made("clang", 0)), ("llvm-rc", &made("llvm-rc", 7)), ("llvm-cvtres", "")],
+    );
+    let vars = [("TARGETPLATFORM", "windows/arm64"), ("TMPDIR", dir.path().to_str().unwrap())];
+    let found = xx(dir.path(), &["windres", "x.rc", "x.o"], &vars).output().unwrap();
+    assert_eq!(found.status.code(), Some(7), "{found:?}");
+    let mut left = Vec::new();
+    for entry in std::fs::read_dir(dir.path()).unwrap() {
+        left.push(entry.unwrap().file_name().into_string().unwrap());
+    }
+    left.sort();
+    assert_eq!(left, ["clang", "llvm-cvtres", "llvm-rc"], "{found:?}");
+}
