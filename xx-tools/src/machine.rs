@@ -30,15 +30,6 @@ impl Machine {
         let told = DEBUG.iter().any(|name| env.is_set(name)).then(RefCell::default);
         Self { path: path.to_owned(), cwd: env.cwd.clone(), told }
     }
-
-    /// Looks a program up as a shell does, but for `~`, which asks for the user's entry in passwd: in a static program
-    /// that is a resolver's worth of code.
-    fn found(&self, name: &str) -> impl Iterator<Item = PathBuf> {
-        let path = if name.contains('/') { "".as_ref() } else { self.path.as_os_str() };
-        let places = std::env::split_paths(path).map(move |folder| self.cwd.join(folder).join(name));
-        places
-            .filter(|place| place.is_file() && rustix::fs::access(place, rustix::fs::Access::EXEC_OK).is_ok())
-    }
 }
 
 impl Host for Machine {
@@ -67,11 +58,11 @@ impl Host for Machine {
     }
 
     fn programs(&self, name: &str) -> Vec<PathBuf> {
-        self.found(name).collect()
+        which::which_in_all(name, Some(&self.path), &self.cwd).map(Iterator::collect).unwrap_or_default()
     }
 
     fn program(&self, name: &str) -> Option<PathBuf> {
-        self.found(name).next()
+        which::which_in(name, Some(&self.path), &self.cwd).ok()
     }
 
     fn canonical(&self, path: &Path) -> Option<PathBuf> {
