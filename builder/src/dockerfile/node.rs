@@ -138,11 +138,28 @@ pub(super) fn next(
             node.heredocs = heredoc::read(lines, &logical.text, logical.span)?;
             node.span.end = node.heredocs.last().map_or(node.span.end, |h| h.span.end.max(node.span.end));
         }
+        if let Some(problem) = nul_in_command(&node) {
+            problems.push(problem);
+            continue;
+        }
         node.comments = logical.comments.iter().map(|c| (*c).to_owned()).collect();
         node.lines = (logical.first_line, lines.number);
         node.empty_continuation = logical.empty_continuation;
         return Ok(Some(node));
     }
+}
+
+/// A NUL byte in a here document that becomes an argument; files may hold them.
+fn nul_in_command(node: &Node) -> Option<Diagnostic> {
+    if node.is("COPY") || node.is("ADD") {
+        return None;
+    }
+    let (document, at) = node.heredocs.iter().find_map(|d| Some((d, d.content.find('\0')?)))?;
+    let start = document.span.start + at;
+    Some(
+        Diagnostic::error(Span::new(start, start + 1), "NUL byte in a command")
+            .hint("no argument of a program can hold one: use `printf '\\0'`, or COPY a file"),
+    )
 }
 
 /// ONBUILD inside ONBUILD is an error later; more than this is one now.

@@ -154,6 +154,10 @@ const ERRORS: &[(&str, &str)] = &[
         "2:1 invalid `--checksum` | write `sha256:` and 64 hex digits",
     ),
     ("FROM scratch\nADD https://h/r.git?ref= /y\n", "2:5 `ref` in the query of the git URL has no value | -"),
+    (
+        "FROM scratch\nRUN <<E\nab\0c\nE\n",
+        "3:3 NUL byte in a command | no argument of a program can hold one: use `printf '\\0'`, or COPY a file",
+    ),
     ("FROM scratch\nADD https:// /y\n", "2:5 the URL `https://` has no host | -"),
     ("FROM scratch\nADD a https://?x /y/\n", "2:7 the URL `https://?x` has no host | -"),
     (

@@ -102,6 +102,21 @@ fn a_printed_graph_is_solved() {
     assert!(two.code == Some(1) && two.stderr.contains("hint: name one platform"), "{}", two.stderr);
 }
 
+#[test]
+fn a_graph_of_a_go_client_is_solved() {
+    let place = Place::new("solve-go");
+    ["a.txt", "b.txt", "c.md"].iter().for_each(|name| place.write(name, name));
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/definitions/go-client.pb");
+    let ran = solve(&place, &std::fs::read(path).unwrap(), &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!(
+        (place.read("out/made/file"), place.read("out/copied/a.txt")),
+        ("from go\n".into(), "a.txt".into())
+    );
+    assert_eq!(place.read("out/link"), "from go\n");
+    assert!(!place.exists("out/copied/b.txt") && !place.exists("out/copied/c.md"));
+}
+
 /// What a hostile client may send, and what is said about it.
 fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let graph = |op: pb::Op| bytes(&[local(), op.clone(), end(&op)]);
