@@ -354,3 +354,17 @@ fn a_flood_of_output_loses_its_middle() {
     assert_eq!((built.printed("first"), built.printed("the reason")), (1, 1));
     assert!(built.stderr.len() < 20_000_000, "{} bytes", built.stderr.len());
 }
+
+#[test]
+fn more_layers_than_128() {
+    let Some(place) = place("more_layers_than_128") else { return };
+    let layers: String = (0..140).map(|number| format!("RUN echo {number} > /layer-{number}\n")).collect();
+    place.write(
+        "Dockerfile",
+        &format!("FROM debian\n{layers}RUN cat /layer-* | wc -l; cat /layer-0 /layer-139\n"),
+    );
+    let built = place.build_well(&[]);
+    for line in ["140", "0", "139"] {
+        assert_eq!(built.printed(line), 1, "{line}: {}", built.stderr);
+    }
+}

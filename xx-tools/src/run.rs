@@ -112,7 +112,9 @@ fn exec(plan: &CommandPlan) -> Failure {
 fn not_started(plan: &CommandPlan, error: &io::Error) -> Failure {
     let name = plan.program.display();
     if error.kind() == io::ErrorKind::NotFound {
-        return Failure::new(format!("{name}: not found")).code(127);
+        return Failure::new(format!("{name}: not found"))
+            .hint("it is not on PATH: install the package that brings it")
+            .code(127);
     }
     Failure::new(format!("cannot run `{name}`: {error}")).code(126)
 }

@@ -176,6 +176,18 @@ fn a_place_that_cannot_be_written() {
     }
 }
 
+/// A package manager of another distribution.
+#[test]
+fn a_program_that_is_not_there() {
+    let dir = tempfile::tempdir().unwrap();
+    programs(dir.path(), &[("clang", "")]);
+    let vars = [("PATH", dir.path().to_str().unwrap()), ("TARGETPLATFORM", "")];
+    let found = xx(dir.path(), &["apk", "list"], &vars).output().unwrap();
+    let text = String::from_utf8(found.stderr).unwrap();
+    assert_eq!(text, "apk: not found\nhint: it is not on PATH: install the package that brings it\n");
+    assert_eq!(found.status.code(), Some(127));
+}
+
 /// Both calls end well, and what they made is whole.
 #[test]
 fn two_set_ups_at_once() {
