@@ -101,6 +101,14 @@ impl Docker {
         Built::of(command.args(arguments).arg(context).output().expect("sh starts"))
     }
 
+    /// `buildah` with its images in `storage`, not yet started.
+    #[must_use]
+    pub fn buildah(&self, storage: &Path) -> Command {
+        let mut command = self.command("buildah");
+        command.args(["--storage-driver", "overlay", "--runroot", "/run/buildah", "--root"]).arg(storage);
+        command
+    }
+
     /// Removes what builds left: compilers for several platforms take gigabytes.
     pub fn prune(&self) {
         let mut command = self.command("docker");

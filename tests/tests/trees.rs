@@ -10,14 +10,15 @@
     reason = "what the test itself needs must work; it starts tar and reads its environment"
 )]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::Path;
 use std::process::Command;
 
 use integration_tests::docker::Docker;
-use integration_tests::image::{Image, Tree, differences};
-use integration_tests::{Kit, Place, repository};
+use integration_tests::image::{Entry, Image, Tree, differences};
+use integration_tests::{Built, Kit, Place, repository};
 
 /// A Dockerfile and the options of its build.
 struct Case<'a> {
@@ -113,17 +114,21 @@ fn trees_and_configurations_are_dockers() {
     assert!(failures.is_empty(), "{} of {}:\n{}", failures.len(), chosen.len(), failures.join("\n"));
 }
 
+/// The case's options with paths in the context.
+fn arguments(case: &Case<'_>, context: &str) -> Vec<String> {
+    let absolute = |argument: &&str| {
+        let argument = argument.replace("src=", &format!("src={context}/"));
+        argument.replace("other=other", &format!("other={context}/other"))
+    };
+    case.arguments.iter().map(absolute).collect()
+}
+
 fn compare(place: &Place, docker: &Docker, base: &Base, case: &Case<'_>) -> Vec<String> {
     let file = place.path("Dockerfile");
     fs::write(&file, &case.dockerfile).expect("a Dockerfile");
     let file = file.display().to_string();
     let context = place.context().display().to_string();
-    let arguments: Vec<String> = case
-        .arguments
-        .iter()
-        .map(|argument| argument.replace("src=", &format!("src={context}/")))
-        .map(|argument| argument.replace("other=other", &format!("other={context}/other")))
-        .collect();
+    let arguments = arguments(case, &context);
     let layouts = ["docker-image", "our-image"].map(|name| place.path(&format!("{}.{name}", case.name)));
     let [theirs, ours] = &layouts;
     let output = |layout: &Path| format!("type=oci,tar=false,dest={}", layout.display());
@@ -155,4 +160,106 @@ fn compare(place: &Place, docker: &Docker, base: &Base, case: &Case<'_>) -> Vec<
         fs::remove_dir_all(layout).expect("a layout");
     }
     lines
+}
+
+/// Where buildah's files differ from Docker's and ours: case, path, and why.
+fn known(text: &str) -> Vec<(&str, &str)> {
+    let rows = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    rows.map(|row| {
+        let mut words = row.split_whitespace();
+        (words.next().expect("a case"), words.next().expect("a path"))
+    })
+    .collect()
+}
+
+#[test]
+fn trees_are_buildahs() {
+    let case = "trees_are_buildahs";
+    let Some(kit) = Kit::find(case) else { return };
+    let place = Place::new(kit);
+    let Some(docker) = Docker::start(case, place.directory.path()) else { return };
+    let storage = place.path("buildah");
+    fs::create_dir(&storage).expect("a directory");
+    let well = |command: &mut Command| {
+        let built = Built::of(command.output().expect("sh starts"));
+        assert_eq!(built.code, Some(0), "{}", built.stderr);
+        built.stdout
+    };
+    let layout = format!("oci:{}", place.kit().debian.display());
+    let id = well(docker.buildah(&storage).args(["pull", &layout]));
+    well(docker.buildah(&storage).args(["tag", id.trim(), "docker.io/library/debian:latest"]));
+    let image = Image::of(&place.kit().debian, "amd64");
+    let base = Base { tree: image.tree(&place.kit().debian, &Tree::new(), 0), layers: image.layers.len() };
+    fill(&place.context());
+    let limits =
+        |flag| well(Command::new("bash").args(["-c", &format!("ulimit -H{flag}")])).trim().to_owned();
+    let (files, processes) = (limits("n"), limits("u"));
+    let text = fs::read_to_string(repository().join("tests/data/trees.txt")).expect("the cases");
+    let differing =
+        fs::read_to_string(repository().join("tests/data/trees-buildah.txt")).expect("the differences");
+    let known = known(&differing);
+    let only = std::env::var("XX_TREES_ONLY").unwrap_or_default();
+    let (mut failures, mut met) = (Vec::new(), BTreeSet::new());
+    for case in cases(&text).iter().filter(|case| case.name.contains(&only)) {
+        let context = place.context().display().to_string();
+        let file = place.path("Dockerfile");
+        fs::write(&file, &case.dockerfile).expect("a Dockerfile");
+        let file = file.display().to_string();
+        let arguments = arguments(case, &context);
+        let [theirs, ours] = ["theirs", "ours"].map(|side| place.path(&format!("{}.{side}", case.name)));
+        let name = format!("oci:{}:x", theirs.display());
+        let mut command = docker.buildah(&storage);
+        command.args([
+            "build",
+            "--isolation",
+            "chroot",
+            "--network",
+            "host",
+            "--pull=never",
+            "--layers=false",
+        ]);
+        command.args(["--ulimit", &format!("nofile={files}:{files}")]);
+        command.args(["--ulimit", &format!("nproc={processes}:{processes}")]);
+        command.args(&arguments).args(["--file", &file, "--tag", &name, &context]);
+        let peer = Built::of(command.output().expect("sh starts"));
+        if known.contains(&(case.name, "*")) {
+            assert_ne!(peer.code, Some(0), "{}: buildah builds it now", case.name);
+            continue;
+        }
+        if peer.code != Some(0) {
+            failures.push(format!("{}: buildah fails: {}", case.name, peer.stderr));
+            continue;
+        }
+        let output = format!("type=oci,tar=false,dest={}", ours.display());
+        let mut all: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        all.extend(["--file", &file, "--output", &output]);
+        place.build_well(&all);
+        let nothing = Base { tree: Tree::new(), layers: 0 };
+        let base = if case.dockerfile.contains("FROM scratch") { &nothing } else { &base };
+        let said = |layout: &Path| {
+            let mut tree = Image::of(layout, "amd64").tree(layout, &base.tree, base.layers);
+            // What one layer adds and the next one removes is no difference where both are one.
+            let counts = |path: &String, entry: &Entry| {
+                base.tree.get(path).map_or(entry.kind != '-', |old| old != entry)
+            };
+            tree.retain(|path, entry| counts(path, entry));
+            tree
+        };
+        let mut lines = differences(&said(&theirs), &said(&ours));
+        lines.retain(|line| {
+            let row = (case.name, line.split(' ').nth(1).unwrap_or_default());
+            let is_known = known.contains(&row);
+            if is_known {
+                met.insert((row.0, row.1.to_owned()));
+            }
+            !is_known
+        });
+        if !lines.is_empty() {
+            failures.push(format!("{}:\n  {}", case.name, lines.join("\n  ")));
+        }
+    }
+    assert!(failures.is_empty(), "{}", failures.join("\n"));
+    let unmet = |row: &&(&str, &str)| row.1 != "*" && !met.contains(&(row.0, row.1.to_owned()));
+    let unmet: Vec<_> = known.iter().filter(unmet).collect();
+    assert!(!only.is_empty() || unmet.is_empty(), "buildah builds these as we do: {unmet:?}");
 }
