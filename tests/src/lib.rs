@@ -155,6 +155,14 @@ impl Place {
         self.path("context")
     }
 
+    /// What this process sees mounted below the place: other tests make mounts of their own meanwhile.
+    #[must_use]
+    pub fn mounts(&self) -> Vec<String> {
+        let path = self.directory.path().display().to_string();
+        let all = fs::read_to_string("/proc/self/mountinfo").expect("mounts can be listed");
+        all.lines().filter(|line| line.contains(&path)).map(str::to_owned).collect()
+    }
+
     /// Builds the context, which must work.
     pub fn build_well(&self, arguments: &[&str]) -> Built {
         let built = self.build(arguments);
@@ -197,12 +205,6 @@ impl Built {
             assert!(self.stderr.contains(part), "`{part}` is missing in: {}", self.stderr);
         }
     }
-}
-
-/// The mounts of this process.
-#[must_use]
-pub fn mounts() -> String {
-    fs::read_to_string("/proc/self/mountinfo").expect("mounts can be listed")
 }
 
 /// Runs a program to its end; `None` when there is no such program.

@@ -5,7 +5,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use integration_tests::image::{Image, Tree};
-use integration_tests::{Built, Kit, Place, mounts, run, skipped};
+use integration_tests::{Built, Kit, Place, run, skipped};
 
 /// The place for a case, or a noted skip.
 fn place(case: &str) -> Option<Place> {
@@ -158,7 +158,6 @@ fn a_killed_build_leaves_the_store_right() {
         "Dockerfile",
         "FROM debian\nRUN echo first > /first\nRUN touch /started; sleep 60 & sleep 2; echo done > /done\n",
     );
-    let before = mounts();
     for wait in [30, 200, 700, 1500] {
         let mut command = place.command(&["--quiet"]);
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("xx-build starts");
@@ -166,11 +165,11 @@ fn a_killed_build_leaves_the_store_right() {
         child.kill().expect("a signal");
         child.wait().expect("it ends");
     }
-    assert_eq!(mounts(), before);
+    assert_eq!(place.mounts(), [""; 0]);
     let output = place.path("out");
     place.build_well(&["--output", &output.display().to_string()]);
     assert_eq!(fs::read_to_string(output.join("done")).expect("the file"), "done\n");
-    assert_eq!(mounts(), before);
+    assert_eq!(place.mounts(), [""; 0]);
     let left = fs::read_dir(place.path("store/work")).expect("the folder").count();
     assert_eq!(left, 0, "nothing of the killed builds is left");
 }
@@ -234,7 +233,6 @@ const BAD: &[Bad] = &[
 #[test]
 fn bad_builds_say_what_is_wrong() {
     let Some(place) = place("bad_builds_say_what_is_wrong") else { return };
-    let before = mounts();
     place.write("a", "a");
     for (name, dockerfile, arguments, parts) in BAD {
         place.write("Dockerfile", dockerfile);
@@ -249,7 +247,7 @@ fn bad_builds_say_what_is_wrong() {
         eprintln_case(name);
         built.assert_error(parts);
         assert!(!output.exists(), "{name}: half-written output");
-        assert_eq!(mounts(), before, "{name}");
+        assert_eq!(place.mounts(), [""; 0], "{name}");
     }
 }
 

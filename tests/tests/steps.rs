@@ -4,16 +4,10 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 
-use integration_tests::{Kit, Place, mounts, run, skipped};
+use integration_tests::{Kit, Place, run, skipped};
 
 fn place(case: &str) -> Option<Place> {
     Kit::find(case).map(Place::new)
-}
-
-/// What is mounted below the place, in this namespace.
-fn mounted(place: &Place) -> String {
-    let directory = place.directory.path().display().to_string();
-    mounts().lines().filter(|line| line.contains(&directory)).collect()
 }
 
 /// Options, an instruction, and a line that it prints.
@@ -55,7 +49,7 @@ fn steps_get_what_options_say() {
         assert!(printed, "{options:?} {instruction}: no `{line}` in {}", built.stderr);
     }
     assert!(!place.path("context/new").exists(), "a step has written to the context");
-    assert_eq!(mounted(&place), "");
+    assert_eq!(place.mounts(), [""; 0]);
 }
 
 /// Options, instructions, and what the one error says.
@@ -215,7 +209,7 @@ fn hostile_cache_ids_and_mounts_stay_inside() {
         let name = entry.file_name().to_string_lossy().into_owned();
         assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "{name}");
     }
-    assert_eq!(mounted(&place), "");
+    assert_eq!(place.mounts(), [""; 0]);
 }
 
 /// The same steps through the built-in sandbox and through runc: what they see of themselves, and what they leave.
@@ -259,7 +253,7 @@ fn an_oci_runtime_does_the_same() {
     }
     assert!(!own.iter().any(|said| said.starts_with("/made") || said.starts_with("/ctx")), "{own:?}");
     assert_eq!(own, runtime);
-    assert_eq!(mounted(&place), "");
+    assert_eq!(place.mounts(), [""; 0]);
     place.write("Dockerfile", "FROM debian\nRUN [\"/no/such\"]\n");
     place.build(&["--oci-runtime", "runc"]).assert_error(&["Dockerfile:2", "runc", "/no/such", "hint: "]);
     place.write("Dockerfile", "FROM debian\nRUN exit 3\n");
@@ -339,7 +333,7 @@ fn hostile_roots_are_refused_with_a_hint() {
         0,
         "something was made outside of the root"
     );
-    assert_eq!(mounted(&place), "");
+    assert_eq!(place.mounts(), [""; 0]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use integration_tests::{Kit, Place, mounts};
+use integration_tests::{Kit, Place};
 
 /// Numbers that are the same on every run.
 struct Random(u64);
@@ -15,12 +15,6 @@ impl Random {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % end.max(1)
     }
-}
-
-/// The mounts of this process below `path`: other tests make theirs meanwhile.
-fn mounts_below(path: &std::path::Path) -> Vec<String> {
-    let path = path.display().to_string();
-    mounts().lines().filter(|line| line.contains(&path)).map(str::to_owned).collect()
 }
 
 /// Processes that see a mount below `path`.
@@ -72,7 +66,7 @@ fn two_hundred_kills_leave_the_store_right() {
             child.wait().expect("it ends");
             kills += 1;
         }
-        assert_eq!(mounts_below(place.directory.path()), [""; 0], "round {round}");
+        assert_eq!(place.mounts(), [""; 0], "round {round}");
         let built = place.build_well(&["--build-arg", &argument, "--output", &destination]);
         let expected = format!("input {round}\n") + &format!("{round}\n").repeat(10);
         let found = fs::read_to_string(output.join("all")).expect("the file");

@@ -6,7 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
-use integration_tests::{Built, Kit, Place, mounts, run, skipped};
+use integration_tests::{Built, Kit, Place, run, skipped};
 
 /// A place whose programs and bases an ordinary user can read, or a noted skip.
 fn scene(case: &str) -> Option<Place> {
@@ -40,6 +40,12 @@ const BUILD: &str = "./xx-build build --build-context debian=oci-layout://debian
 const AS_USER: &str =
     "setpriv --reuid=1000 --regid=1000 --clear-groups env -i NO_COLOR=1 HOME=$PWD/home PATH=/usr/bin:/bin";
 
+/// A script that gives uid 1000 a name, which `newuidmap` asks for, and a range of further ids.
+const RANGE: &str = "mkdir -p home && chown 1000:1000 home && echo 1000:200000:65536 > range\n\
+     mount --bind range /etc/subuid && mount --bind range /etc/subgid\n\
+     { cat /etc/passwd; echo 'builder:x:1000:1000::/:/bin/sh'; } > passwd\n\
+     getent passwd 1000 > /dev/null || mount --bind passwd /etc/passwd\n";
+
 #[test]
 fn an_ordinary_user_builds_with_subordinate_ids() {
     let Some(place) = scene("an_ordinary_user_builds_with_subordinate_ids") else { return };
@@ -48,21 +54,14 @@ fn an_ordinary_user_builds_with_subordinate_ids() {
         "FROM debian\nRUN apt-get update && apt-get install -y --no-install-recommends hello && hello\n\
          RUN touch /f && chown www-data:staff /f && stat -c %U:%G /f\nUSER 33:50\nRUN id -u; id -g\n",
     );
-    let text = format!(
-        "mkdir home && chown 1000:1000 home && printf '1000:200000:65536\\n' > subid\n\
-         mount --bind subid /etc/subuid && mount --bind subid /etc/subgid\n\
-         {{ cat /etc/passwd; echo 'builder:x:1000:1000::/:/bin/sh'; }} > passwd\n\
-         getent passwd 1000 > /dev/null || mount --bind passwd /etc/passwd\n\
-         exec {AS_USER} {BUILD} --output home/out"
-    );
-    let before = mounts();
+    let text = format!("{RANGE}exec {AS_USER} {BUILD} --output home/out");
     let built = script(&place, &text);
     assert_eq!(built.code, Some(0), "{}", built.stderr);
     for line in ["Hello, world!", "www-data:staff", "33", "50"] {
         assert_eq!(built.printed(line), 1, "{line}: {}", built.stderr);
     }
     assert!(place.path("home/out/usr/bin/hello").exists());
-    assert_eq!(mounts(), before);
+    assert_eq!(place.mounts(), [""; 0]);
 }
 
 /// A script that leaves uid 1000 without further ids.
@@ -85,7 +84,6 @@ fn one_uid_without_a_range_is_enough() {
     );
     let list = "for layer in home/out/blobs/sha256/*; do tar --numeric-owner -tvzf $layer 2>&1 || true; done";
     let text = format!("{NO_RANGE}{AS_USER} {BUILD} --output type=oci,dest=home/out,tar=false\n{list}");
-    let before = mounts();
     let built = script(&place, &text);
     assert_eq!(built.code, Some(0), "{}", built.stderr);
     for (line, times) in [
@@ -117,7 +115,7 @@ fn one_uid_without_a_range_is_enough() {
     }
     let device = built.stdout.lines().find(|line| line.ends_with(" null"));
     assert!(device.is_some_and(|line| line.starts_with("crw") && line.contains("1,3")), "{device:?}");
-    assert_eq!(mounts(), before);
+    assert_eq!(place.mounts(), [""; 0]);
 }
 
 /// The packages that bring users, groups, setuid programs and daemons along.
@@ -153,9 +151,7 @@ fn one_uid_is_too_few_for_some_and_they_are_told() {
     );
     let built = script(&place, &format!("{NO_RANGE}exec {AS_USER} {BUILD}"));
     built.assert_error(&["Dockerfile:3", "exited with code 1", "hint: ", "1000:100000:65536", "/etc/subuid"]);
-    let range = "mkdir -p home && chown 1000:1000 home && echo 1000:200000:65536 > ids\n\
-                 mount --bind ids /etc/subuid && mount --bind ids /etc/subgid\n";
-    let built = script(&place, &format!("{range}exec {AS_USER} {BUILD}"));
+    let built = script(&place, &format!("{RANGE}exec {AS_USER} {BUILD}"));
     assert_eq!(built.code, Some(0), "{}", built.stderr);
 }
 
@@ -172,10 +168,9 @@ fn without_user_namespaces_the_setting_is_named() {
          nsenter --target $child --user sh -euc 'echo 0 > /proc/sys/user/max_user_namespaces; {AS_USER} {BUILD}' || code=$?\n\
          kill $child; exit ${{code:-0}}"
     );
-    let before = mounts();
     let built = script(&place, &text);
     built.assert_error(&["user namespace", "hint: ", "max_user_namespaces"]);
-    assert_eq!(mounts(), before);
+    assert_eq!(place.mounts(), [""; 0]);
 }
 
 #[test]
@@ -183,7 +178,6 @@ fn a_full_disk_is_one_clear_error() {
     let Some(place) = scene("a_full_disk_is_one_clear_error") else { return };
     place.write("Dockerfile", "FROM debian\nRUN true\n");
     let small = "mkdir small && mount -t tmpfs -o size=40m tmpfs small";
-    let before = mounts();
 
     let store = script(
         &place,
@@ -203,5 +197,5 @@ fn a_full_disk_is_one_clear_error() {
         built.assert_error(&["No space left on device", "hint: the disk is full"]);
         assert_eq!(built.stdout, "", "half-written output");
     }
-    assert_eq!(mounts(), before);
+    assert_eq!(place.mounts(), [""; 0]);
 }
