@@ -3,7 +3,7 @@
 //! `synchronous=NORMAL`: a commit is one append to the log and no fsync. A killed process loses nothing,
 //! the file is consistent after a power cut.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
@@ -202,7 +202,9 @@ impl Store {
         outputs: Vec<OutputLayer>,
         description: &str,
     ) -> Result<Vec<Option<LayerId>>, StoreError> {
-        let outputs = outputs.into_iter().map(Measured::of).collect::<Result<Vec<_>, _>>()?;
+        let outputs =
+            outputs.into_iter().map(|output| Measured::of(self, output)).collect::<Result<Vec<_>, _>>()?;
+        let mut objects = vec![];
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut layers = Vec::with_capacity(outputs.len());
@@ -213,8 +215,11 @@ impl Store {
                     revive(&transaction, Some(layer))?;
                     Some(layer)
                 }
-                Measured::New { layer, extent, parent } => {
-                    Some(self.place(&transaction, (layer, extent), parent, description)?)
+                Measured::New { mut layer, extent, parent } => {
+                    let of_layer = layer.take_objects();
+                    let id = self.place(&transaction, (layer, extent), parent, description)?;
+                    objects.extend(of_layer.map(|paths| (id, paths)));
+                    Some(id)
                 }
             };
             transaction
@@ -229,6 +234,7 @@ impl Store {
         }
         transaction.commit()?;
         drop(database);
+        lock_mutex(&self.objects).extend(objects);
         self.remember(identity, layers.clone());
         Ok(layers)
     }
@@ -264,7 +270,7 @@ impl Store {
         blob: &LayerBlob,
         description: &str,
     ) -> Result<LayerId, StoreError> {
-        let layer = measured(layer)?;
+        let layer = self.measured(layer)?;
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another build may have unpacked the same layer in the meantime: the first one stays.
@@ -350,7 +356,7 @@ impl Store {
     /// # Errors
     /// When the layer cannot be moved or the metadata cannot be written.
     pub fn add_layer(&self, layer: ActiveLayer, parent: Option<LayerId>) -> Result<LayerId, StoreError> {
-        let layer = measured(layer)?;
+        let layer = self.measured(layer)?;
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id = self.place(&transaction, layer, parent, "")?;
@@ -369,6 +375,12 @@ impl Store {
         Ok(query.exists(params![layer.0, platform])?)
     }
 
+    /// The files of a layer that may be object files, as paths from its root; `None` when that has to be seen.
+    #[must_use]
+    pub fn objects(&self, layer: LayerId) -> Option<Vec<PathBuf>> {
+        lock_mutex(&self.objects).get(&layer).cloned()
+    }
+
     /// Remembers that a layer passed for `platform`.
     ///
     /// # Errors
@@ -378,6 +390,13 @@ impl Store {
             .prepare_cached("INSERT OR IGNORE INTO checked (layer, platform) VALUES (?1, ?2)")?
             .execute(params![layer.0, platform])?;
         Ok(())
+    }
+
+    fn measured(&self, layer: ActiveLayer) -> Result<(ActiveLayer, Extent), StoreError> {
+        let path = layer.files();
+        let extent =
+            measure(&path, self.threads).map_err(|error| StoreError::io("measure", &path)(error.source))?;
+        Ok((layer, extent))
     }
 
     /// Moves a layer into place and writes its row.
@@ -420,22 +439,16 @@ enum Measured {
 }
 
 impl Measured {
-    fn of(output: OutputLayer) -> Result<Self, StoreError> {
+    fn of(store: &Store, output: OutputLayer) -> Result<Self, StoreError> {
         Ok(match output {
             OutputLayer::Empty => Self::Empty,
             OutputLayer::Existing(layer) => Self::Existing(layer),
             OutputLayer::New { layer, parent } => {
-                let (layer, extent) = measured(layer)?;
+                let (layer, extent) = store.measured(layer)?;
                 Self::New { layer, extent, parent }
             }
         })
     }
-}
-
-fn measured(layer: ActiveLayer) -> Result<(ActiveLayer, Extent), StoreError> {
-    let path = layer.files();
-    let extent = measure(&path).map_err(|error| StoreError::io("measure", &path)(error.source))?;
-    Ok((layer, extent))
 }
 
 /// Takes back a layer that is being removed, and those below it: something new lies on it.

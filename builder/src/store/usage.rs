@@ -64,7 +64,8 @@ impl Store {
         };
         for (id, name) in unknown {
             let path = self.root.join("layers").join(name);
-            let extent = measure(&path).map_err(|error| StoreError::io("measure", &path)(error.source))?;
+            let extent = measure(&path, self.threads)
+                .map_err(|error| StoreError::io("measure", &path)(error.source))?;
             self.database().execute(
                 "UPDATE layers SET size = ?2, content = ?3, entries = ?4 WHERE id = ?1",
                 params![id, extent.disk as i64, extent.content as i64, extent.entries as i64],
@@ -129,7 +130,7 @@ impl Store {
                 Some(size) if held.is_some() => size.unsigned_abs(),
                 // A step may write to it meanwhile: then its size is what could be read.
                 Some(_) | None => {
-                    let size = measure(&entry.path()).map_or(0, |extent| extent.disk);
+                    let size = measure(&entry.path(), self.threads).map_or(0, |extent| extent.disk);
                     if held.is_some() {
                         let known = params![id, size.cast_signed()];
                         self.database().execute("UPDATE mounts SET size = ?2 WHERE name = ?1", known)?;
