@@ -75,8 +75,10 @@ CREATE TABLE downloads (
 ALTER TABLE mounts ADD COLUMN size INTEGER;
 CREATE INDEX chains_layer ON chains (layer);
 ",
-    // Which layer holds the latest copy of a directory, with marks of the files as they were.
+    // Which layer holds the latest copy of a directory, with marks of the files as they were; and when the result of a
+    // key was pruned, in seconds since 1970.
     "
+ALTER TABLE links ADD COLUMN evicted INTEGER;
 CREATE TABLE copies (key BLOB PRIMARY KEY, name TEXT NOT NULL, marks BLOB NOT NULL);
 ",
 ];
@@ -159,12 +161,21 @@ pub(super) fn open(root: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// What a key leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Known {
+    /// A result that is here.
+    Here(Identity),
+    /// A result that was pruned. What was made of it may still be here, and is found by this name.
+    Evicted(Identity),
+}
+
 impl Store {
     /// The result known under `key`.
     ///
     /// # Errors
     /// When the metadata cannot be read.
-    pub fn lookup(&self, key: &Key) -> Result<Option<Identity>, StoreError> {
+    pub fn lookup(&self, key: &Key) -> Result<Option<Known>, StoreError> {
         let database = self.database();
         let mut query = database.prepare_cached("SELECT identity FROM links WHERE key = ?1")?;
         let found = query.query_row([&key.0[..]], |row| row.get::<_, [u8; 32]>(0)).optional()?;
@@ -174,13 +185,16 @@ impl Store {
             .prepare_cached("SELECT output, layer FROM results WHERE identity = ?1 ORDER BY output")?;
         let rows = query.query_map([&identity.0.0[..]], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let rows: Vec<(i64, Option<i64>)> = rows.collect::<Result<_, _>>()?;
+        if rows.is_empty() {
+            return Ok(Some(Known::Evicted(identity)));
+        }
         let mut layers = vec![];
         for (output, layer) in rows {
             layers.resize(usize::try_from(output).unwrap_or(0), None);
             layers.push(layer.map(LayerId));
         }
         self.remember(&identity, layers);
-        Ok(Some(identity))
+        Ok(Some(Known::Here(identity)))
     }
 
     /// Keeps in mind what a result is made of, and that this build used it.
@@ -229,6 +243,9 @@ impl Store {
                 .execute(params![&identity.0.0[..], number as i64, layer.map(|id| id.0)])?;
             layers.push(layer);
         }
+        transaction
+            .prepare_cached("UPDATE links SET evicted = NULL WHERE identity = ?1")?
+            .execute([&identity.0.0[..]])?;
         for key in keys {
             link(&transaction, key, identity)?;
         }

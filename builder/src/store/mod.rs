@@ -50,7 +50,7 @@ use crate::solve::Identity;
 
 pub use blobs::BlobWriter;
 pub use copies::Copied;
-pub use database::{Layer, LayerBlob, LayerId, OutputLayer};
+pub use database::{Known, Layer, LayerBlob, LayerId, OutputLayer};
 pub use downloads::Download;
 pub use files::{DirectoryKey, FileDigest, FileStamp};
 pub use lock::FileLock;

@@ -28,6 +28,9 @@ pub struct Usage {
     pub disk: Disk,
 }
 
+/// How long the names of pruned results are known, in seconds: 30 days.
+const KEEP_NAMES: i64 = 30 * 24 * 60 * 60;
+
 impl Store {
     /// Lists what the store holds. Sizes of layers are measured once, those of cache mounts when they have been
     /// used since.
@@ -236,8 +239,12 @@ impl Store {
             if has_children {
                 continue;
             }
+            transaction
+                .prepare_cached(
+                    "UPDATE links SET evicted = ?2 WHERE identity IN (SELECT identity FROM results WHERE layer = ?1)",
+                )?
+                .execute([id, now])?;
             for statement in [
-                "DELETE FROM links WHERE identity IN (SELECT identity FROM results WHERE layer = ?1)",
                 "DELETE FROM results WHERE identity IN (SELECT identity FROM results WHERE layer = ?1)",
                 "DELETE FROM chains WHERE layer = ?1",
                 "DELETE FROM checked WHERE layer = ?1",
@@ -293,6 +300,11 @@ impl Store {
         }
         transaction.execute("DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)", [])?;
         super::copies::forget(&transaction)?;
+        // The names of pruned results are of use as long as something may have been made of them.
+        transaction.execute(
+            "DELETE FROM links WHERE evicted < ?1 OR (evicted IS NOT NULL AND NOT EXISTS (SELECT 1 FROM layers))",
+            [self.now - KEEP_NAMES],
+        )?;
         // A downloaded file is kept as long as there is anything that it may have gone into.
         transaction.execute(
             "DELETE FROM downloads WHERE used < (SELECT coalesce(min(used), ?1) FROM layers)",
