@@ -19,7 +19,7 @@ impl Platform {
         self.row().is_some_and(|row| row.go)
     }
 
-    /// Returns what `uname -m` prints.
+    /// Returns what `uname -m` prints. Little-endian MIPS is told from big-endian, which the kernel does not do.
     #[must_use]
     pub fn uname(&self) -> Option<&'static str> {
         self.row()?.uname

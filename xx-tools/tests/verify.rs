@@ -115,6 +115,7 @@ fn bad_input() {
         (file("empty", b""), "it is empty"),
         (file("script", b"#!/bin/sh\n"), "it is a script"),
         (file("text", b"text"), "it is no object file"),
+        (file("empty.a", b"!<arch>\n"), "it is an archive without object files"),
         (file("bitcode", b"BC\xc0\xde...."), "it is LLVM bitcode"),
         (file("cut", b"\x7fELF\x02\x01\x01"), "truncated: the ELF header lies beyond the end of the file"),
         (file("half", half), "truncated: the section table lies beyond the end of the file"),

@@ -214,6 +214,7 @@ fn what_else(file: &File) -> &'static str {
     match start.get(..read).unwrap_or_default() {
         [] => "it is empty",
         [b'#', b'!', ..] => "it is a script, which runs on every architecture or none",
+        [b'!', b'<', b'a', b'r'] => "it is an archive without object files",
         [b'B', b'C', 0xc0, 0xde] => "it is LLVM bitcode, which is not compiled yet",
         [b'P', b'K', ..] | [0x1f, 0x8b, ..] | [0xfd, b'7', ..] | [0x28, 0xb5, 0x2f, 0xfd] => {
             "it is a compressed archive"

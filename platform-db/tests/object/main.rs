@@ -2,68 +2,14 @@
 #![cfg(feature = "object")]
 #![allow(clippy::unwrap_used, reason = "helpers of tests are test code")]
 
+mod files;
+
+use files::{
+    AMD64, ARM64, DYN, DYNAMIC, EXEC, INTERP, NOTE, PROCESSOR, archive, arm_attributes, bsd_archive, coff,
+    elf, elf_with_table_first, fat, macho, pe, wasm,
+};
 use platform_db::object::{Aspect, Kind, ObjectError, needs, read};
 use platform_db::{Arch, Endian, Os, Platform, Variant};
-
-/// Builds the smallest ELF file for an architecture: a header and one segment per `(type, content)`.
-fn elf(arch: Arch, kind: u16, os_abi: u8, segments: &[(u32, &[u8])]) -> Vec<u8> {
-    let facts = arch.facts();
-    let wide = facts.bits == 64;
-    let int = |value: u64, width: usize| -> Vec<u8> {
-        let little = value.to_le_bytes();
-        let mut bytes: Vec<u8> = little.into_iter().take(width).collect();
-        if facts.endian == Endian::Big {
-            bytes.reverse();
-        }
-        bytes
-    };
-    let address = if wide { 8 } else { 4 };
-    let (header_len, segment_len) = if wide { (64u64, 56u64) } else { (52, 32) };
-    let mut file = vec![0x7f, b'E', b'L', b'F', if wide { 2 } else { 1 }];
-    file.push(if facts.endian == Endian::Big { 2 } else { 1 });
-    file.extend([1, os_abi, 0, 0, 0, 0, 0, 0, 0, 0]);
-    for (value, width) in [(u64::from(kind), 2), (u64::from(facts.elf_machine), 2), (1, 4), (0, address)] {
-        file.extend(int(value, width));
-    }
-    for (value, width) in [
-        (header_len, address),
-        (0, address),
-        (u64::from(facts.elf_flags.1), 4),
-        (header_len, 2),
-        (segment_len, 2),
-    ] {
-        file.extend(int(value, width));
-    }
-    for value in [segments.len() as u64, 0, 0, 0] {
-        file.extend(int(value, 2));
-    }
-    let mut offset = header_len + segment_len * segments.len() as u64;
-    for (segment, content) in segments {
-        let len = content.len() as u64;
-        file.extend(int(u64::from(*segment), 4));
-        if wide {
-            file.extend(int(4, 4));
-        }
-        for value in [offset, 0, 0, len, len] {
-            file.extend(int(value, address));
-        }
-        if !wide {
-            file.extend(int(4, 4));
-        }
-        file.extend(int(4, address));
-        offset += len;
-    }
-    for (_, content) in segments {
-        file.extend(*content);
-    }
-    file
-}
-
-const INTERP: u32 = 3;
-const NOTE: u32 = 4;
-const DYNAMIC: u32 = 2;
-const EXEC: u16 = 2;
-const DYN: u16 = 3;
 
 #[test]
 fn every_architecture_is_recognised() {
@@ -85,6 +31,12 @@ fn every_architecture_is_recognised() {
 fn one_line_descriptions() {
     let needed = [1u64.to_le_bytes(), 1u64.to_le_bytes(), [0; 8], [0; 8]].concat();
     let pie = [0x6fff_fffbu64.to_le_bytes(), 0x0800_0000u64.to_le_bytes(), [0; 8], [0; 8]].concat();
+    let named = [14u64.to_le_bytes(), 1u64.to_le_bytes(), [0; 8], [0; 8]].concat();
+    let entered = |dynamic: &[u8]| {
+        let mut file = elf(Arch::Amd64, DYN, 0, &[(DYNAMIC, dynamic)]);
+        file.splice(24..32, 4096u64.to_le_bytes());
+        file
+    };
     let freebsd = b"\x08\0\0\0\x04\0\0\0\x01\0\0\0FreeBSD\0\0\0\0\0";
     let cases: &[(Vec<u8>, &str)] = &[
         (elf(Arch::Arm64, EXEC, 0, &[]), "ELF 64-bit aarch64, static"),
@@ -94,6 +46,9 @@ fn one_line_descriptions() {
         ),
         (elf(Arch::Amd64, DYN, 0, &[(DYNAMIC, &pie)]), "ELF 64-bit x86_64, static"),
         (elf(Arch::Amd64, DYN, 0, &[(DYNAMIC, &needed)]), "ELF 64-bit x86_64, shared library"),
+        (entered(&[0; 16]), "ELF 64-bit x86_64, static"),
+        (entered(&needed), "ELF 64-bit x86_64, shared library"),
+        (entered(&named), "ELF 64-bit x86_64, shared library"),
         (elf(Arch::Amd64, EXEC, 0, &[(NOTE, freebsd)]), "ELF 64-bit x86_64 freebsd, static"),
         (elf(Arch::S390x, EXEC, 12, &[]), "ELF 64-bit s390x openbsd, static"),
         (elf(Arch::Mipsle, 1, 0, &[]), "ELF 32-bit mipsle, object to be linked"),
@@ -185,64 +140,9 @@ fn this_program_fits_the_platform_it_runs_on() {
     assert_eq!(facts.mismatch(&here), None);
 }
 
-/// A PE file: machine, characteristics, magic and subsystem.
-fn pe(machine: u16, flags: u16, magic: u16, subsystem: u16) -> Vec<u8> {
-    let mut file = vec![0; 0x40 + 96];
-    let mut put =
-        |at: usize, bytes: &[u8]| file.iter_mut().skip(at).zip(bytes).for_each(|(to, from)| *to = *from);
-    put(0, b"MZ");
-    put(0x3c, &[0x40]);
-    put(0x40, b"PE\0\0");
-    put(0x44, &machine.to_le_bytes());
-    put(0x40 + 22, &flags.to_le_bytes());
-    put(0x40 + 24, &magic.to_le_bytes());
-    put(0x40 + 24 + 68, &subsystem.to_le_bytes());
-    file
-}
-
-/// A COFF object of one section and one symbol.
-fn coff(machine: u16, flags: u16) -> Vec<u8> {
-    let header = [machine, 1, 0, 0, 60, 0, 1, 0, 0, flags];
-    let mut file: Vec<u8> = header.iter().flat_map(|half| half.to_le_bytes()).collect();
-    file.resize(60 + 18, 0);
-    file
-}
-
-/// A Mach-O file with load commands, each given without its length.
-fn macho(cputype: u32, filetype: u32, commands: &[&[u32]]) -> Vec<u8> {
-    let mut words = Vec::new();
-    for command in commands {
-        let (kind, content) = command.split_first().unwrap();
-        words.extend([*kind, 4 * (command.len() as u32 + 1)]);
-        words.extend(content);
-    }
-    let header = [0xfeed_facfu32, cputype, 0, filetype, commands.len() as u32, 4 * words.len() as u32, 0, 0];
-    header.iter().chain(&words).flat_map(|word| word.to_le_bytes()).collect()
-}
-
-fn fat(cputypes: &[u32]) -> Vec<u8> {
-    let mut words = vec![0xcafe_babe, cputypes.len() as u32];
-    for cputype in cputypes {
-        words.extend([*cputype, 0, 0, 0, 0]);
-    }
-    words.iter().flat_map(|word| word.to_be_bytes()).collect()
-}
-
-fn archive(members: &[(&str, &[u8])]) -> Vec<u8> {
-    let mut file = b"!<arch>\n".to_vec();
-    for (name, content) in members {
-        file.extend(format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", 0, 0, 0, 644, content.len()).bytes());
-        file.extend(*content);
-        file.extend(vec![b'\n'; content.len() % 2]);
-    }
-    file
-}
-
-const AMD64: u32 = 0x0100_0007;
-const ARM64: u32 = 0x0100_000c;
-
 #[test]
 fn formats_other_than_elf() {
+    let mac = |cputype| macho(cputype, 2, &[&[0x32, 1, 0, 0, 0]]);
     let object = elf(Arch::Riscv64, 1, 0, &[]);
     let cases: &[(Vec<u8>, &str, &str, &str)] = &[
         (pe(0x8664, 0, 0x20b, 3), "PE 64-bit x86_64 windows", "windows/amd64", "windows/arm64"),
@@ -264,8 +164,42 @@ fn formats_other_than_elf() {
             "ios/arm64",
         ),
         (macho(ARM64, 2, &[&[0x25, 0, 0]]), "Mach-O 64-bit aarch64 ios", "ios/arm64", "darwin/arm64"),
-        (fat(&[AMD64, ARM64]), "Mach-O 64-bit x86_64+aarch64", "darwin/arm64", "linux/arm64"),
-        (b"\0asm\x01\0\0\0".to_vec(), "WebAssembly 32-bit wasm", "wasip1/wasm", "linux/amd64"),
+        (
+            fat(false, &[(AMD64, &mac(AMD64)), (ARM64, &mac(ARM64))]),
+            "Mach-O 64-bit x86_64+aarch64 darwin",
+            "darwin/arm64",
+            "ios/arm64",
+        ),
+        (
+            fat(true, &[(AMD64, &mac(AMD64)), (ARM64, &mac(ARM64))]),
+            "Mach-O 64-bit x86_64+aarch64 darwin",
+            "darwin/amd64",
+            "darwin/386",
+        ),
+        (
+            fat(false, &[(ARM64, &bsd_archive("x.o", &macho(ARM64, 1, &[])))]),
+            "Mach-O 64-bit aarch64, object to be linked",
+            "darwin/arm64",
+            "darwin/amd64",
+        ),
+        (wasm(&[]), "WebAssembly 32-bit wasm", "wasip1/wasm", "linux/amd64"),
+        (wasm(&[(5, &[1, 0, 17])]), "WebAssembly 32-bit wasm", "wasip1/wasm", "wasi/wasm64"),
+        (wasm(&[(5, &[1, 4, 17])]), "WebAssembly 64-bit wasm64", "wasi/wasm64", "wasip1/wasm"),
+        (
+            wasm(&[(2, b"\x02\x01a\x01f\0\x07\x01a\x01m\x02\x05\x01\x02")]),
+            "WebAssembly 64-bit wasm64",
+            "emscripten/wasm64",
+            "js/wasm",
+        ),
+        (
+            wasm(&[(0, b"\x07linking")]),
+            "WebAssembly 32-bit wasm, object to be linked",
+            "wasip1/wasm",
+            "windows/386",
+        ),
+        (b"\0asm\x0d\0\x01\0".to_vec(), "WebAssembly 32-bit wasm", "wasip2/wasm", "linux/386"),
+        (pe(0x1c2, 0, 0x10b, 10), "PE 32-bit arm uefi", "uefi/arm", "windows/arm"),
+        (coff(0xa641, 0), "PE 64-bit aarch64, object to be linked", "windows/arm64", "windows/amd64"),
         (
             archive(&[("/", b"index"), ("x.o/", &object)]),
             "ELF 64-bit riscv64, object to be linked",
@@ -280,14 +214,6 @@ fn formats_other_than_elf() {
         assert!(facts.mismatch(&differs.parse().unwrap()).is_some(), "{text}");
     }
 }
-
-/// Attributes as GNU's and LLVM's assemblers write them: processor, then how floats are passed.
-fn arm_attributes(cpu: u8, vfp: u8) -> Vec<u8> {
-    [&b"A\x14\0\0\0aeabi\0\x01\x0a\0\0\0\x06"[..], &[cpu, 28, vfp, 44, 2]].concat()
-}
-
-/// `PT_ARM_ATTRIBUTES` and `PT_MIPS_ABIFLAGS`.
-const PROCESSOR: u32 = 0x7000_0003;
 
 #[test]
 fn variants_and_float_abis_that_files_state() {
@@ -351,6 +277,46 @@ fn archives_whose_objects_disagree_are_refused() {
     for file in [archive(&[("a.o/", &one), ("b.o/", &other)]), b"!<thin>\n//".to_vec()] {
         assert!(matches!(read(&file), Err(ObjectError::Unclear(_))));
     }
+}
+
+/// Each file is whole, and cut short when it lacks its last byte.
+#[test]
+fn every_format_says_when_it_was_cut_short() {
+    let segment = [0x19, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 136, 0, 0, 0, 0, 0, 0];
+    let with_bytes = |kind| [macho(ARM64, kind, &[&segment]), vec![0; 28]].concat();
+    let symbols = [macho(AMD64, 1, &[&[2, 0, 0, 56, 4]]), vec![0; 4]].concat();
+    let cases: &[(&str, Vec<u8>)] = &[
+        ("last section", elf_with_table_first(1, &[0; 8])),
+        ("last PE section", pe(0x8664, 0, 0x20b, 3)),
+        ("last segment or symbol", with_bytes(2)),
+        ("last segment or symbol", symbols),
+        ("part of a fat file", fat(false, &[(ARM64, &macho(ARM64, 2, &[]))])),
+        ("part of a fat file", fat(true, &[(ARM64, &macho(ARM64, 2, &[]))])),
+        ("archive member", archive(&[("a.o/", &elf(Arch::Arm64, 1, 0, &[]))])),
+        ("archive member", archive(&[("a.o/", &elf(Arch::Arm64, 1, 0, &[])), ("b/", b"")])),
+        ("last section", wasm(&[(1, &[0; 8])])),
+    ];
+    for (what, file) in cases {
+        assert!(read(file).unwrap().is_some(), "{what}");
+        let cut = file.get(..file.len() - 1).unwrap();
+        let error = read(cut).unwrap_err().to_string();
+        assert_eq!(error, format!("truncated: the {what} lies beyond the end of the file"));
+    }
+    // Debug files name bytes that they do not have.
+    for file in [elf_with_table_first(8, &[]), macho(ARM64, 10, &[&segment])] {
+        assert!(read(&file).unwrap().is_some());
+    }
+}
+
+/// What lies in an archive leads no further in, so no file makes the reader call itself without end.
+#[test]
+fn archives_in_archives_are_not_entered() {
+    let mut file = elf(Arch::Arm64, 1, 0, &[]);
+    for _ in 0..3 {
+        file = archive(&[("x/", &file)]);
+    }
+    assert!(read(&file).unwrap().is_none());
+    assert!(matches!(read(&fat(false, &[(ARM64, &fat(false, &[]))])), Err(ObjectError::Malformed(_))));
 }
 
 #[test]
