@@ -25,7 +25,6 @@ use source::Head;
 
 /// A file that starts like an object file and cannot be read as one.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ObjectError {
     /// The file ends before something its header points to.
     #[error("truncated: the {0} lies beyond the end of the file")]
