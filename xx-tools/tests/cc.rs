@@ -294,6 +294,34 @@ fn set_up_follows_what_is_installed() {
     assert_eq!(plan(&host, "xx-clang", &["--setup-target-triple"], vars), "", "the user's own file");
 }
 
+/// Dockerfiles name the linker in the call that sets up, and not in those that follow: what each later call says, and
+/// the linker then.
+#[test]
+fn the_preferred_linker_is_said_once() {
+    let vars = |more: &[(&'static str, &'static str)]| {
+        [&[("TARGETPLATFORM", "linux/arm64"), ("PATH", "/usr/bin")], more].concat()
+    };
+    let host = debian(&["lld", "aarch64-linux-gnu-ld"]);
+    let first = plan(&host, "xx-clang", &["--setup-target-triple"], &vars(&[("XX_CC_PREFER_LINKER", "ld")]));
+    let stamp = first.split_once("/var/lib/xx/aarch64-linux-gnu '").unwrap().1.trim_end_matches("'\n");
+    let host = host
+        .file(
+            "/usr/bin/aarch64-linux-gnu.cfg",
+            "--target=aarch64-linux-gnu -fuse-ld=/usr/bin/aarch64-linux-gnu-ld\n",
+        )
+        .file("/var/lib/xx/aarch64-linux-gnu", &format!("{stamp}\n"))
+        .programs_in("/usr/bin", &["llvm-ar"]);
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[], "-fuse-ld=/usr/bin/aarch64-linux-gnu-ld"),
+        (&[("XX_CC_PREFER_LINKER", "lld")], "-fuse-ld=lld"),
+        (&[("XX_CC_PREFER_LINKER", "")], "-fuse-ld=lld"),
+    ];
+    for (more, linker) in cases {
+        let found = config(&host, &vars(more));
+        assert_eq!(found, format!("--target=aarch64-linux-gnu {linker}"), "{more:?}");
+    }
+}
+
 /// The file for calls without a target: what was there, and whether it is written anew.
 #[test]
 fn the_default_configuration() {

@@ -49,13 +49,9 @@ impl Setup {
     pub fn new(env: &Env, host: &dyn Host, target: &Target, triple: &str, compiler: &'static str) -> Self {
         let named = target.names.as_ref().is_some_and(|names| names.triple == triple);
         let platform = if named { target.platform.clone() } else { Platform::from_triple(triple) };
-        Self {
-            layout: Layout::of(env, host, triple),
-            triple: triple.to_owned(),
-            platform,
-            compiler,
-            env: env.clone(),
-        }
+        let layout = Layout::of(env, host, triple);
+        let env = with_kept_preferences(env, host, &layout.stamp(triple));
+        Self { layout, triple: triple.to_owned(), platform, compiler, env }
     }
 
     fn name(&self) -> &str {
@@ -121,9 +117,8 @@ impl Setup {
 
     /// The user's choices.
     fn preferences(&self) -> String {
-        let names = ["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"];
         let version = format!("xx={}\n", env!("CARGO_PKG_VERSION"));
-        names.iter().map(|name| format!("{name}={}\n", self.env.var(name))).chain([version]).collect()
+        PREFERENCES.iter().map(|name| format!("{name}={}\n", self.env.var(name))).chain([version]).collect()
     }
 
     /// Looks whether set-up was done and nothing that it was made from has changed since.
@@ -290,6 +285,26 @@ impl Setup {
             None => String::new(),
         }
     }
+}
+
+/// Variables by which the user chooses a linker.
+const PREFERENCES: &[&str] = &["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"];
+
+/// A Dockerfile says `XX_CC_PREFER_LINKER=ld xx-clang --setup-target-triple` once and means all calls after it: what a
+/// call does not say is as the set-up before was told. A variable that is there, also an empty one, says something.
+fn with_kept_preferences(env: &Env, host: &dyn Host, stamp: &Path) -> Env {
+    let unsaid: Vec<&str> = PREFERENCES.iter().copied().filter(|name| env.var_os(name).is_none()).collect();
+    let Some(stamp) = (!unsaid.is_empty()).then(|| host.read(stamp)).flatten() else { return env.clone() };
+    unsaid.into_iter().fold(env.clone(), |env, name| {
+        let kept = stamp.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        match kept.filter(|value| !value.is_empty()) {
+            Some(value) => {
+                host.why(format_args!("{name}={value}: as the set-up before was told"));
+                env.with(name, value)
+            }
+            None => env,
+        }
+    })
 }
 
 /// clang has no name for the extension letters that Rust's triples carry.
