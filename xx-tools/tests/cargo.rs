@@ -26,9 +26,11 @@ fn debian() -> FakeHost {
 
 /// The same, with everything set up.
 fn ready() -> FakeHost {
-    let made = ["clang", "clang++"].map(|name| format!("armv7-unknown-linux-gnueabihf-{name}"));
+    let made = ["clang", "clang++", "cc", "gcc", "c++", "g++", "pkg-config"]
+        .map(|name| format!("armv7-unknown-linux-gnueabihf-{name}"));
     debian()
         .programs_in("/usr/bin", &made.each_ref().map(String::as_str))
+        .programs_in("/usr/bin", &["arm-linux-gnueabihf-pkg-config"])
         .file("/usr/bin/armv7-unknown-linux-gnueabihf.cfg", "")
         .file("/rust/lib/rustlib/armv7-unknown-linux-gnueabihf/lib/libstd.rlib", "")
 }
@@ -86,6 +88,7 @@ fn the_users_variables_stay() {
         ("TARGET_PKG_CONFIG_LIBDIR".to_owned(), "PKG_CONFIG_LIBDIR_".to_owned()),
         ("PKG_CONFIG_LIBDIR".to_owned(), "PKG_CONFIG_LIBDIR_".to_owned()),
         ("TARGET_CMAKE_TOOLCHAIN_FILE".to_owned(), "CMAKE_TOOLCHAIN_FILE_".to_owned()),
+        ("PKG_CONFIG".to_owned(), format!(" PKG_CONFIG_{t}=")),
         ("PKG_CONFIG_ALLOW_CROSS".to_owned(), "ALLOW_CROSS".to_owned()),
     ];
     let plain = run(&ready(), "xx-cargo", "build", &[ARM]);

@@ -5,13 +5,12 @@ use std::path::PathBuf;
 use crate::host::Host;
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::Commands;
+use crate::toolchain::{Commands, is_own};
 
 /// Returns a program that is no link of set-up to this one: `aarch64-linux-gnu-gcc` may be clang under that name.
 #[must_use]
 pub fn program(host: &dyn Host, name: &str) -> Option<PathBuf> {
-    let own = host.own_program().and_then(|own| host.canonical(&own));
-    host.programs(name).into_iter().find(|path| own.is_none() || host.canonical(path) != own)
+    host.programs(name).into_iter().find(|path| !is_own(host, path))
 }
 
 /// Returns the commands that compile for the target.

@@ -122,7 +122,9 @@ impl Variables<'_> {
         if !self.env.is_set("PKG_CONFIG_ALLOW_CROSS") {
             vars.push(("PKG_CONFIG_ALLOW_CROSS".to_owned(), "1".to_owned()));
         }
-        if let Some(program) = self.layout.found_command(self.host, self.c_triple, "pkg-config") {
+        if let Some(program) = self.layout.found_command(self.host, self.c_triple, "pkg-config")
+            && !self.env.is_set("PKG_CONFIG")
+        {
             self.of_target(vars, "PKG_CONFIG", program);
         }
         if let Some(runner) = runner(self.host, self.target) {
