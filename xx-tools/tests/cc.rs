@@ -320,6 +320,9 @@ fn the_preferred_linker_is_said_once() {
         let found = config(&host, &vars(more));
         assert_eq!(found, format!("--target=aarch64-linux-gnu {linker}"), "{more:?}");
     }
+    let mut host = host;
+    host.files.remove(std::path::Path::new("/usr/bin/aarch64-linux-gnu.cfg"));
+    assert_eq!(config(&host, &vars(&[])), "--target=aarch64-linux-gnu -fuse-ld=lld", "set-up was undone");
 }
 
 /// The file for calls without a target: what was there, and whether it is written anew.

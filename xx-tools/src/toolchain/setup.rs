@@ -50,8 +50,28 @@ impl Setup {
         let named = target.names.as_ref().is_some_and(|names| names.triple == triple);
         let platform = if named { target.platform.clone() } else { Platform::from_triple(triple) };
         let layout = Layout::of(env, host, triple);
-        let env = with_kept_preferences(env, host, &layout.stamp(triple));
-        Self { layout, triple: triple.to_owned(), platform, compiler, env }
+        let mut setup = Self { layout, triple: triple.to_owned(), platform, compiler, env: env.clone() };
+        setup.keep_preferences(host);
+        setup
+    }
+
+    /// A Dockerfile says `XX_CC_PREFER_LINKER=ld xx-clang --setup-target-triple` once and means all calls after it: what a
+    /// call does not say is as the set-up that is there was told. A variable that is there, also an empty one, says
+    /// something.
+    fn keep_preferences(&mut self, host: &dyn Host) {
+        let unsaid = |name: &&&str| self.env.var_os(name).is_none();
+        let unsaid: Vec<&str> = PREFERENCES.iter().filter(unsaid).copied().collect();
+        if unsaid.is_empty() || !host.is_file(&self.done_file()) {
+            return;
+        }
+        let Some(stamp) = host.read(&self.layout.stamp(&self.triple)) else { return };
+        for name in unsaid {
+            let kept = stamp.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            if let Some(value) = kept.filter(|value| !value.is_empty()) {
+                host.why(format_args!("{name}={value}: as the set-up before was told"));
+                self.env = std::mem::take(&mut self.env).with(name, value);
+            }
+        }
     }
 
     fn name(&self) -> &str {
@@ -289,23 +309,6 @@ impl Setup {
 
 /// Variables by which the user chooses a linker.
 const PREFERENCES: &[&str] = &["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"];
-
-/// A Dockerfile says `XX_CC_PREFER_LINKER=ld xx-clang --setup-target-triple` once and means all calls after it: what a
-/// call does not say is as the set-up before was told. A variable that is there, also an empty one, says something.
-fn with_kept_preferences(env: &Env, host: &dyn Host, stamp: &Path) -> Env {
-    let unsaid: Vec<&str> = PREFERENCES.iter().copied().filter(|name| env.var_os(name).is_none()).collect();
-    let Some(stamp) = (!unsaid.is_empty()).then(|| host.read(stamp)).flatten() else { return env.clone() };
-    unsaid.into_iter().fold(env.clone(), |env, name| {
-        let kept = stamp.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
-        match kept.filter(|value| !value.is_empty()) {
-            Some(value) => {
-                host.why(format_args!("{name}={value}: as the set-up before was told"));
-                env.with(name, value)
-            }
-            None => env,
-        }
-    })
-}
 
 /// clang has no name for the extension letters that Rust's triples carry.
 fn plain_riscv(triple: &str) -> String {
