@@ -485,6 +485,8 @@ fn each_choice_has_a_reason() {
 fn files_for_cmake_and_meson() {
     let host = debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-ar"])
         .file("/lib/ld-linux-aarch64.so.1", "")
+        // As the package of a cross compiler has it.
+        .file("/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1", "")
         .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
     let vars: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
     let cmake = plan(&host, "xx-clang", &["--print-cmake-toolchain"], vars);
