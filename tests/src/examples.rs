@@ -84,6 +84,14 @@ pub const EXAMPLES: &[Example] = &[
     },
 ];
 
+/// Programs that have other bytes with the original's scripts: example, platform, and why.
+const OTHER_BYTES: &[(&str, &str, &str)] = &[(
+    "cgo",
+    "linux/arm/v7",
+    "the variant's flags: of assembly (runtime/cgo's gcc_arm.S) clang without -mfpu notes VFPv3 where code has VFPv3-D16, \
+     and Go's build ids tell one object from the other",
+)];
+
 /// What `gzip` makes of `hello` and the end of the line.
 const PACKED: &[u8] = &[
     0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0x03, 0xcb, 0x48, 0xcd, 0xc9, 0xc9, 0xe7, 0x02, 0x00, 0x20, 0x30,
@@ -125,6 +133,17 @@ impl Example {
             }
         }
     }
+}
+
+/// A line on a difference between the original's scripts and ours, with its reason where it is a known one.
+#[must_use]
+pub fn told(example: &Example, difference: &Difference) -> String {
+    let is_of = |(name, platform, _): &&(&str, &str, &str)| {
+        example.name == *name && difference.path.starts_with(&folder(platform))
+    };
+    let reason = OTHER_BYTES.iter().find(|row| !difference.is_of_kind && is_of(row));
+    let reason = reason.map(|(_, _, why)| format!(" ({why})")).unwrap_or_default();
+    format!("{}: {}: {}{reason}\n", example.name, difference.path, difference.what)
 }
 
 /// How the files for one platform differ between two results.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use integration_tests::Kit;
 use integration_tests::docker::Docker;
-use integration_tests::examples::{EXAMPLES, differences};
+use integration_tests::examples::{EXAMPLES, differences, told};
 use integration_tests::original::original;
 
 /// A daemon with the bases of the kit.
@@ -50,7 +50,7 @@ fn the_originals_scripts_make_the_same_programs_in_docker_engine() {
         let [one, other] = ["ours", "theirs"].map(|side| directory.path().join(side).join(example.name));
         for difference in differences(&one, &other) {
             of_kind += usize::from(difference.is_of_kind);
-            report.push_str(&format!("{}: {}: {}\n", example.name, difference.path, difference.what));
+            report.push_str(&told(example, &difference));
         }
     }
     println!("{report}");

@@ -8,7 +8,7 @@
 
 use std::process::Command;
 
-use integration_tests::examples::{EXAMPLES, Example, THREE, differences, facts, xx_build};
+use integration_tests::examples::{EXAMPLES, Example, THREE, differences, facts, told, xx_build};
 use integration_tests::original::original;
 use integration_tests::{Built, Kit, repository, run, skipped};
 
@@ -93,7 +93,7 @@ fn the_originals_scripts_make_the_same_programs() {
         same += THREE.len() - found.len();
         of_kind += found.iter().filter(|difference| difference.is_of_kind).count();
         for difference in found {
-            report.push_str(&format!("{name}: {}: {}\n", difference.path, difference.what));
+            report.push_str(&told(example, &difference));
         }
     }
     println!("{same} programs have the same bytes\n{report}");
