@@ -119,6 +119,10 @@ fn flags_for_rustc() {
             &[("TARGETPLATFORM", "linux/arm64/v8.2")],
             " CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Ctarget-feature=+v8.2a ",
         ),
+        (
+            &[v3, ("CARGO_BUILD_RUSTFLAGS", "-Cx")],
+            " CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-Ctarget-cpu=x86-64-v3 -Cx' ",
+        ),
         (&[v3, ("RUSTFLAGS", "-Cx")], " RUSTFLAGS='-Ctarget-cpu=x86-64-v3 -Cx' "),
         (
             &[v3, ("CARGO_ENCODED_RUSTFLAGS", "-Cx"), ("RUSTFLAGS", "-Cy")],

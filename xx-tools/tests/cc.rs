@@ -430,16 +430,33 @@ fn variants_are_flags() {
         assert!(direct.ends_with(&format!("exec /usr/bin/clang {expected}\n")), "{platform}: {direct}");
         let triple = plan(&host, "xx-clang", &["--print-target-triple"], &vars);
         let triple = triple.lines().last().unwrap().trim_start_matches("print ");
+        let cfg = format!("/usr/bin/{triple}.cfg");
+        let host = host.file(&cfg, "");
         let prefixed = dry_run(
             xx_tools::dispatch::plan(Env::new(&format!("{triple}-clang"), &[arg], &vars), &host),
             &host,
         );
-        assert_eq!(prefixed, format!("exec /usr/bin/clang {expected}\n"), "{platform}");
+        assert_eq!(prefixed, format!("exec /usr/bin/clang --config {cfg} {expected}\n"), "{platform}");
     }
     let other = Env::new("x86_64-linux-gnu-clang", &["x.c"], &[("TARGETPLATFORM", "linux/arm/v7")]);
-    let host = debian(&["lld"]);
+    let host = debian(&["lld"]).file("/usr/bin/x86_64-linux-gnu.cfg", "");
     let found = dry_run(xx_tools::dispatch::plan(other, &host), &host);
-    assert_eq!(found, "exec /usr/bin/clang x.c\n", "the variant is the target's only");
+    let config = "exec /usr/bin/clang --config /usr/bin/x86_64-linux-gnu.cfg";
+    assert_eq!(found, format!("{config} x.c\n"), "the variant is the target's only");
+}
+
+/// Without its configuration `TRIPLE-clang` would build for the build machine: set-up is made again, or the call fails.
+#[test]
+fn a_prefix_without_its_set_up() {
+    let call = |host: &FakeHost| {
+        let env = Env::new("aarch64-linux-gnu-clang", &["x.c"], &[]);
+        dry_run(xx_tools::dispatch::plan(env, host), host)
+    };
+    let again = call(&debian(&["lld"]));
+    assert!(again.contains("/aarch64-linux-gnu.cfg '--target=aarch64-linux-gnu -fuse-ld=lld'\n"), "{again}");
+    let last = "exec /usr/bin/clang --config /usr/bin/aarch64-linux-gnu.cfg x.c\n";
+    assert!(again.ends_with(last), "{again}");
+    assert!(call(&debian(&[])).contains("error 1: no suitable linker found for aarch64-linux-gnu"));
 }
 
 /// LLVM's programs would take `.0-ar` for the end of a file's name.

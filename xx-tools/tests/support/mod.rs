@@ -90,7 +90,7 @@ impl Host for FakeHost {
         if name.contains('/') {
             return vec![PathBuf::from(name)].into_iter().filter(|path| self.is_file(path)).collect();
         }
-        ["/usr/local/bin", "/usr/bin", "/bin"]
+        ["/usr/local/bin", "/usr/bin", "/bin", "/sbin"]
             .iter()
             .map(|dir| Path::new(dir).join(name))
             .filter(|path| self.is_file(path))

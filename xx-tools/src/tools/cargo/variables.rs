@@ -102,7 +102,9 @@ impl Variables<'_> {
             (format!("CARGO_TARGET_{}_RUSTFLAGS", self.lower().to_uppercase()), flags.join(" "))
         };
         let between = if name.contains("ENCODED") { separator } else { ' ' };
-        let users = self.env.var(&name);
+        // The flags of a target take the place of those for every build.
+        let of_build = name.starts_with("CARGO_TARGET_") && !self.env.is_set(&name);
+        let users = self.env.var(if of_build { "CARGO_BUILD_RUSTFLAGS" } else { &name });
         Some((name.clone(), if users.is_empty() { flags } else { format!("{flags}{between}{users}") }))
     }
 
