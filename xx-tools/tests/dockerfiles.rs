@@ -1,6 +1,11 @@
 //! What Dockerfiles in the wild write around the tools, each with a row: it works as written there.
 
-#![allow(clippy::type_complexity, clippy::too_many_lines, reason = "cases are tables")]
+#![allow(
+    clippy::type_complexity,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "cases are tables, and helpers of tests are test code"
+)]
 
 mod support;
 
@@ -222,6 +227,11 @@ fn tools_that_are_no_links() {
     let host = host.file("/usr/bin/xx-go", "").file("/usr/local/bin/clang", "");
     let call = run(&host, "xx-clang", &["x.c"], &[ARM64]);
     assert_eq!(call, "exec /usr/bin/clang --config /usr/bin/aarch64-linux-gnu.cfg x.c\n");
+    let program = std::fs::read(env!("CARGO_BIN_EXE_xx")).unwrap();
+    for pattern in ["xx-clang --setup-target-triple", "$(xx-info)-"] {
+        let found = program.windows(pattern.len()).any(|bytes| bytes == pattern.as_bytes());
+        assert!(!found, "`sed -i` on the script's `{pattern}` would break the program");
+    }
     let mut host = mounted("/usr/bin/xx-cargo");
     host.files.remove(std::path::Path::new("/rust/lib/rustlib/aarch64-unknown-linux-gnu/lib/libstd.rlib"));
     let call = run(&host, "xx-cargo", &["build"], &[ARM64]);
