@@ -253,6 +253,17 @@ fn other_compilers() {
     let gcc = run(&host(), "xx-cargo", "build", &vars);
     assert!(gcc.contains("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc"), "{gcc}");
     assert!(!gcc.contains("lock"), "nothing is set up: {gcc}");
+    // With flags it is no single word any more.
+    let flags = [vars[0], vars[1], ("XX_SYSROOT", "/root")];
+    let gcc = run(&host(), "xx-cargo", "build", &flags);
+    for part in [
+        "link /usr/bin/aarch64-linux-gnu-gcc-cc -> /usr/bin/xx\n",
+        "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-cc",
+    ] {
+        assert!(gcc.contains(part), "{part} is missing in {gcc}");
+    }
+    let linker = run(&host(), "aarch64-linux-gnu-gcc-cc", "x.o", &flags);
+    assert_eq!(linker, "exec aarch64-linux-gnu-gcc --sysroot=/root x.o\n");
 }
 
 /// What is missing is named, with what to type.

@@ -81,7 +81,7 @@ pub fn commands(
 ) -> Result<Option<Commands>, Failure> {
     match compiler {
         Compiler::Clang => Ok(None),
-        Compiler::Gcc => gcc::commands(host, target).map(Some),
+        Compiler::Gcc => gcc::commands(env, host, target).map(Some),
         Compiler::Zig => zig::commands(env, host, target).map(Some),
     }
 }

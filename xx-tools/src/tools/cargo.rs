@@ -92,12 +92,11 @@ impl Build {
                 steps.extend(Setup::new(&self.env, host, &self.target, &self.c_triple, "clang").plan(host)?);
                 steps.extend(self.under_rusts_triple(host));
             }
-            Compiler::Gcc => {
-                toolchain::commands(&self.env, host, &self.target, self.compiler)?;
-            }
-            Compiler::Zig => {
-                toolchain::commands(&self.env, host, &self.target, self.compiler)?;
-                steps.extend(self.zig_links(host));
+            Compiler::Gcc | Compiler::Zig => {
+                let command = self.command(host)?;
+                if command.len() > 1 {
+                    steps.extend(self.links_of_one_word(host));
+                }
             }
         }
         let toolchain = arguments::toolchain(&self.env.args);
@@ -120,11 +119,22 @@ impl Build {
         self.missing(host, steps)
     }
 
-    /// zig under names of one word.
-    fn zig_links(&self, host: &dyn Host) -> Vec<Step> {
+    /// zig, or GCC with flags, under names of one word.
+    fn links_of_one_word(&self, host: &dyn Host) -> Vec<Step> {
         let own = host.own_program().unwrap_or_else(|| "/usr/bin/xx".into());
-        let link = |name| Step::Link { to: own.clone(), path: self.layout.prefixed(&self.c_triple, name) };
-        self.missing(host, ["zig-cc", "zig-c++", "zig-ar", "zig-ranlib"].map(link).into())
+        let names: &[&str] = match self.compiler {
+            Compiler::Zig => &["zig-cc", "zig-c++", "zig-ar", "zig-ranlib"],
+            Compiler::Clang | Compiler::Gcc => &["gcc-cc", "gcc-c++"],
+        };
+        let link =
+            |name: &&str| Step::Link { to: own.clone(), path: self.layout.prefixed(&self.c_triple, name) };
+        self.missing(host, names.iter().map(link).collect())
+    }
+
+    /// The words by which a compiler other than clang is called.
+    fn command(&self, host: &dyn Host) -> Result<Vec<String>, Failure> {
+        let commands = toolchain::commands(&self.env, host, &self.target, self.compiler)?;
+        Ok(commands.map(|commands| commands.c).unwrap_or_default())
     }
 
     /// Those of the links that are not there and can be made.
@@ -146,6 +156,7 @@ impl Build {
         match self.compiler {
             Compiler::Clang => Ok(made("clang", "clang++")),
             Compiler::Zig => Ok(made("zig-cc", "zig-c++")),
+            Compiler::Gcc if self.command(host)?.len() > 1 => Ok(made("gcc-cc", "gcc-c++")),
             Compiler::Gcc => toolchain::commands(&self.env, host, &self.target, self.compiler)?
                 .ok_or_else(|| Failure::new("no compiler")),
         }
