@@ -54,10 +54,11 @@ pub(super) enum Debug {
 #[derive(Debug, Args)]
 #[command(after_help = BUILD_EXAMPLES)]
 pub(super) struct Build {
-    /// The build context: a directory
+    /// The build context: a directory, `-` (an archive or a Dockerfile on standard input), a git repository
+    /// (`https://host/path.git#branch:folder`), or the URL of an archive or Dockerfile
     #[arg(default_value = ".")]
     pub(super) context: PathBuf,
-    /// Dockerfile; `-` is standard input [default: CONTEXT/Dockerfile]
+    /// Dockerfile: a path, a URL, or `-` for standard input [default: CONTEXT/Dockerfile]
     #[arg(short, long)]
     pub(super) file: Option<PathBuf>,
     /// Platforms of the result, such as `linux/amd64,linux/arm/v7` [default: this machine's]

@@ -10,6 +10,7 @@ mod execute;
 mod input;
 mod output;
 mod print;
+mod remote;
 mod settings;
 mod solve;
 mod steps;

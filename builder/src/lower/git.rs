@@ -265,6 +265,17 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// A URL for display: user and password in it are nobody's business.
+pub(super) fn without_secrets(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+            format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or(authority))
+        }
+        None => url.to_owned(),
+    }
+}
+
 /// The file name that a URL's download gets.
 pub(super) fn file_name_of_url(url: &str) -> String {
     let rest = url.split(['?', '#']).next().unwrap_or(url);
@@ -322,6 +333,19 @@ mod tests {
         ];
         for (query, message) in cases {
             assert_eq!(identifier(&format!("https://h/r.git{query}")), Err(message.to_owned()));
+        }
+    }
+
+    #[test]
+    fn urls_for_display() {
+        let cases = [
+            ("https://u:p@h/r.git#v1", "https://h/r.git#v1"),
+            ("https://h/r@v.git", "https://h/r@v.git"),
+            ("git@h:r", "git@h:r"),
+            ("https://token@h", "https://h"),
+        ];
+        for (url, shown) in cases {
+            assert_eq!(without_secrets(url), shown);
         }
     }
 

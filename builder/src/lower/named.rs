@@ -96,12 +96,16 @@ impl<'a> Target<'a> {
                     .map_err(wrong)?
                     .ok_or_else(|| wrong(format!("`{url}` of context `{key}` is not a git URL")))?;
                 let source = repository.source(&git::Options::of_url(&repository, false));
-                let node = self.plain_source(source, &format!("[internal] load git source {url}"));
+                let node = self.plain_source(
+                    source,
+                    &format!("[internal] load git source {}", git::without_secrets(url)),
+                );
                 Ok(Some((State::new(Some(node)), None)))
             }
             NamedContext::Http(url) => {
                 let source = pb::SourceOp { identifier: url.clone(), ..pb::SourceOp::default() };
-                let node = self.plain_source(source, &format!("[context {key}] {url}"));
+                let node =
+                    self.plain_source(source, &format!("[context {key}] {}", git::without_secrets(url)));
                 Ok(Some((State::new(Some(node)), None)))
             }
             NamedContext::Definition { definition, image } => {

@@ -194,11 +194,6 @@ fn the_dockerfile_is_found() {
         (vec!["-f", "-", "-"], "standard input cannot be both"),
         (vec!["nowhere"], "the context `nowhere` does not exist"),
         (vec!["dockerfile"], "the context `dockerfile` is not a folder"),
-        (vec!["https://example.com/x.git"], "the context `https://example.com/x.git` is not on this machine"),
-        (
-            vec!["-f", "https://example.com/File", "."],
-            "the Dockerfile `https://example.com/File` is not on this machine",
-        ),
     ] {
         let ran = print(&arguments, "");
         assert!(
