@@ -89,7 +89,7 @@ impl Call {
             },
             Method::Check => {
                 let found = check(file, &checks::context(config, BTreeMap::new()))
-                    .map_err(|error| checks::invalid(&error))?;
+                    .map_err(|error| checks::invalid(&error, source, environment.colour()))?;
                 if self.json {
                     print(&pretty(&lint::json::report(source, &found, None))?)?;
                 } else {

@@ -91,8 +91,8 @@ fn bad_files() -> Vec<(&'static str, Vec<u8>, [&'static str; 3])> {
         ),
         (
             "bad check option",
-            text("# check=skpi=all\nFROM scratch\n"),
-            ["", "invalid check option `skpi=all`", "hint: docs/checks/README.md"],
+            text("# syntax=docker/dockerfile:1\n# check=error=true;skpi=all\nFROM scratch\n"),
+            ["Dockerfile:2:20", "invalid check option `skpi=all`", "hint: did you mean `skip`?"],
         ),
     ]
 }
@@ -332,6 +332,7 @@ fn arguments_that_are_settings() {
     for (arguments, part) in [
         (["--build-arg=SOURCE_DATE_EPOCH=now"], "invalid SOURCE_DATE_EPOCH `now`"),
         (["--build-arg=BUILDKIT_MULTI_PLATFORM=maybe"], "`maybe` is not `true` or `false`"),
+        (["--build-arg=BUILDKIT_DOCKERFILE_CHECK=x"], "BUILDKIT_DOCKERFILE_CHECK: invalid check option `x`"),
         (["--build-arg=BUILDKIT_SYNTAX=example.com/x"], "the front end `example.com/x` is not supported"),
     ] {
         let ran = print(&[&[own], &arguments[..]].concat());
