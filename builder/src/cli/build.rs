@@ -100,9 +100,9 @@ fn read<'a>(
 pub(super) fn print_ast(environment: &Environment, path: &Path) -> Result<(), Report> {
     let colour = environment.colour();
     let source = input::file(path, colour)?;
-    let file =
-        dockerfile::parse(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
-    write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&file)).map_err(Report::new)
+    let nodes =
+        dockerfile::syntax(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
+    write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&nodes)).map_err(Report::new)
 }
 
 /// `--build-arg`; `SOURCE_DATE_EPOCH` of the environment counts as one, as for buildx.

@@ -2,19 +2,18 @@
 
 use std::fmt::Write as _;
 
-use super::ast::Dockerfile;
-use super::node::Node;
+use super::node::{self, Node};
 
 /// Prints every instruction on a line of its own.
 ///
 /// ```
 /// use builder::{dockerfile, source_text::SourceText};
-/// let file = dockerfile::parse(&SourceText::new("Dockerfile", "FROM debian\nRUN --network=none make\n")).unwrap();
-/// assert_eq!(dockerfile::sexpr::dump(&file), "(from \"debian\")\n(run [\"--network=none\"] \"make\")\n");
+/// let nodes = dockerfile::syntax(&SourceText::new("Dockerfile", "FROM debian\nRUN --network=none make\n")).unwrap();
+/// assert_eq!(dockerfile::sexpr::dump(&nodes), "(from \"debian\")\n(run [\"--network=none\"] \"make\")\n");
 /// ```
 #[must_use]
-pub fn dump(file: &Dockerfile) -> String {
-    file.instructions().map(|instruction| format!("({})\n", node(&instruction.node))).collect()
+pub fn dump(nodes: &[Node]) -> String {
+    nodes.iter().map(|node_| format!("({})\n", node(node_))).collect()
 }
 
 fn node(node_: &Node) -> String {
@@ -26,6 +25,10 @@ fn node(node_: &Node) -> String {
     for arg in &node_.args {
         out.push(' ');
         out.push_str(&quote(&arg.text));
+    }
+    if !node::keywords().any(|keyword| node_.is(keyword)) {
+        // BuildKit keeps no arguments of an instruction that it does not know, and prints that there are none.
+        out.push_str(" \"\"");
     }
     if let Some(inner) = &node_.inner {
         let _infallible = write!(out, " ({})", node(inner));
