@@ -14,13 +14,13 @@ use super::contexts::{self, Contexts};
 use super::execute::{Graph, Session, Target};
 use super::input::{self, Context, Input};
 use super::print::Print;
-use super::remote;
 use super::settings;
+use super::{refused, remote};
 use crate::dockerfile::{self, Diagnostic, Dockerfile};
 use crate::fetch::{FetchError, Layout};
 use crate::lower::{
-    BuildConfig, ImageRequest, ImageSource, LowerError, Lowered, MainContext, NoCache, ResolvedImage,
-    ResolvedImages, lower,
+    BuildConfig, ImageRequest, ImageSource, LowerError, Lowered, MainContext, NoCache, ResolveMode,
+    ResolvedImage, ResolvedImages, lower,
 };
 use crate::report::Report;
 
@@ -28,6 +28,7 @@ use crate::report::Report;
 pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> {
     let colour = environment.colour();
     let print = args.print.as_deref().map(Print::parse).transpose()?;
+    refused::attestations(&args)?;
     let call = Call::parse(if args.check { "check" } else { &args.call })?;
     let contexts = Contexts::parse(&args.build_context, colour)?;
     let build_args = build_args(environment, &args);
@@ -65,6 +66,9 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
         epoch,
     };
     let session = session.map_or_else(|| Session::open(environment, &args.run), Ok)?;
+    if !args.cgroup_parent.is_empty() {
+        session.warn("`--cgroup-parent` has no effect: steps run below the control group of this program");
+    }
     let built = session.execute(graph);
     if !args.run.is_quiet() {
         checks::summary(&warnings, source, &mut std::io::stderr().lock()).map_err(Report::new)?;
@@ -153,6 +157,8 @@ fn configuration(
         no_cache,
         add_hosts: args.add_host.iter().map(|text| settings::host(text)).collect::<Result<_, _>>()?,
         ulimits: args.ulimit.iter().map(|text| settings::ulimit(text)).collect::<Result<_, _>>()?,
+        cgroup_parent: args.cgroup_parent.clone(),
+        resolve_mode: if args.pull { ResolveMode::Pull } else { ResolveMode::Default },
         shm_size: args.shm_size.as_deref().map_or(Ok(0), settings::shm_size)?,
         network: settings::network(&args.network)?,
         ..BuildConfig::new(build_platform)

@@ -8,6 +8,7 @@ use platform_db::Platform;
 use super::Environment;
 use super::args::Run;
 use super::contexts;
+use super::metadata;
 use super::output::{self, Common, Output};
 use super::{steps, storage};
 use crate::dockerfile::ignore::Matcher;
@@ -65,6 +66,7 @@ impl<'a> Session<'a> {
     /// Reads the options and opens the store. No thread may have been started yet.
     pub(super) fn open(environment: &'a Environment, options: &'a Run) -> Result<Self, Report> {
         let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        metadata::check(options, &outputs)?;
         let annotations = output::annotations(&options.annotation)?;
         let secrets = contexts::secrets(&options.secret, environment)?;
         let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
@@ -106,6 +108,11 @@ impl<'a> Session<'a> {
             request,
             cancel,
         })
+    }
+
+    /// Says something that the user did not ask for.
+    pub(super) fn warn(&self, text: &str) {
+        self.progress.note(&format!("warning: {text}"));
     }
 
     /// Solves a graph that needs nothing of this machine; gives its result as directories, the uppermost first.
@@ -152,9 +159,13 @@ impl<'a> Session<'a> {
             epoch: graph.epoch,
             threads: self.environment.processors,
         };
+        let mut image = None;
         for output in &self.outputs {
-            self.progress.note(&output.write(&self.store, &results, common)?);
+            let written = output.write(&self.store, &results, common)?;
+            self.progress.note(&written.text);
+            image = written.image.or(image);
         }
+        metadata::write(self.options, &self.outputs, image.as_ref())?;
         let seconds = self.environment.now.div_euclid(1_000_000_000);
         if let Some(policies) = &self.policies
             && let Some(text) = storage::collect(&self.store, policies, seconds)?

@@ -270,14 +270,76 @@ fn contexts_take_the_place_of_stages() {
 fn settings_reach_every_step() {
     let place = Place::new("settings");
     place.write("Dockerfile", "FROM scratch\nRUN [\"/a\"]\n");
-    let options = ["--add-host", "h:192.0.2.1", "--ulimit", "nofile=5:6", "--shm-size=1m", "--network=none"];
+    let options = [
+        "--add-host=h:192.0.2.1",
+        "--ulimit=nofile=5:6",
+        "--shm-size=1m",
+        "--network=none",
+        "--cgroup-parent=steps.slice",
+        "--pull",
+        "--provenance=false",
+        "--attest=type=sbom,disabled=true",
+        "--rm",
+    ];
     let shown = good(&place.run(&[&["build", PRINT], &options[..], &["."]].concat()));
-    for part in ["192.0.2.1", "nofile", "1048576", "\"network\": \"NONE\""] {
+    for part in ["192.0.2.1", "nofile", "1048576", "\"network\": \"NONE\"", "steps.slice"] {
         assert!(shown.contains(part), "{part} is not in {shown}");
     }
     for option in ["--add-host=h", "--ulimit=nofile", "--shm-size=x", "--network=x"] {
         assert_eq!(place.run(&["build", PRINT, option, "."]).code, Some(1), "{option}");
     }
+    for (option, code, part) in [
+        ("--push", 2, "hint: write `--output type=oci"),
+        ("--cache-to=type=inline", 2, "hint: results are kept in the store"),
+        ("-D", 2, "hint: steps and what they print"),
+        ("--progress=rawjson", 2, "possible values: auto, plain, quiet, none"),
+        ("--sbom=true", 1, "hint: leave `--sbom` out"),
+        ("--attest=type=provenance,mode=max", 1, "attestations are not supported"),
+        ("--iidfile=id", 1, "hint: add `--output type=oci"),
+    ] {
+        let ran = place.run(&["build", "--call=build", option, "."]);
+        assert!(ran.code == Some(code) && ran.stderr.contains(part), "{option}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn scripts_are_told_the_image() {
+    let place = Place::new("metadata");
+    place.write("Dockerfile", "FROM scratch\nCOPY a /\n");
+    place.write("a", "");
+    let build = |platforms: &str| {
+        let ran = place.run(&[
+            "build",
+            "--quiet",
+            "--output=type=oci,dest=o,tar=false",
+            "--tag=app:1",
+            "--iidfile=id",
+            "--metadata-file=meta.json",
+            platforms,
+            ".",
+        ]);
+        let metadata: serde_json::Value = serde_json::from_str(&place.read("meta.json")).unwrap();
+        let index: serde_json::Value = serde_json::from_str(&place.read("o/index.json")).unwrap();
+        assert_eq!(good(&ran), format!("{}\n", place.read("id")));
+        assert_eq!(metadata["containerimage.digest"], index["manifests"][0]["digest"]);
+        assert_eq!(metadata["containerimage.descriptor"]["size"], index["manifests"][0]["size"]);
+        assert_eq!(metadata["image.name"], "docker.io/library/app:1");
+        (place.read("id"), metadata)
+    };
+    let (id, one) = build("--platform=linux/arm64");
+    let blob = |digest: &serde_json::Value| {
+        let name = digest.as_str().unwrap().replace(':', "/");
+        serde_json::from_str::<serde_json::Value>(&place.read(&format!("o/blobs/{name}"))).unwrap()
+    };
+    let manifest = blob(&one["containerimage.digest"]);
+    assert_eq!(one["containerimage.config.digest"], manifest["config"]["digest"]);
+    assert_eq!(one["containerimage.config.digest"], id);
+    std::fs::remove_dir_all(place.path("o")).unwrap();
+    let (id, two) = build("--platform=linux/amd64,linux/arm64");
+    assert_eq!(two["containerimage.digest"], id);
+    assert!(two.get("containerimage.config.digest").is_none());
+    good(&place.run(&["build", "-q", "--metadata-file=none.json", "."]));
+    assert_eq!(place.read("none.json"), "{}");
 }
 
 #[test]
