@@ -110,7 +110,8 @@ pub fn parse_trigger(text: &str) -> Result<Instruction, Diagnostic> {
             let command = instruction::command(&node)?;
             Ok(Instruction { command, node })
         }
-        _ => Err(Diagnostic::error(Span::default(), "an ONBUILD trigger must be one instruction")),
+        _ => Err(Diagnostic::error(Span::default(), "an ONBUILD trigger must be one instruction")
+            .hint("write one ONBUILD for each instruction in the Dockerfile of the image")),
     }
 }
 

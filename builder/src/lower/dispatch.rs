@@ -7,6 +7,7 @@ use platform_db::Platform;
 
 use super::context;
 use super::env::{self, EnvList};
+use super::git;
 use super::named::{json_list, named};
 use super::platforms::{StagePlatform, cross_suffix, of_image, to_op};
 use super::resolve::DEFAULT_PATH;
@@ -65,9 +66,7 @@ impl<'a> Target<'a> {
         }
         if !stage.image.config.working_dir.is_empty() {
             let dir = stage.image.config.working_dir.clone();
-            stage
-                .enter_dir(&dir, platform.value.os())
-                .map_err(|e| Diagnostic::error(stage.span, e.to_string()))?;
+            stage.enter_dir(&dir, platform.value.os()).map_err(|e| e.at(stage.span))?;
         }
         stage.state.user.clone_from(&stage.image.config.user);
         let steps = std::mem::take(&mut stage.steps);
@@ -110,7 +109,8 @@ impl<'a> Target<'a> {
         if let Some(node) = self.shared.context {
             return Ok(node);
         }
-        let wrong = |message: String| Diagnostic::error(crate::source_text::Span::default(), message);
+        let wrong =
+            |message: String| Diagnostic::error(crate::source_text::Span::default(), message).hint(git::FORM);
         let remote = context::add(&mut self.shared.graph, &self.config.context, &self.config.build_args);
         let node = match remote.map_err(wrong)? {
             Some(node) => node,

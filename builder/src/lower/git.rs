@@ -7,6 +7,10 @@ use super::paths;
 use crate::dockerfile::mount::boolean;
 use crate::llb::pb;
 
+/// How a URL of a repository is written.
+pub(super) const FORM: &str =
+    "write `https://host/path.git#REF:FOLDER`, or `?ref=REF&subdir=FOLDER&checksum=COMMIT` for `#`";
+
 /// A git repository and what of it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Repository {

@@ -11,6 +11,7 @@ use super::config::{NamedContext, ResolveMode};
 use super::dispatch::DOCKERFILE_COMMAND;
 use super::env::EnvList;
 use super::images::{ImageKey, ImageSource};
+use super::named::bad_reference;
 use super::platforms::{StagePlatform, of_image};
 use super::stages::{SCRATCH, StageState, Step, Target};
 use super::state::State;
@@ -83,7 +84,7 @@ impl<'a> Target<'a> {
         let original = stage.base_name.clone();
         let reference = Reference::parse(&original).map_err(|error| {
             let near = suggest::hint(&original, self.by_name.keys().map(String::as_str));
-            Diagnostic::error(stage.span, error.to_string()).maybe_hint(near)
+            bad_reference(stage.span, &error).maybe_hint(near)
         })?;
         let mut reference = reference.with_default_tag();
         stage.base_name = reference.to_string();
@@ -197,7 +198,9 @@ impl<'a> Target<'a> {
             return Ok(());
         }
         if self.depth >= MAX_FOREIGN {
-            return Err(Diagnostic::error(span, "stages for other platforms are nested too deeply").into());
+            return Err(Diagnostic::error(span, "stages for other platforms are nested too deeply")
+                .hint("leave `--platform` out where a stage begins with another one")
+                .into());
         }
         let mut other = Target::new(self.file, self.config, self.images, &self.platform, self.implicit)?;
         other.platform = platform.clone();
