@@ -86,7 +86,8 @@ impl Repository {
     /// # Errors
     /// It is one, and its query is wrong.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, String> {
-        if text.starts_with("./") || text.starts_with("../") {
+        let is_path = text.starts_with("./") || text.starts_with("../");
+        if is_path || text.contains(|c: char| c.is_ascii_control()) {
             return Ok(None);
         }
         let Some(mut parts) = Parts::of(text) else { return Ok(None) };
@@ -280,13 +281,25 @@ pub(super) fn without_secrets(url: &str) -> String {
     }
 }
 
+/// Name of a download whose URL ends in none, or is malformed.
+const UNNAMED: &str = "__unnamed__";
+
 /// The file name that a URL's download gets.
 pub(super) fn file_name_of_url(url: &str) -> String {
     let rest = url.split(['?', '#']).next().unwrap_or(url);
     let path = rest.split_once("://").map_or(rest, |(_, after)| after);
-    let path = path.find('/').and_then(|slash| path.get(slash..)).unwrap_or("");
+    let (host, path) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let escaped = |(at, _): (usize, &str)| {
+        path.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let malformed = url.contains(|c: char| c.is_ascii_control())
+        || (host.contains('%') && !host.contains('['))
+        || !path.match_indices('%').all(escaped);
+    if malformed {
+        return UNNAMED.to_owned();
+    }
     match paths::base_name(&decode(path)) {
-        "." | "/" => "__unnamed__".to_owned(),
+        "." | "/" => UNNAMED.to_owned(),
         name => name.to_owned(),
     }
 }
@@ -316,6 +329,7 @@ mod tests {
             ("./x.git", None),
             ("a/b", None),
             ("ftp://host/r.git", None),
+            ("https://host/r\u{13}.git", None),
         ];
         for (url, expected) in cases {
             assert_eq!(identifier(url), Ok(expected.map(str::to_owned)), "{url}");
@@ -361,6 +375,9 @@ mod tests {
             ("https://h/", "__unnamed__"),
             ("https://h", "__unnamed__"),
             ("https://h/dir/", "dir"),
+            ("https://h%20h/a", "__unnamed__"),
+            ("https://h/a%2", "__unnamed__"),
+            ("https://h/a\u{1}", "__unnamed__"),
         ];
         for (url, name) in cases {
             assert_eq!(file_name_of_url(url), name, "{url}");

@@ -132,6 +132,7 @@ impl<'a> Target<'a> {
 
     pub(super) fn lower(mut self) -> Result<LoweredTarget, LowerError> {
         self.add_stages()?;
+        self.refuse_bad_names()?;
         let target = self.find_target()?;
         let reachable = self.resolve(target)?;
         self.dispatch_all(&reachable, target)?;

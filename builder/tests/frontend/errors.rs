@@ -131,6 +131,10 @@ const ERRORS: &[(&str, &str)] = &[
         "1:6 invalid image reference `Debian`: a repository name must be lower case | write `[host/]name",
     ),
     (
+        "FROM Unused\nFROM scratch\n",
+        "1:6 invalid image reference `Unused`: a repository name must be lower case",
+    ),
+    (
         "FROM scratch AS a\nCOPY --from=b /x /y\nFROM scratch AS b\nCOPY --from=a /x /y\n",
         "4:1 stage `a` needs its own result | split the stage, so that no stage copies from one that is built on it",
     ),
