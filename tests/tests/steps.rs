@@ -282,6 +282,15 @@ const HOSTILE: &[(&str, &[&str])] = &[
         &["Dockerfile:2", "proc/self/root", "hint: "],
     ),
     ("RUN [\"/proc/self/exe\"]", &["Dockerfile:2", "/proc/self/exe", "hint: "]),
+    // The builder as interpreter; the second one can be executed and not read.
+    (
+        "COPY --chmod=755 <<X /x\n#!/proc/self/exe --version\nX\nRUN [\"/x\"]",
+        &["Dockerfile:5", "/x", "first line", "hint: "],
+    ),
+    (
+        "COPY --chmod=111 <<X /x\n#!/proc/self/exe --version\nX\nUSER nobody\nRUN [\"/x\"]",
+        &["Dockerfile:6", "/x", "first line", "hint: "],
+    ),
 ];
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use platform_db::Platform;
 
@@ -17,7 +18,7 @@ use crate::oci::image::Image;
 use crate::oci::reference::Reference;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
-use crate::sandbox::{Cancel, userns};
+use crate::sandbox::{Cancel, Signals, userns};
 use crate::source_text::SourceText;
 use crate::store::Store;
 use crate::verify::verify;
@@ -77,10 +78,12 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         machine: Platform::from_uname(&environment.machine).ok(),
         threads: environment.processors,
     };
-    let cancel = Cancel::new().map_err(Report::new)?;
+    let cancel = Arc::new(Cancel::new().map_err(Report::new)?);
+    let signals = Signals::watch(Arc::clone(&cancel)).map_err(Report::new)?;
     let solved = engine::solve(&store, &request, &progress, &cancel).map_err(|failure| {
         let nothing = SourceText::new("", "");
-        Report::failure(&failure, graph.source.as_ref().unwrap_or(&nothing), colour)
+        let report = Report::failure(&failure, graph.source.as_ref().unwrap_or(&nothing), colour);
+        signals.caught().map_or(report, Report::cancelled)
     })?;
     let results: Vec<PlatformResult> = images
         .into_iter()

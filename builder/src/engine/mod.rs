@@ -19,6 +19,7 @@ mod output;
 mod select;
 mod source;
 mod stack;
+mod wait;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -31,7 +32,7 @@ use crate::fetch::{FetchError, GitError, HttpError};
 use crate::llb::pb;
 use crate::oci::image::Image;
 use crate::rootfs::{BadMode, RootError};
-use crate::sandbox::SandboxError;
+use crate::sandbox::{Cancel, SandboxError};
 use crate::solve::{GraphError, Place};
 use crate::store::{LayerId, Store, StoreError};
 
@@ -234,6 +235,9 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
+    /// Somebody has ended the build.
+    #[error("the build was cancelled")]
+    Cancelled,
     /// A base image could not be used.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -279,6 +283,7 @@ impl EngineError {
             | Self::Unsupported(_)
             | Self::Missing { .. }
             | Self::Limit { .. }
+            | Self::Cancelled
             | Self::Fetch(_)
             | Self::Git(_)
             | Self::Http(_)
@@ -312,4 +317,5 @@ struct Context<'a> {
     store: &'a Store,
     request: &'a Request,
     observer: &'a dyn Observer,
+    cancel: &'a Cancel,
 }
