@@ -70,7 +70,13 @@ const REFUSED: &[(&[&str], &str, &[&str])] = &[
         &["Dockerfile:2", "`a`", "hint: pass it with `--secret id=a"],
     ),
     (&["--allow", "security.insecur"], "RUN true", &["security.insecur`", "hint: ", "`security.insecure`"]),
-    (&["--ssh", "default=Dockerfile"], "RUN true", &["is no socket", "hint: ", "ssh-add"]),
+    (
+        &["--ssh", "default=context/Dockerfile"],
+        "RUN true",
+        &["is neither a socket nor a private key", "hint: ", "id_ed25519"],
+    ),
+    (&["--ssh", "default=/no/such"], "RUN true", &["cannot read `/no/such`", "hint: "]),
+    (&["--ssh", "default=context/Dockerfile,raw=true"], "RUN true", &["is no socket", "hint: "]),
     (&["--memory", "much"], "RUN true", &["--memory much", "hint: "]),
     (&["--memory", "1g", "--memory-swap", "1m"], "RUN true", &["--memory-swap"]),
     (&["--ulimit", "files=1"], "RUN true", &["Dockerfile:2", "`files`"]),
@@ -112,19 +118,18 @@ fn secrets_and_agents_leave_no_trace() {
     let answer = secret.clone();
     std::thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
-            let mut question = [0; 8];
+            let mut question = [0; 5];
             connection.read_exact(&mut question).expect("a question");
+            let length = 1 + answer.len() as u32;
             connection
-                .write_all(&question)
-                .and_then(|()| connection.write_all(answer.as_bytes()))
+                .write_all(&[&length.to_be_bytes()[..], &[12], answer.as_bytes()].concat())
                 .expect("heard");
         }
     });
     place.write(
         "ask",
         "use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ENV{SSH_AUTH_SOCK})) or die \"$!\";\n\
-         syswrite S, \"question\"; my $all = ''; while (sysread S, my $part, 99) { $all .= $part; }\n\
-         print length($all), \" \", substr($all, 0, 8), \"\\n\";\n",
+         syswrite S, pack('NC', 1, 11); sysread S, my $all, 999; print length($all), \" \", ord(substr($all, 4, 1)), \"\\n\";\n",
     );
     place.write(
         "Dockerfile",
@@ -139,7 +144,7 @@ fn secrets_and_agents_leave_no_trace() {
     let (token, agent) = (format!("id=token,src={}", place.path("token").display()), place.path("agent"));
     let ssh = format!("default={}", agent.display());
     let built = place.build_well(&["--secret", &token, "--ssh", &ssh, "--output", "type=oci,dest=image.tar"]);
-    for (line, times) in [("28", 2), ("400:0", 1), ("444:33", 1), ("600:33:socket", 1), ("36 question", 2)] {
+    for (line, times) in [("28", 2), ("400:0", 1), ("444:33", 1), ("600:33:socket", 1), ("33 12", 2)] {
         assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
     }
     assert!(!built.stderr.contains(&secret) && !built.stdout.contains(&secret));
@@ -259,6 +264,65 @@ fn an_oci_runtime_does_the_same() {
     place.write("Dockerfile", "FROM debian\nRUN exit 3\n");
     place.build(&["--oci-runtime", "runc"]).assert_error(&["Dockerfile:2", "exited with code 3"]);
     place.build(&["--oci-runtime", "no-such-runtime"]).assert_error(&["no-such-runtime", "hint: ", "`runc`"]);
+}
+
+/// An agent that is started with keys from files, in each form that keys have.
+#[test]
+fn keys_from_files_are_an_agent() {
+    let case = "keys_from_files_are_an_agent";
+    let Some(place) = place(case) else { return };
+    if run("ssh-keygen", &["-?"]).is_none() || run("ssh-agent", &["-?"]).is_none() {
+        return skipped(case, "openssh-client is not installed");
+    }
+    let key = |name: &str, options: &[&str]| {
+        let path = place.path(name).display().to_string();
+        let made =
+            run("ssh-keygen", &[&["-q", "-f", &path, "-C", name], options].concat()).expect("ssh-keygen");
+        assert_eq!(made.code, Some(0), "{}", made.stderr);
+        // As git checks them out: ssh itself would refuse such a file.
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("a mode");
+        path
+    };
+    let keys = [
+        key("ed", &["-t", "ed25519", "-N", ""]),
+        key("rsa", &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]),
+        key("ec", &["-t", "ecdsa", "-m", "PKCS8", "-N", ""]),
+    ];
+    // Lists the keys and their comments, tries to remove them all, and lists again.
+    place.write(
+        "ask",
+        "use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ENV{SSH_AUTH_SOCK})) or die \"$!\";\n\
+         sub ask { syswrite S, pack('N/a', shift); sysread(S, my $n, 4); $n = unpack('N', $n); my $all = '';\n\
+           $all .= $_ while length($all) < $n && sysread(S, $_, $n - length($all)); return $all }\n\
+         sub list { my ($kind, $count, @all) = unpack('CN(N/a)*', ask(chr(11))); print \"$kind $count\\n\";\n\
+           while (@all) { my $key = shift @all; shift @all; print unpack('N/a', $key), \"\\n\" } }\n\
+         list(); print unpack('C', ask(chr(19))), \"\\n\"; list();\n",
+    );
+    place.write("Dockerfile", "FROM debian\nCOPY ask /\nRUN --mount=type=ssh perl /ask\n");
+    let built = place.build_well(&["--ssh", &format!("default={}", keys.join(","))]);
+    for (line, times) in
+        [("12 3", 2), ("5", 1), ("ssh-ed25519", 2), ("ssh-rsa", 2), ("ecdsa-sha2-nistp256", 2)]
+    {
+        assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
+    }
+    let folder = place.path("store").display().to_string();
+    for key in &keys {
+        let text = fs::read_to_string(key).expect("a key");
+        let line = text.lines().nth(1).expect("its content");
+        let found = run("grep", &["-rlF", line, &folder]).expect("grep");
+        assert_eq!(found.code, Some(1), "a key is in the store: {}", found.stdout);
+    }
+    let locked = key("locked", &["-t", "ed25519", "-N", "open sesame"]);
+    place.write("Dockerfile", "FROM debian\nRUN --mount=type=ssh echo with a locked key\n");
+    place.build(&["--ssh", &format!("default={locked}")]).assert_error(&[
+        "Dockerfile:2",
+        "ssh-agent",
+        "hint: ",
+        "ssh-add",
+    ]);
+    // A step that needs no agent starts none.
+    place.write("Dockerfile", "FROM debian\nRUN true\n");
+    place.build_well(&["--ssh", &format!("default={locked}")]);
 }
 
 /// What the base image, an earlier step or the Dockerfile does to the root, and what the one error says.

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::job::Job;
 use super::mounts::Mounts;
 use super::output::{self, Clip};
-use super::{Context, EngineError, Event, Stream};
+use super::{Context, EngineError, Event, Keys, Stream};
 use crate::llb::pb;
 use crate::sandbox::{
     Cancel, Cgroups, Exit, Finished, Group, Mount, Network, Runtime, Security, Step, Stream as StepStream,
@@ -14,13 +14,24 @@ use crate::sandbox::{
 };
 use crate::store::OutputLayer;
 
+/// Where the agent of an ssh mount comes from.
+#[derive(Debug)]
+pub enum SshSource {
+    /// The socket of one that runs.
+    Socket(PathBuf),
+    /// A socket that anything is passed on to.
+    Raw(PathBuf),
+    /// One that is started with these keys.
+    Keys(Box<Keys>),
+}
+
 /// How steps run, beyond what their operations say; no part of any cache key.
 #[derive(Debug, Default)]
 pub struct StepOptions {
     /// Whether operations may ask for `security.insecure`.
     pub allow_insecure: bool,
-    /// Sockets of ssh agents by id.
-    pub agents: BTreeMap<String, PathBuf>,
+    /// Ssh agents by id.
+    pub agents: BTreeMap<String, SshSource>,
     /// An OCI runtime to run them with, instead of the built-in sandbox.
     pub runtime: Option<Runtime>,
     /// Limits of memory and processors.

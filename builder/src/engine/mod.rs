@@ -14,6 +14,7 @@ mod exec;
 mod file_op;
 mod hide;
 mod job;
+mod keys;
 mod mounts;
 mod output;
 mod select;
@@ -38,7 +39,8 @@ use crate::store::{LayerId, Store, StoreError};
 
 pub(crate) use agent::is_socket;
 pub use driver::solve;
-pub use exec::StepOptions;
+pub use exec::{SshSource, StepOptions};
+pub use keys::Keys;
 
 /// What a build needs besides its definitions.
 #[derive(Debug, Default)]
@@ -235,6 +237,12 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
+    /// The agent for keys from files did not start.
+    #[error("`ssh-agent` with the keys of `--ssh`: {reason}")]
+    Agent {
+        /// What it, or `ssh-add`, said.
+        reason: String,
+    },
     /// Somebody has ended the build.
     #[error("the build was cancelled")]
     Cancelled,
@@ -270,6 +278,10 @@ impl EngineError {
             Self::Missing { kind: "ssh agent", name } => Some(format!("pass it with `--ssh {name}`")),
             Self::Accounts(_) => Some(
                 "an earlier step or the base image broke the file; `--chown` with numbers needs none"
+                    .to_owned(),
+            ),
+            Self::Agent { .. } => Some(
+                "it takes the package openssh-client, and a key without a passphrase; any other one goes into an agent first: `ssh-add FILE`, then `--ssh default`"
                     .to_owned(),
             ),
             Self::NotAllowed { entitlement } => Some(format!("allow it with `--allow {entitlement}`")),

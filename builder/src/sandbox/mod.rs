@@ -45,7 +45,7 @@ pub use cgroup::{Cgroups, Group, Limits, NoCgroups};
 pub use error::SandboxError;
 pub use etc::DEFAULT_HOSTNAME;
 pub use passwd::UserError;
-pub use program::run_program;
+pub use program::{follow_program, run_program};
 pub use run::run;
 pub use runtime::{Runtime, run_with};
 pub use signals::Signals;

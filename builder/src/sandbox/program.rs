@@ -6,7 +6,7 @@
 
 use std::io;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, ExitStatus, Output, Stdio};
 use std::sync::mpsc::{Sender, channel};
 
 use rustix::process::{PidfdFlags, Signal, pidfd_open};
@@ -27,32 +27,46 @@ const MOST: usize = 64 << 20;
 ///
 /// It cannot be started, or `cancel` fires: then it is killed, and the error is [`io::ErrorKind::Interrupted`].
 pub fn run_program(mut command: Command, cancel: &Cancel) -> io::Result<Output> {
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let (started, start) = channel();
+    command.stdin(Stdio::null());
     let (mut stdout, mut stderr) = (vec![], vec![]);
+    let status = follow_program(command, cancel, &mut |stream, bytes: &[u8]| {
+        let kept = match stream {
+            Stream::Stdout => &mut stdout,
+            Stream::Stderr => &mut stderr,
+        };
+        let room = MOST.saturating_sub(kept.len()).min(bytes.len());
+        kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
+    })?;
+    Ok(Output { status, stdout, stderr })
+}
+
+/// The same, with its output handed over as it comes, and the standard input that it was given.
+///
+/// # Errors
+///
+/// As [`run_program`].
+pub fn follow_program(
+    mut command: Command,
+    cancel: &Cancel,
+    take: &mut dyn FnMut(Stream, &[u8]),
+) -> io::Result<ExitStatus> {
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let (started, start) = channel();
     let (status, cancelled) = std::thread::scope(|scope| {
         let bearer = scope.spawn(move || bear(command, &started));
-        let mut take = |stream, bytes: &[u8]| {
-            let kept = match stream {
-                Stream::Stdout => &mut stdout,
-                Stream::Stderr => &mut stderr,
-            };
-            let room = MOST.saturating_sub(kept.len()).min(bytes.len());
-            kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
-        };
         // The sender is dropped without a word when it could not be started.
-        let pumped = start.recv().map_or(Ok(false), |(pidfd, pipes)| pump(&pidfd, cancel, pipes, &mut take));
+        let pumped = start.recv().map_or(Ok(false), |(pidfd, pipes)| pump(&pidfd, cancel, pipes, take));
         let status = bearer.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))?;
         Ok::<_, io::Error>((status, pumped.map_err(io::Error::other)?))
     })?;
     if cancelled {
         return Err(io::Error::new(io::ErrorKind::Interrupted, "it was cancelled"));
     }
-    Ok(Output { status, stdout, stderr })
+    Ok(status)
 }
 
 /// The thread whose child the program is: the namespace and the signal at its death hang on it.
-fn bear(mut command: Command, started: &Sender<Started>) -> io::Result<std::process::ExitStatus> {
+fn bear(mut command: Command, started: &Sender<Started>) -> io::Result<ExitStatus> {
     #[expect(unsafe_code, reason = "unshare(2) can break assumptions of other threads")]
     // SAFETY: it concerns the children of this thread alone.
     unsafe { unshare_unsafe(UnshareFlags::NEWPID) }?;
