@@ -71,6 +71,21 @@ pub enum GitError {
     },
 }
 
+impl GitError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoGit(_) => "install the package `git`: repositories are fetched with it",
+            Self::Failed { .. } => {
+                "a private repository takes `--secret id=GIT_AUTH_TOKEN,env=VARIABLE`, or the keys of your ssh; submodules come by http, https, ssh and git only"
+            }
+            Self::NoReference { .. } => "`git ls-remote URL` lists what there is",
+            Self::Checksum { .. } => "the branch or tag has moved: if it was meant to, write the new commit",
+        }
+    }
+}
+
 impl Repository {
     /// Reads the source operation `git://...#REFERENCE:SUBDIR` with its attributes.
     #[must_use]
@@ -134,10 +149,7 @@ impl Repository {
         if ended.status.success() {
             return Ok(ended.stdout);
         }
-        let text = String::from_utf8_lossy(&ended.stderr);
-        let reason =
-            text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it failed").to_owned();
-        Err(failed(reason))
+        Err(failed(reason(&String::from_utf8_lossy(&ended.stderr))))
     }
 
     /// The commit that the reference stands for.
@@ -189,6 +201,21 @@ impl Repository {
         let time = run("show", &["--no-patch", "--format=%ct", commit])?;
         Ok(String::from_utf8_lossy(&time).trim().parse().unwrap_or(0))
     }
+}
+
+/// What matters of what `git` said: its first error, and the line before it, which is what ssh or the server said.
+fn reason(said: &str) -> String {
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| {
+            !line.is_empty() && !line.starts_with("Cloning into") && !line.starts_with("Submodule ")
+        })
+        .collect();
+    let error = |line: &&str| line.starts_with("fatal: ") || line.starts_with("error: ");
+    let end = lines.iter().position(error).map_or(lines.len(), |first| first + 1);
+    let matters = lines.get(end.saturating_sub(2)..end).unwrap_or_default();
+    if matters.is_empty() { "it failed".to_owned() } else { matters.join("; ") }
 }
 
 fn is_commit(text: &str) -> bool {
@@ -248,6 +275,24 @@ mod tests {
             ("mai", None),
         ] {
             assert_eq!(choose(&answer, reference), expected.map(id), "{reference}");
+        }
+    }
+
+    #[test]
+    fn the_first_error_is_the_reason() {
+        for (said, expected) in [
+            ("", "it failed"),
+            ("fatal: repository 'x' not found\n", "fatal: repository 'x' not found"),
+            (
+                "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\nPlease make sure\n",
+                "git@h: Permission denied (publickey).; fatal: Could not read from remote repository.",
+            ),
+            (
+                "Cloning into '/w/m'...\nfatal: transport 'file' not allowed\nfatal: clone failed\nFailed to clone 'm'.\n",
+                "fatal: transport 'file' not allowed",
+            ),
+        ] {
+            assert_eq!(reason(said), expected, "{said}");
         }
     }
 

@@ -52,6 +52,21 @@ pub enum HttpError {
     Store(#[from] StoreError),
 }
 
+impl HttpError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Failed { .. } => Some("is the URL right, and its server reached from this machine?"),
+            Self::Status { .. } => {
+                Some("does the URL work in a browser? Only what is open to everybody can be fetched")
+            }
+            Self::Checksum { .. } => Some("the file has changed: if it was meant to, write the new digest"),
+            Self::Cancelled { .. } | Self::Store(_) => None,
+        }
+    }
+}
+
 /// What a server answers.
 #[derive(Debug)]
 pub enum Answer {
