@@ -21,13 +21,12 @@ use rustix::fs::{Mode, OFlags, Stat};
 use super::EngineError;
 use super::select::PatternFilter;
 use crate::rootfs::{
-    Entry, EntryKind, Filter as _, Listed, Listing, Match, RootError, Tree, Visibility, Visitor, ctime, mtime,
+    Entry, EntryKind, Filter as _, Listed, Listing, Match, RootError, Tree, Visibility, Visitor, ctime,
+    has_settled, mtime,
 };
 use crate::solve::{CopySelector, Key, KeyHasher};
 use crate::store::{DirectoryKey, FileDigest, FileStamp, Store};
 
-/// Two seconds, in nanoseconds: the coarsest time stamps of file systems in use.
-const UNSETTLED: i64 = 2_000_000_000;
 /// How often a file that changes under the reader is read.
 const ATTEMPTS: usize = 3;
 
@@ -229,7 +228,7 @@ impl<'a> Memory<'a> {
             return Ok((known.digest, entry.stat));
         }
         let (digest, stat, settled) = self.read(entry)?;
-        if settled && ctime(&stat) < self.digester.now - UNSETTLED {
+        if settled && has_settled(&stat, self.digester.now) {
             self.fresh = true;
             let stamp = self::stamp(&stat);
             self.known.insert(stamp.inode, FileDigest { stamp, digest });
@@ -437,7 +436,7 @@ mod tests {
             place.1.file_digests(&directory).expect("readable").len()
         };
         let changed = ctime(&rustix::fs::stat(place.path("a")).expect("metadata"));
-        for (now, remembered) in [(changed, 0), (changed + UNSETTLED, 0), (LATER, 2)] {
+        for (now, remembered) in [(changed, 0), (changed + 2_000_000_000, 0), (LATER, 2)] {
             place.digest(&CopySelector::everything(), now, 1);
             assert_eq!(known(&place), remembered);
         }

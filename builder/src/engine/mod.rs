@@ -8,6 +8,7 @@
 mod account;
 mod agent;
 mod cache_mount;
+mod copy;
 mod digest;
 mod driver;
 mod exec;

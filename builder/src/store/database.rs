@@ -75,6 +75,10 @@ CREATE TABLE downloads (
 ALTER TABLE mounts ADD COLUMN size INTEGER;
 CREATE INDEX chains_layer ON chains (layer);
 ",
+    // Which layer holds the latest copy of a directory, with marks of the files as they were.
+    "
+CREATE TABLE copies (key BLOB PRIMARY KEY, name TEXT NOT NULL, marks BLOB NOT NULL);
+",
 ];
 
 /// Names a layer together with everything below it.
@@ -385,7 +389,10 @@ impl Store {
         description: &str,
     ) -> Result<LayerId, StoreError> {
         revive(transaction, parent)?;
-        let name = layer.move_to(&self.root.join("layers"))?;
+        let (name, copied) = layer.move_to(&self.root.join("layers"))?;
+        if let Some(copied) = copied {
+            super::copies::note(transaction, &name, &copied)?;
+        }
         transaction
             .prepare_cached(
                 "INSERT INTO layers (parent, name, created, used, uses, size, content, entries, description, boot)

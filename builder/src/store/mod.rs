@@ -23,6 +23,7 @@
 
 mod blobs;
 mod boot;
+mod copies;
 mod database;
 mod downloads;
 mod files;
@@ -49,6 +50,7 @@ use crate::rootfs::Owners;
 use crate::solve::Identity;
 
 pub use blobs::BlobWriter;
+pub use copies::Copied;
 pub use database::{Layer, LayerBlob, LayerId, OutputLayer};
 pub use downloads::Download;
 pub use files::{DirectoryKey, FileDigest, FileStamp};

@@ -221,7 +221,7 @@ fn a_store_of_an_earlier_layout_is_taken_over_and_a_later_one_refused() {
         result(&store, 1, None, "one");
         // What layout 2 did not have.
         let undo = "DROP INDEX layers_parent; DROP INDEX layers_boot; DROP INDEX results_layer;
-            DROP INDEX links_identity; DROP INDEX chains_layer; DROP TABLE graves; DROP TABLE mounts; DROP TABLE downloads;
+            DROP INDEX links_identity; DROP INDEX chains_layer; DROP TABLE graves; DROP TABLE mounts; DROP TABLE downloads; DROP TABLE copies;
             CREATE TABLE old AS SELECT id, parent, name, created FROM layers; DROP TABLE layers;
             ALTER TABLE old RENAME TO layers; PRAGMA user_version = 2";
         store.database().execute_batch(undo).expect("written");

@@ -291,6 +291,7 @@ impl Store {
                 .execute([id])?;
         }
         transaction.execute("DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)", [])?;
+        super::copies::forget(&transaction)?;
         // A downloaded file is kept as long as there is anything that it may have gone into.
         transaction.execute(
             "DELETE FROM downloads WHERE used < (SELECT coalesce(min(used), ?1) FROM layers)",
