@@ -135,6 +135,37 @@ fn a_signal_ends_steps_with_their_daemons() {
     }
 }
 
+/// Whatever ends the step, ends a fork bomb: by a signal to the builder, or because its first process has ended.
+#[test]
+fn a_fork_bomb_does_not_outlive_its_step() {
+    let Some(place) = place("a_fork_bomb_does_not_outlive_its_step") else { return };
+    for (round, end) in [(1, "TERM"), (2, "KILL"), (3, "exit")] {
+        let mark = format!("bomb{}{round}", std::process::id());
+        // Twice as many every 0.2 s, deaf to signals, each in a session of its own.
+        let bomb = format!(
+            "b() {{ sleep 0.2; : {mark}; b & b & wait; }}; trap \"\" TERM INT HUP; (b) & until [ $(ls -d /proc/[0-9]* | wc -l) -gt 100 ]; do sleep 0.1; done; echo up;"
+        );
+        let last = if end == "exit" { "exit 7" } else { "sleep 600" };
+        place.write("Dockerfile", &format!("FROM debian\nRUN {bomb} {last}\n"));
+        let mut child = start(&place, &[]);
+        let mut said = std::io::BufReader::new(child.stderr.take().expect("piped"));
+        let mut line = String::new();
+        while !line.ends_with(" up\n") {
+            line.clear();
+            assert!(
+                std::io::BufRead::read_line(&mut said, &mut line).expect("output") > 0,
+                "{end}: it ended early"
+            );
+        }
+        if end != "exit" {
+            signal(&child, end);
+        }
+        child.wait().expect("it ends");
+        assert_gone(&mark, end);
+        assert_sound(&place, end);
+    }
+}
+
 #[test]
 fn a_failing_step_ends_what_runs_beside_it() {
     let Some(place) = place("a_failing_step_ends_what_runs_beside_it") else { return };

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 
-use integration_tests::{Kit, Place, run, skipped};
+use integration_tests::{Built, Kit, Place, run, skipped};
 
 fn place(case: &str) -> Option<Place> {
     Kit::find(case).map(Place::new)
@@ -234,6 +234,19 @@ fn an_oci_runtime_does_the_same() {
              cat /etc/hosts; ls /dev | grep -v core; ls -d /proc/[0-9]*; mount -t tmpfs none /mnt 2>&1 | head -1\n\
          RUN --mount=type=cache,target=/made/c --mount=type=secret,id=token,mode=0440 --mount=type=tmpfs,target=/t,size=64k \
              --mount=target=/ctx cat /run/secrets/token; ls /ctx; touch /made/c/x /t/x; df -k --output=size /t; touch /new\n\
+         RUN --mount=from=debian,source=/etc/debian_version,target=/bind/v --mount=from=debian,target=/bind/rw,rw \
+             cat /bind/v; touch /bind/rw/x && echo written; touch /bind/v 2>&1 | grep -o Read-only.*\n\
+         RUN --mount=type=cache,target=/made/f,from=debian,source=/etc/apt,readonly ls /made/f; touch /made/f/x 2>&1 | grep -o Read-only.*\n\
+         RUN --mount=type=cache,target=/made/l,sharing=locked --mount=type=cache,id=p,target=/made/p,sharing=private,uid=33,mode=0700 \
+             touch /made/l/x /made/p/x; stat -c %a:%u /made/p\n\
+         RUN --mount=type=secret,id=token,env=TOKEN --mount=type=secret,id=token,target=/etc/s,uid=33,gid=60 \
+             echo ${#TOKEN}; stat -c %a:%u:%g /etc/s\n\
+         RUN --mount=type=ssh,mode=0666,gid=60 stat -c %a:%F:%g $SSH_AUTH_SOCK; perl -e 'use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); \
+             connect(S, sockaddr_un($ENV{SSH_AUTH_SOCK})) or die; syswrite S, pack(\"NC\", 1, 19); sysread S, my $a, 9; print unpack(\"H*\", $a), \"\\n\"'\n\
+         RUN --mount=type=tmpfs,target=/over/t --mount=type=cache,target=/over/t/deep/c --mount=target=/over/t/deep/ctx \
+             touch /over/t/deep/c/y; find /over/t | sort; df --output=fstype /over/t | tail -1\n\
+         RUN mkdir /real && ln -s /real /via && ln -s /absent/place /dangling\n\
+         RUN --mount=type=tmpfs,target=/via/x --mount=type=tmpfs,target=/dangling/y ls -d /real/x /absent/place/y\n\
          RUN --network=none ls /sys/class/net\n\
          USER www-data:games\n\
          RUN id; touch /tmp/own; sleep 0.1 & exit 0\n\
@@ -241,8 +254,13 @@ fn an_oci_runtime_does_the_same() {
          RUN find / -xdev -mmin -60 -printf '%p %m %y %U %G\\n'\n",
     );
     let secret = format!("id=token,src={}", place.path("token").display());
+    // Nobody is asked: what the step wants of the agent is refused on the way.
+    let agent = UnixListener::bind(place.path("agent")).expect("a socket");
+    std::thread::spawn(move || agent.incoming().flatten().collect::<Vec<_>>());
+    let ssh = format!("default={}", place.path("agent").display());
     let build = |options: &[&str]| {
-        let built = place.build_well(&[options, &["--no-cache", "--secret", &secret]].concat());
+        let built =
+            place.build_well(&[options, &["--no-cache", "--secret", &secret, "--ssh", &ssh]].concat());
         // What steps print has a time in front.
         let printed = |line: &str| {
             let mut words = line.splitn(3, ' ').skip(1);
@@ -253,7 +271,20 @@ fn an_oci_runtime_does_the_same() {
         said
     };
     let (own, runtime) = (build(&[]), build(&["--oci-runtime", "runc", "--memory", "1g"]));
-    for line in ["hushDockerfile", "/tmp/own 644 f 33 60", "/new 644 f 0 0"] {
+    for line in [
+        "hushDockerfile",
+        "/tmp/own 644 f 33 60",
+        "/new 644 f 0 0",
+        "written",
+        "700:33",
+        "400:33:60",
+        "666:socket:60",
+        "0000000105",
+        "/over/t/deep/c/y",
+        "/over/t/deep/ctx/Dockerfile",
+        "/real/x",
+        "/absent/place/y",
+    ] {
         assert!(own.iter().any(|said| said == line), "{line}: {own:?}");
     }
     assert!(!own.iter().any(|said| said.starts_with("/made") || said.starts_with("/ctx")), "{own:?}");
@@ -420,6 +451,20 @@ fn a_flood_of_output_loses_its_middle() {
     built.assert_error(&["Dockerfile:2", "exited with code 7", "bytes of output left out]", "the reason"]);
     assert_eq!((built.printed("first"), built.printed("the reason")), (1, 1));
     assert!(built.stderr.len() < 20_000_000, "{} bytes", built.stderr.len());
+
+    // Far more than the builder may have, on both streams and without the end of a line.
+    if run("prlimit", &["--version"]).is_none() {
+        return skipped("a_flood_of_output_loses_its_middle", "prlimit is not installed");
+    }
+    place.write(
+        "Dockerfile",
+        "FROM debian\nRUN head -c 1G /dev/zero & head -c 1G /dev/zero >&2; wait; echo; echo end\n",
+    );
+    let build = place.command(&[]);
+    let mut command = std::process::Command::new("prlimit");
+    command.arg("--data=256000000").arg(build.get_program()).args(build.get_args());
+    let built = Built::of(command.current_dir(&place.directory).output().expect("prlimit"));
+    assert_eq!((built.code, built.printed("end")), (Some(0), 1), "{:?}", built.stderr.get(..2000));
 }
 
 #[test]
