@@ -52,6 +52,36 @@ fn steps_get_what_options_say() {
     assert_eq!(place.mounts(), [""; 0]);
 }
 
+/// A root of nothing but mounts, and mounts of nothing.
+#[test]
+fn an_empty_root_is_a_root() {
+    let Some(place) = place("an_empty_root_is_a_root") else { return };
+    let folders = if cfg!(target_arch = "x86_64") { &["lib", "lib64"][..] } else { &["lib"] };
+    let mounts: String = folders
+        .iter()
+        .map(|folder| format!("--mount=from=debian,source=/usr/{folder},target=/{folder} "))
+        .collect();
+    let run = format!("RUN --mount=from=debian,source=/usr,target=/usr {mounts}");
+    place.write(
+        "Dockerfile",
+        &format!(
+            "FROM scratch AS empty\nFROM scratch\n{run}[\"/usr/bin/mkdir\", \"/made\"]\n\
+             {run}--mount=from=empty,target=/nothing --mount=from=empty,target=/writable,rw \
+             [\"/usr/bin/cp\", \"-r\", \"/made\", \"/nothing\", \"/writable\"]\n\
+             {run}[\"/usr/bin/cp\", \"-r\", \"/made\", \"/again\"]\n"
+        ),
+    );
+    let output = place.path("out");
+    place.build_well(&["--output", &output.display().to_string()]);
+    let mut names: Vec<_> =
+        fs::read_dir(&output).expect("listed").flatten().map(|entry| entry.file_name()).collect();
+    names.sort();
+    names.retain(|name| !["dev", "etc", "proc", "sys"].map(std::ffi::OsString::from).contains(name));
+    assert_eq!(names, ["again", "made"]);
+    place.write("Dockerfile", "FROM scratch\nRUN [\"/nosuch\"]\n");
+    place.build(&[]).assert_error(&["Dockerfile:2", "cannot run `/nosuch`", "hint: "]);
+}
+
 /// Options, instructions, and what the one error says.
 const REFUSED: &[(&[&str], &str, &[&str])] = &[
     (
@@ -68,6 +98,11 @@ const REFUSED: &[(&[&str], &str, &[&str])] = &[
         &[],
         "RUN --mount=type=secret,id=a,required true",
         &["Dockerfile:2", "`a`", "hint: pass it with `--secret id=a"],
+    ),
+    (
+        &[],
+        "RUN --mount=type=bind,target=/x,bind-propagation=shared true",
+        &["Dockerfile:2", "bind-propagation"],
     ),
     (&["--allow", "security.insecur"], "RUN true", &["security.insecur`", "hint: ", "`security.insecure`"]),
     (

@@ -76,11 +76,13 @@ pub(super) fn run(
         network: match pb::NetMode::try_from(op.network) {
             Ok(pb::NetMode::None) => Network::None,
             // Without a network of its own, the default of a step is the builder's.
-            Ok(pb::NetMode::Unset | pb::NetMode::Host) | Err(_) => Network::Host,
+            Ok(pb::NetMode::Unset | pb::NetMode::Host) => Network::Host,
+            Err(_) => return Err(EngineError::Unsupported(format!("network mode {}", op.network))),
         },
         security: match pb::SecurityMode::try_from(op.security) {
             Ok(pb::SecurityMode::Insecure) => Security::Insecure,
-            Ok(pb::SecurityMode::Sandbox) | Err(_) => Security::Sandbox,
+            Ok(pb::SecurityMode::Sandbox) => Security::Sandbox,
+            Err(_) => return Err(EngineError::Unsupported(format!("security mode {}", op.security))),
         },
         extra_hosts: meta.extra_hosts.iter().map(|host| (host.host.clone(), host.ip.clone())).collect(),
         ulimits: meta.ulimit.iter().map(ulimit).collect(),

@@ -83,7 +83,12 @@ impl<'a> Mounts<'a> {
             self.written.extend(output.map(|output| Written { output: Some(output), content }));
             return self.context.view(layer);
         }
-        let (active, root) = self.context.writable(layer)?;
+        let (active, mut root) = self.context.writable(layer)?;
+        if layer.is_none() {
+            // A directory alone is no root: only a mount can be attached.
+            let (upper, work) = (active.files(), active.overlay_work());
+            root = overlay::mount_detached(&[], Some(Writable { upper: &upper, work: &work }))?;
+        }
         self.written.push(Written { output, content: OutputLayer::New { layer: active, parent: layer } });
         Ok(root)
     }

@@ -358,3 +358,6 @@ impl<R: Read> Read for HashReader<R> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -311,3 +311,55 @@ fn what_cannot_be_removed_is_named() {
         assert!(!place.exists("out"), "{path}");
     }
 }
+
+/// A server that answers every request with the same file.
+fn server() -> u16 {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for mut connection in listener.incoming().flatten() {
+            let _asked = connection.read(&mut [0; 4096]);
+            let _told = connection
+                .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nConnection: close\r\n\r\nhello");
+        }
+    });
+    port
+}
+
+/// What a request may ask for by leaving the usual way (GHSA-7236-3392-c5c6, CVE-2026-33747).
+#[test]
+fn what_a_request_may_not_ask_for_is_refused() {
+    let place = Place::new("operations-hostile");
+    let url = format!("http://127.0.0.1:{}/file", server());
+    let exec = |security: i32| {
+        let meta = pb::Meta { args: vec!["/true".into()], cwd: "/".into(), ..Default::default() };
+        let mounts = vec![pb::Mount { dest: "/".into(), input: -1, ..Default::default() }];
+        Kind::Exec(pb::ExecOp { meta: Some(meta), mounts, security, ..Default::default() })
+    };
+    let named = |name: &str| {
+        let attrs = [("http.filename".to_owned(), name.to_owned())].into();
+        Kind::Source(pb::SourceOp { identifier: url.clone(), attrs })
+    };
+    for (name, kind, part) in [
+        ("rights that are not allowed", exec(1), "security.insecure"),
+        ("rights that nobody knows", exec(77), "security mode 77"),
+        ("a file name that climbs", named("../../../../tmp/xx-build-was-here"), "file name"),
+        ("an absolute file name", named("/tmp/xx-build-was-here"), "file name"),
+        ("no file name", named(".."), "file name"),
+    ] {
+        let mut graph = Graph::default();
+        let result = graph.add(&[], kind);
+        place.write_bytes("graph.pb", &graph.bytes(result));
+        let ran = place.run(&["solve", "-o", "out", "--platform", "linux/amd64", "graph.pb"]);
+        assert!(ran.code == Some(1) && ran.stderr.contains(part), "{name}: {:?} {}", ran.code, ran.stderr);
+        assert!(!place.exists("out"), "{name}");
+    }
+    assert!(!std::path::Path::new("/tmp/xx-build-was-here").exists());
+    // The same file under a name of its own.
+    let mut graph = Graph::default();
+    let result = graph.add(&[], named("name"));
+    place.write_bytes("graph.pb", &graph.bytes(result));
+    let ran = place.run(&["solve", "-o", "out", "--platform", "linux/amd64", "graph.pb"]);
+    assert_eq!((ran.code, place.read("out/name").as_str()), (Some(0), "hello"), "{}", ran.stderr);
+}
