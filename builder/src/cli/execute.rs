@@ -101,7 +101,7 @@ pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) ->
         progress.note(&output.write(&store, &results, common)?);
     }
     if let Some(policies) = policies
-        && let Some(text) = storage::collect(&store, &policies, environment.now.div_euclid(1_000_000_000))?
+        && let Some(text) = storage::collect(&store, &policies, environment.seconds())?
     {
         progress.note(&text);
     }
