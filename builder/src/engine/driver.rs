@@ -41,7 +41,7 @@ pub fn solve(
             error: Box::new(error),
         })?;
     }
-    let context = Context { store, request, observer };
+    let context = Context { store, request, observer, cancel };
     let mut driver = Driver {
         context,
         cancel,
@@ -394,7 +394,8 @@ fn execute(
     job: &Job,
 ) -> Result<Outcome, EngineError> {
     let begun = Instant::now();
-    let locks = job.keys.first().map(|key| context.store.lock_step(key)).transpose()?;
+    context.go_on()?;
+    let locks = job.keys.first().map(|key| context.lock(context.store.lock_of_step(key))).transpose()?;
     if !job.ignore_cache {
         for key in &job.keys {
             if let Some(Known::Here(identity)) = context.store.lookup(key)? {

@@ -39,6 +39,7 @@ mod work;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -97,6 +98,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// For an error while a blob is filled.
+    #[must_use]
+    pub fn writing_blob(source: std::io::Error) -> Self {
+        Self::Io { action: "write", path: PathBuf::from("a blob of the store"), source }
+    }
+
     fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
@@ -109,7 +116,8 @@ pub fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
     let full = |error: &(dyn std::error::Error + 'static)| {
         let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         let code = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
-        kind == Some(std::io::ErrorKind::StorageFull) || code == Some(rusqlite::ErrorCode::DiskFull)
+        matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+            || code == Some(rusqlite::ErrorCode::DiskFull)
     };
     std::iter::successors(Some(error), |error| error.source()).any(full)
 }
