@@ -65,7 +65,9 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         return Err(Failure::new(list()).code(2));
     };
     if matches!(word.as_str(), "--help" | "-h" | "help") {
-        return Ok(Plan::new(vec![Step::Print(list())]));
+        let Some(tool) = env.args.get(1) else { return Ok(Plan::new(vec![Step::Print(list())])) };
+        let args = vec![tool.clone(), "--help".into()];
+        return plan(Env { args, ..env }, host);
     }
     if word == "--names" {
         return Ok(Plan::new(vec![Step::Print(names())]));
@@ -123,15 +125,29 @@ fn names() -> String {
     names.map(|tool| format!("{}\n", tool.name)).collect()
 }
 
+/// The tools in the order of `xx --help`, by what they are for.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("name the target, and look whether it can be built for", &["info", "doctor", "verify"]),
+    ("compile for the target", &["cc", "c++", "clang", "clang++", "go", "cargo", "windres", "pkg-config"]),
+    ("install packages of the target", &["apk", "apt", "apt-get", "dnf", "microdnf", "yum"]),
+    (
+        "work on object files of the target",
+        &["ar", "nm", "objcopy", "objdump", "ranlib", "readelf", "size", "strings", "strip"],
+    ),
+];
+
 fn list() -> String {
-    let mut text =
-        "Usage: xx TOOL [ARGUMENT]...\n\nEach tool also answers to its full name, such as xx-info.\n\n"
-            .to_owned();
-    for tool in TOOLS.iter().filter(|tool| tool.name.starts_with("xx-")) {
-        let short = tool.name.strip_prefix("xx-").unwrap_or(tool.name);
-        text.push_str(&format!("   {short:<12} {}\n", tool.what));
+    let mut text = "usage: xx TOOL [ARGUMENT]...\n\n\
+        These are the tools. Each also answers to its full name, such as xx-info.\n"
+        .to_owned();
+    for (what, names) in GROUPS {
+        text.push_str(&format!("\n{what}\n"));
+        for name in *names {
+            let what = find(&format!("xx-{name}")).map_or("", |tool| tool.what);
+            text.push_str(&format!("   {name:<12} {what}\n"));
+        }
     }
-    text
+    text + "\n`xx help TOOL` says more of one; `--xx-dry-run` prints what a tool would do.\n"
 }
 
 #[cfg(test)]
@@ -146,6 +162,19 @@ mod tests {
         for name in original.split(' ') {
             assert!(names.lines().any(|found| found == name), "{name}");
         }
+    }
+
+    /// `xx --help` has every tool, once, with what it is for.
+    #[test]
+    fn every_tool_is_in_one_group() {
+        let mut grouped: Vec<String> = super::GROUPS
+            .iter()
+            .flat_map(|(_, names)| names.iter())
+            .map(|name| format!("xx-{name}\n"))
+            .collect();
+        grouped.sort();
+        assert_eq!(grouped.concat(), super::names());
+        assert!(super::list().lines().all(|line| !line.starts_with("   ") || line.len() > 20));
     }
 
     #[test]

@@ -386,6 +386,16 @@ fn doctor_names_what_is_missing() {
         run(&host, "xx-doctor", "", &gcc)
             .contains("  C: aarch64-linux-gnu-gcc not found\n    on Debian: `apt-get")
     );
+    let report = run(&host, "xx-doctor", "freebsd/amd64 wasi/wasm", &[]);
+    for remedy in ["unpack the base system of freebsd into a folder", "apt-get install wasi-libc\n"] {
+        assert!(report.contains(remedy), "{remedy} is missing in {report}");
+    }
+    let unpacked = FakeHost::new("ID=debian\n")
+        .programs_in("/usr/bin", &["clang", "lld"])
+        .file("/b/usr/include/x.h", "");
+    let vars = [("TARGETPLATFORM", "freebsd/amd64"), ("XX_SYSROOT", "/b")];
+    let report = run(&unpacked, "xx-doctor", "", &vars);
+    assert!(!report.contains("headers and start files"), "{report}");
     assert!(run(&host, "xx-doctor", "--help", &[]).starts_with("print 'Usage: xx doctor [PLATFORM]..."));
 }
 

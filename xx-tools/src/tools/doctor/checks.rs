@@ -104,13 +104,22 @@ fn libraries(host: &dyn Host, target: &Target) -> Vec<Lack> {
         ));
     }
     let triple = target.names.as_ref().map(|names| names.triple.as_str()).unwrap_or_default();
-    let has_c = match target.os.as_str() {
-        "linux" => has_start_files(host, target),
-        "windows" => host.is_file(Path::new(&format!("/usr/{triple}/include/windows.h"))),
-        _ => return lacks,
+    let (has_c, remedy) = match target.os.as_str() {
+        "linux" => (has_start_files(host, target), typed(c)),
+        "windows" => (host.is_file(Path::new(&format!("/usr/{triple}/include/windows.h"))), typed(c)),
+        "darwin" => return lacks,
+        "wasi" | "wasip1" | "wasip2" => {
+            let include = format!("{}/usr/include/wasm32-wasi", target.sysroot);
+            (host.is_dir(Path::new(&include)), "apt-get install wasi-libc".to_owned())
+        }
+        os => {
+            let include = Path::new(&target.sysroot).join("usr/include");
+            let remedy = format!("unpack the base system of {os} into a folder and name it in XX_SYSROOT");
+            (!target.sysroot.is_empty() && host.is_dir(&include), remedy)
+        }
     };
     if !has_c {
-        lacks.push(Lack::new("C", "headers and start files of the C library", typed(c)));
+        lacks.push(Lack::new("C", "headers and start files of the C library", remedy));
     }
     if target.os == "linux" && !has_cxx(host, target, triple) {
         lacks.push(Lack::new("C++", "headers of the C++ library", typed(cxx)).extra());
