@@ -7,7 +7,7 @@
 //! Sources: `go` is `go tool dist list`; `uname` is `UTS_MACHINE` of each kernel; `debian` and the GNU words are
 //! dpkg's cputable, ostable and tupletable; `alpine` is apk-tools' `apk_arch.h`; `rpm` is rpm's `rpmrc`; `qemu` is the
 //! suffix of QEMU's user-mode programs. `uname` and `alpine` of little-endian MIPS are the original xx's (`mipsle`).
-//! `tests/sources.rs` holds each column but `uname` against its source.
+//! `tests/sources` holds each column but `uname` against its source.
 
 use crate::arch::Arch;
 use crate::os::Os;

@@ -58,22 +58,15 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Facts, Obje
     whole(head, &header, &segments, ctx)?;
     let abi = abi::read(head, arch, header.e_flags, &segments, ctx.le, || sections(head, &header, ctx))?;
     let named = os_abi(&header).or(notes.os);
+    let is_program = matches!(kind, Kind::Executable | Kind::PieExecutable);
     Ok(Facts {
-        format: Format::Elf,
-        kind,
         os: named.or_else(|| interpreter.as_deref().and_then(os_of_interpreter)),
-        arch,
-        other_arches: Vec::new(),
-        machine: u32::from(header.e_machine),
-        bits,
-        endian,
         needs: notes.needs.filter(|_| arch == Some(Arch::Amd64)).or(abi.needs),
         float_abi: abi.float,
         libc: interpreter.as_deref().and_then(libc_of_interpreter),
-        is_static: matches!(kind, Kind::Executable | Kind::PieExecutable)
-            && interpreter.is_none()
-            && !dynamic.needs_libraries,
+        is_static: is_program && interpreter.is_none() && !dynamic.needs_libraries,
         interpreter,
+        ..Facts::new(Format::Elf, kind, arch, u32::from(header.e_machine), bits, endian)
     })
 }
 

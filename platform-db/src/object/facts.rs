@@ -81,6 +81,34 @@ pub struct Facts {
     pub is_static: bool,
 }
 
+impl Facts {
+    /// What every format says; what only ELF says is left open.
+    pub(super) fn new(
+        format: Format,
+        kind: Kind,
+        arch: Option<Arch>,
+        machine: u32,
+        bits: u8,
+        endian: Endian,
+    ) -> Self {
+        Self {
+            format,
+            kind,
+            os: None,
+            arch,
+            other_arches: Vec::new(),
+            machine,
+            bits,
+            endian,
+            needs: None,
+            float_abi: None,
+            libc: None,
+            interpreter: None,
+            is_static: false,
+        }
+    }
+}
+
 impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}-bit ", self.format.name(), self.bits)?;

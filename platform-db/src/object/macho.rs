@@ -55,7 +55,9 @@ fn thin<S: ReadAt + ?Sized>(
         let ends = cut(&commands, order).filter_map(|command| end(command, order));
         head.reaches(ends.max().unwrap_or(0), "last segment or symbol")?;
     }
-    Ok(Some(Facts { os: system(&commands, order), ..facts(at(4)?, bits, endian, kind) }))
+    let cputype = at(4)?;
+    let facts = Facts::new(Format::MachO, kind, arch(cputype), cputype, bits, endian);
+    Ok(Some(Facts { os: system(&commands, order), ..facts }))
 }
 
 /// Cuts load commands apart.
@@ -106,24 +108,6 @@ const fn platform(number: u32) -> Option<Os> {
         4 | 9 => Some(Os::Watchos),
         11 | 12 => Some(Os::Visionos),
         _ => None,
-    }
-}
-
-fn facts(cputype: u32, bits: u8, endian: Endian, kind: Kind) -> Facts {
-    Facts {
-        format: Format::MachO,
-        kind,
-        os: None,
-        arch: arch(cputype),
-        other_arches: Vec::new(),
-        machine: cputype,
-        bits,
-        endian,
-        needs: None,
-        float_abi: None,
-        libc: None,
-        interpreter: None,
-        is_static: false,
     }
 }
 

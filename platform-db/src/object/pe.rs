@@ -64,21 +64,8 @@ fn arch(machine: u16) -> Option<Arch> {
 
 fn facts(machine: u16, kind: Kind) -> Facts {
     let arch = arch(machine);
-    Facts {
-        format: Format::Pe,
-        kind,
-        os: None,
-        arch,
-        other_arches: Vec::new(),
-        machine: u32::from(machine),
-        bits: arch.map_or(32, |arch| arch.facts().bits),
-        endian: Endian::Little,
-        needs: None,
-        float_abi: None,
-        libc: None,
-        interpreter: None,
-        is_static: false,
-    }
+    let bits = arch.map_or(32, |arch| arch.facts().bits);
+    Facts::new(Format::Pe, kind, arch, u32::from(machine), bits, Endian::Little)
 }
 
 /// Reads a COFF object, of many sections (`/bigobj`) or an import too; `None` for anything else.

@@ -55,21 +55,7 @@ pub(super) fn read<S: ReadAt + ?Sized>(
 
 fn facts(wide: bool, kind: Kind) -> Facts {
     let arch = if wide { Arch::Wasm64 } else { Arch::Wasm };
-    Facts {
-        format: Format::Wasm,
-        kind,
-        os: None,
-        arch: Some(arch),
-        other_arches: Vec::new(),
-        machine: 0,
-        bits: arch.facts().bits,
-        endian: Endian::Little,
-        needs: None,
-        float_abi: None,
-        libc: None,
-        interpreter: None,
-        is_static: false,
-    }
+    Facts::new(Format::Wasm, kind, Some(arch), 0, arch.facts().bits, Endian::Little)
 }
 
 /// Objects to be linked and libraries have a section of their linker's.

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Records the tables of other tools that tests/sources.rs holds the platform table against.
+"""Records the tables of other tools that tests/sources holds the platform table against.
 
     record.py NAME        prints the table, as the tool on this machine has it
     record.py --all DIR   writes each table that can be had into DIR

@@ -1,6 +1,6 @@
-//! The table against the tables of the tools it speaks for: as recorded in `data/`, and as this machine has them.
+//! The table against the tables of the tools it speaks for: as recorded in `../data/`, and as this machine has them.
 //!
-//! `data/record.py` writes the recordings and reads the machine. A tool that is not here is counted as skipped.
+//! `../data/record.py` writes the recordings and reads the machine. A tool that is not here is counted as skipped.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,66 +11,13 @@
     reason = "helpers of tests are test code, and the tools themselves are asked"
 )]
 
+mod formats;
+mod tables;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write as _;
-use std::path::Path;
-use std::process::Command;
 
 use platform_db::{Endian, Libc, Platform};
-
-/// A table of another tool.
-struct Table {
-    text: String,
-    /// Whether it is the recording, for which the answer is known in full.
-    recorded: bool,
-}
-
-impl Table {
-    fn rows(&self) -> impl Iterator<Item = Vec<&str>> {
-        self.text.lines().skip(1).map(|line| line.split('\t').collect())
-    }
-
-    fn words(&self) -> BTreeSet<&str> {
-        self.rows().map(|row| row[0]).collect()
-    }
-}
-
-/// The recording, and the same table read from this machine.
-fn tables(name: &str) -> Vec<Table> {
-    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
-    let text = std::fs::read_to_string(data.join(format!("{name}.tsv"))).unwrap();
-    let header = text.lines().next().unwrap_or_default();
-    assert!(
-        header.starts_with("# ") && header.contains(": "),
-        "{name}.tsv names source and version: {header}"
-    );
-    assert!(header.bytes().any(|byte| byte.is_ascii_digit()), "{name}.tsv names a version: {header}");
-    let live = Command::new("python3").arg("-B").arg(data.join("record.py")).arg(name).output();
-    let live = live.ok().filter(|answer| answer.status.code() != Some(3));
-    let mut tables = vec![Table { text, recorded: true }];
-    match live {
-        Some(answer) if answer.status.success() => {
-            let text = String::from_utf8(answer.stdout).unwrap();
-            if text.lines().next() == tables[0].text.lines().next() {
-                assert!(text == tables[0].text, "{name}.tsv is not what its source says; record it again");
-            } else {
-                tables.push(Table { text, recorded: false });
-            }
-        }
-        Some(answer) => panic!("record.py {name}: {}", String::from_utf8_lossy(&answer.stderr)),
-        None => skipped(&format!("platform-db: the live table of {name}; its tool is not here")),
-    }
-    tables
-}
-
-/// `tests/run` counts what is written here.
-fn skipped(what: &str) {
-    eprintln!("skipped: {what}");
-    if let Some(list) = std::env::var_os("XX_TEST_SKIPPED") {
-        let mut list = std::fs::OpenOptions::new().append(true).create(true).open(list).unwrap();
-        writeln!(list, "{what}").unwrap();
-    }
-}
+use tables::tables;
 
 #[test]
 fn go_builds_exactly_these() {
@@ -340,74 +287,5 @@ fn containerd_knows_no_other_systems_and_architectures() {
             });
             assert!(known, "{} {}", row[0], row[1]);
         }
-    }
-}
-
-/// Names of Nix that the table does not have, with the reason.
-const NO_NIX: &[(&str, &str)] = &[
-    ("-genode", "no other tool of the table builds for it"),
-    ("armv7a-", "another name of the processors of armv7l"),
-    ("javascript-", "a compiler's output, no processor"),
-    ("mmix-", "a processor of a book"),
-    ("rx-", "no other tool of the table builds for it"),
-    ("vc4-", "no other tool of the table builds for it"),
-];
-
-#[test]
-fn nix_names_are_nixpkgs() {
-    for table in tables("nix") {
-        let known = table.words();
-        for platform in Platform::all() {
-            // nixpkgs has dropped it; Nix itself has not.
-            let Some(name) = platform.nix().filter(|name| *name != "x86_64-darwin") else { continue };
-            assert!(known.contains(name), "{platform}: {name}");
-        }
-        for name in known {
-            let not = NO_NIX.iter().any(|(part, _)| name.contains(part));
-            assert!(Platform::from_nix(name).is_some() != not, "{name}");
-        }
-    }
-}
-
-#[test]
-fn conda_names_are_condas() {
-    for table in tables("conda") {
-        let known = table.words();
-        for name in Platform::all().filter_map(|platform| platform.conda()) {
-            assert!(known.contains(name), "{name}");
-        }
-        for name in known.iter().filter(|name| !name.starts_with("iossimulator-")) {
-            assert!(Platform::from_conda(name).is_some(), "{name} is no platform");
-        }
-    }
-}
-
-#[test]
-fn wheel_tags_are_those_of_the_policies() {
-    for table in tables("wheel") {
-        let mut machines = BTreeSet::new();
-        for row in table.rows() {
-            let tag = format!("{}_{}", row[0], row[1]);
-            assert!(Platform::from_wheel(&tag).is_some(), "{tag}");
-            machines.insert(row[1]);
-        }
-        let linux = Platform::all().filter(|platform| platform.os() == "linux");
-        let tags: Vec<String> = linux.filter_map(|platform| platform.wheel(Libc::Gnu, (2, 17))).collect();
-        for tag in tags {
-            let machine = tag.strip_prefix("manylinux_2_17_").unwrap();
-            assert!(machines.contains(machine), "{tag}");
-        }
-    }
-}
-
-#[test]
-fn npm_names_are_nodes() {
-    for table in tables("node") {
-        let ours: BTreeSet<(&str, &str)> = Platform::all()
-            .filter_map(|platform| platform.npm())
-            .flat_map(|(os, cpu)| [("platform", os), ("arch", cpu)])
-            .collect();
-        let known: BTreeSet<(&str, &str)> = table.rows().map(|row| (row[0], row[1])).collect();
-        assert!(!table.recorded || ours == known, "{:?}", ours.symmetric_difference(&known));
     }
 }
