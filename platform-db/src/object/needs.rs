@@ -112,8 +112,32 @@ fn glibc(table: &[u8], strings: &[u8], ctx: Ctx) -> Option<(u32, u32)> {
     highest
 }
 
-/// `GLIBC_2.34` is (2, 34); `GLIBC_2.2.5` is (2, 2).
+/// `GLIBC_2.34` is (2, 34); `GLIBC_2.2.5` is (2, 2). Relative relocations in short form ask for the first version that
+/// reads them (glibc's NEWS of 2.36).
 fn version(name: &str) -> Option<(u32, u32)> {
+    if name == "GLIBC_ABI_DT_RELR" {
+        return Some((2, 36));
+    }
     let mut numbers = name.strip_prefix("GLIBC_")?.split('.').map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn versions_of_glibc() {
+        let cases = [
+            ("GLIBC_2.34", Some((2, 34))),
+            ("GLIBC_2.2.5", Some((2, 2))),
+            ("GLIBC_ABI_DT_RELR", Some((2, 36))),
+            ("GLIBC_PRIVATE", None),
+            ("GLIBCXX_3.4.30", None),
+            ("GCC_3.0", None),
+        ];
+        for (name, expected) in cases {
+            assert_eq!(version(name), expected, "{name}");
+        }
+    }
 }
