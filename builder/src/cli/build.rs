@@ -165,8 +165,8 @@ fn configuration(
     })
 }
 
-fn platform_report(error: platform_db::ParsePlatformError) -> Report {
-    let hint = error.did_you_mean.as_ref().map(|better| format!("did you mean `{better}`?"));
+fn platform_report(mut error: platform_db::ParsePlatformError) -> Report {
+    let hint = error.did_you_mean.take().map(|better| format!("did you mean `{better}`?"));
     let report = Report::new(&error);
     match hint {
         Some(hint) => report.hint(hint),
