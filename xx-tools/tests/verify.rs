@@ -236,3 +236,25 @@ fn a_file_ends_with_its_last_page() {
         assert_eq!(found.code, u8::from(!expected.is_empty()), "{len}: {found:?}");
     }
 }
+
+/// Programs of the BSDs name their system; an object to be linked does not, and fits each.
+#[test]
+fn objects_name_no_system() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("file").display().to_string();
+    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+    bytes.resize(64, 0);
+    bytes.splice(18..24, [62, 0, 1, 0, 0, 0]);
+    for (kind, platform, fits) in [
+        (1, "freebsd/amd64", true),
+        (1, "openbsd/amd64", true),
+        (1, "freebsd/arm64", false),
+        (2, "freebsd/amd64", false),
+        (2, "linux/amd64", true),
+    ] {
+        bytes.splice(16..17, [kind]);
+        std::fs::write(&path, &bytes).unwrap();
+        let found = run(&[&path], platform);
+        assert_eq!(found.code == 0, fits, "{kind} on {platform}: {found:?}");
+    }
+}
