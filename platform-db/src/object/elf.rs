@@ -20,7 +20,7 @@ use crate::os::Os;
 const LONGEST_INTERPRETER: u64 = 4096;
 /// Most program headers accepted; linkers write about fifteen.
 const MOST_HEADERS: u16 = 4096;
-/// The least that a kernel maps, in bytes. A section table in the first page stands before what it describes.
+/// The least that a kernel maps, in bytes.
 const PAGE: u64 = 4096;
 /// Longest dynamic table or note segment that is read, in bytes.
 const LONGEST_SEGMENT: u64 = 64 * 1024;
@@ -200,31 +200,31 @@ fn sections<S: ReadAt + ?Sized>(
     Ok(bytes.chunks_exact(size).filter_map(section).collect())
 }
 
-/// Linkers write the section table last, Go's writes it first: a file that ends before either that table or, where it
-/// comes first, a section is cut short. Debug files keep segments without their bytes, so those count only where there
-/// is no table.
+/// Linkers write the section table last; Go's writes it first, and patchelf puts sections behind it. A file that ends
+/// before either is cut short. Debug files keep segments without their bytes, so those count only where there is no table.
 fn whole<S: ReadAt + ?Sized>(
     head: &Head<'_, S>,
     header: &Header,
     segments: &[ProgramHeader],
     ctx: Ctx,
 ) -> Result<(), ObjectError> {
-    let (what, end) = if header.e_shnum == 0 {
+    if header.e_shnum == 0 {
         let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
         let ends = loaded.map(|segment| segment.p_offset.saturating_add(segment.p_filesz));
         // The kernel has the last word, and it maps whole pages: what the last one lacks is zero. The original's own
         // tests have such a file. So one byte of the last page is enough.
         let last = ends.max().unwrap_or(0).saturating_sub(1) / PAGE * PAGE;
-        ("last segment", if last == 0 { 0 } else { last + 1 })
-    } else if header.e_shoff < PAGE {
-        let sections = sections(head, header, ctx)?;
-        let ends = sections.iter().filter(|section| section.kind != SHT_NOBITS);
-        ("last section", ends.map(|section| section.offset.saturating_add(section.len)).max().unwrap_or(0))
-    } else {
-        let table = u64::from(header.e_shnum) * section_size(ctx) as u64;
-        ("section table", header.e_shoff.saturating_add(table))
-    };
-    head.reaches(end, what)
+        return head.reaches(if last == 0 { 0 } else { last + 1 }, "last segment");
+    }
+    let table = header.e_shoff.saturating_add(u64::from(header.e_shnum) * section_size(ctx) as u64);
+    head.reaches(table, "section table")?;
+    if head.source_len()?.is_none_or(|len| len == table) {
+        return Ok(());
+    }
+    let sections = sections(head, header, ctx)?;
+    let ends = sections.iter().filter(|section| section.kind != SHT_NOBITS);
+    let last = ends.map(|section| section.offset.saturating_add(section.len)).max();
+    head.reaches(last.unwrap_or(0), "last section")
 }
 
 pub(super) fn is_note(segment: &ProgramHeader) -> bool {
