@@ -519,6 +519,13 @@ fn files_for_cmake_and_meson() {
     for line in ["cpp = [", "ar = ", "cpu_family = ", "endian = ", "[host_machine]"] {
         assert!(meson.contains(line), "{line} is missing in {meson}");
     }
+    let gcc = debian(&["aarch64-linux-gnu-gcc", "xx-pkg-config"]);
+    let prefer_gcc = [vars[0], ("XX_CC_PREFER_COMPILER", "gcc")];
+    let cmake = plan(&gcc, "xx-cc", &["--print-cmake-toolchain"], &prefer_gcc);
+    assert!(cmake.contains("set(PKG_CONFIG_EXECUTABLE \"/usr/bin/xx-pkg-config\")"), "{cmake}");
+    let defines = plan(&gcc, "xx-cc", &["--print-cmake-defines"], &prefer_gcc);
+    assert!(defines.ends_with(" -DPKG_CONFIG_EXECUTABLE=/usr/bin/xx-pkg-config'\n"), "{defines}");
+    assert_eq!(plan(&gcc, "xx-cc", &["--print-sysroot"], &prefer_gcc), "print /\n");
     let no_libraries = debian(&["lld", "qemu-aarch64-static"]).file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
     for flag in ["--print-cmake-toolchain", "--print-meson-cross"] {
         let text = plan(&no_libraries, "xx-clang", &[flag], vars);

@@ -66,7 +66,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         if request.cmake_toolchain || request.meson_cross {
             return build_file(&env, &request, &target, host, commands);
         }
-        return other::plan(&env, &request, &target, commands);
+        return other::plan(&env, &request, &target, host, commands);
     }
     let triple = match &request.target {
         Some(target) => target.clone(),
