@@ -5,7 +5,7 @@
 
 use std::fs::File;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
 
@@ -95,7 +95,7 @@ impl<'a> CopyAction<'a> {
         let target = match base {
             None => target,
             Some(_) if !target.takes_directory()? => {
-                return self.copy_to(source, target, None);
+                return self.copy_to(source, target, None).map(drop);
             }
             Some(base) => {
                 drop(root);
@@ -105,8 +105,11 @@ impl<'a> CopyAction<'a> {
                 target.in_layer(upper.into(), || context.view(Some(base)))?
             }
         };
+        let place = target.path().to_owned();
+        let below = |objects: Vec<PathBuf>| objects.iter().map(|path| place.join(path)).collect();
         if !self.tree.is_root_owned() {
-            return self.copy_to(source, target, None);
+            layer.set_objects(below(self.copy_to(source, target, None)?));
+            return Ok(());
         }
         let key = self.key(source, &target)?;
         let earlier = context.store.earlier_copy(&key)?;
@@ -116,7 +119,7 @@ impl<'a> CopyAction<'a> {
             Some((open_beneath(layer.into(), target.path()).ok()?, marks))
         });
         let again = Again::new(context.request.now, earlier);
-        self.copy_to(source, target, Some(&again))?;
+        layer.set_objects(below(self.copy_to(source, target, Some(&again))?));
         let marks = again.into_marks();
         if marks.len() >= WORTH_A_LIST {
             layer.set_copied(Copied { key, marks });
@@ -124,7 +127,12 @@ impl<'a> CopyAction<'a> {
         Ok(())
     }
 
-    fn copy_to(&self, source: &Match, target: Target, again: Option<&Again>) -> Result<(), EngineError> {
+    fn copy_to(
+        &self,
+        source: &Match,
+        target: Target,
+        again: Option<&Again>,
+    ) -> Result<Vec<PathBuf>, EngineError> {
         let look = |path: &Path, is_directory: bool| self.select.look(path, is_directory);
         Ok(copy_to(&self.tree, source, &look, target, &self.options, again)?)
     }

@@ -13,7 +13,7 @@ use crate::fetch::Layout;
 use crate::llb::pb;
 use crate::sandbox::Cancel;
 use crate::solve::{CopySelector, Edge, Graph, Identity, Key, Machine, Outcome, Selection, VertexId, Work};
-use crate::store::{LayerId, OutputLayer, Store};
+use crate::store::{Known, LayerId, OutputLayer, Store};
 
 /// Solves the definitions of `request`.
 ///
@@ -124,7 +124,7 @@ impl Driver<'_> {
 
     fn lookup(&mut self, work: Work, vertex: VertexId, key: &Key) {
         let found = self.context.store.lookup(key).and_then(|found| {
-            if let Some(identity) = &found {
+            if let Some(Known::Here(identity)) = &found {
                 // A result found by content is found by definition the next time.
                 for other in self.machine.keys(vertex).iter().filter(|other| *other != key) {
                     self.context.store.link(other, identity)?;
@@ -133,7 +133,9 @@ impl Driver<'_> {
             Ok(found)
         });
         let outcome = match found {
-            Ok(found) => Outcome::Found(found),
+            Ok(Some(Known::Here(identity))) => Outcome::Found(Some(identity)),
+            Ok(Some(Known::Evicted(identity))) => Outcome::Evicted(identity),
+            Ok(None) => Outcome::Found(None),
             Err(error) => {
                 self.fail(vertex, error.into());
                 Outcome::Failed
@@ -202,7 +204,7 @@ impl Driver<'_> {
         match outcome {
             Outcome::Executed | Outcome::Unrepeatable(_) => self.solved.executed += 1,
             Outcome::Found(Some(_)) => self.solved.cached += 1,
-            Outcome::Found(None) | Outcome::Digest(_) | Outcome::Failed => {}
+            Outcome::Found(None) | Outcome::Evicted(_) | Outcome::Digest(_) | Outcome::Failed => {}
         }
         drop(job);
         self.machine.complete(work, outcome);
@@ -395,7 +397,7 @@ fn execute(
     let locks = job.keys.first().map(|key| context.store.lock_step(key)).transpose()?;
     if !job.ignore_cache {
         for key in &job.keys {
-            if let Some(identity) = context.store.lookup(key)? {
+            if let Some(Known::Here(identity)) = context.store.lookup(key)? {
                 context.observer.event(job.number, Event::Cached { name: &job.name });
                 return Ok(Outcome::Found(Some(identity)));
             }

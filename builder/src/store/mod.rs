@@ -50,7 +50,7 @@ use crate::solve::Identity;
 
 pub use blobs::BlobWriter;
 pub use copies::Copied;
-pub use database::{Layer, LayerBlob, LayerId, OutputLayer};
+pub use database::{Known, Layer, LayerBlob, LayerId, OutputLayer};
 pub use downloads::Download;
 pub use files::{DirectoryKey, FileDigest, FileStamp};
 pub use lock::FileLock;
@@ -126,6 +126,10 @@ pub struct Store {
     boot: String,
     /// What the results are made of that this build found or made.
     known: Mutex<HashMap<Identity, Vec<Option<LayerId>>>>,
+    /// Which files of the layers that this build made may be object files.
+    objects: Mutex<HashMap<LayerId, Vec<PathBuf>>>,
+    /// How many threads look at the files of a layer.
+    threads: usize,
     /// The topmost layers that it used.
     used: Mutex<HashSet<LayerId>>,
     /// Cache mounts that it uses, which stay as long as it runs.
@@ -166,9 +170,23 @@ impl Store {
             owners,
             boot,
             known: Mutex::default(),
+            objects: Mutex::default(),
+            threads: 1,
             used: Mutex::default(),
             mounts: Mutex::default(),
         })
+    }
+
+    /// Has `threads` threads look at the files of a layer, where one does otherwise.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// How many threads look at the files of a layer.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Where the store lies.

@@ -90,6 +90,7 @@ pub struct ActiveLayer {
     path: PathBuf,
     moved: bool,
     copied: Option<Copied>,
+    objects: Option<Vec<PathBuf>>,
 }
 
 impl ActiveLayer {
@@ -108,6 +109,15 @@ impl ActiveLayer {
     /// Says what was copied to it, so that the next copy can take it from here.
     pub fn set_copied(&mut self, copied: Copied) {
         self.copied = Some(copied);
+    }
+
+    /// Says which of its files may be object files, as paths from its root: all others are known to be none.
+    pub fn set_objects(&mut self, objects: Vec<PathBuf>) {
+        self.objects = Some(objects);
+    }
+
+    pub(super) fn take_objects(&mut self) -> Option<Vec<PathBuf>> {
+        self.objects.take()
     }
 
     /// Renames the files into `layers` and returns the name they got there, with what was copied to it.
@@ -138,7 +148,7 @@ impl Store {
     pub fn new_layer(&self) -> Result<ActiveLayer, StoreError> {
         let path = self.work.next_path("layer-");
         fs::create_dir(&path).map_err(StoreError::io("create", &path))?;
-        let layer = ActiveLayer { path, moved: false, copied: None };
+        let layer = ActiveLayer { path, moved: false, copied: None, objects: None };
         for directory in [layer.files(), layer.overlay_work()] {
             fs::create_dir(&directory).map_err(StoreError::io("create", &directory))?;
         }

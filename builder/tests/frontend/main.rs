@@ -19,4 +19,5 @@ mod plan;
 mod platforms;
 mod program;
 mod random;
+mod remote;
 mod solve;

@@ -16,11 +16,11 @@ use rustix::fs::Stat;
 use super::super::{ctime, has_settled, mtime};
 use super::lock;
 
-/// A file as it was; 128 bits of BLAKE3.
+/// A file as it was: 127 bits of BLAKE3, and in the last one whether it may be an object file.
 pub type Mark = [u8; 16];
 
 /// The mark of the file at `path` (from the start of the copy) with this metadata.
-pub(super) fn mark(path: &Path, stat: &Stat) -> Mark {
+pub(super) fn mark(path: &Path, stat: &Stat, is_object: bool) -> Mark {
     let path = path.as_os_str().as_bytes();
     let mut hasher = blake3::Hasher::new();
     for number in [path.len() as u64, stat.st_dev, stat.st_ino, stat.st_size.unsigned_abs()] {
@@ -29,6 +29,14 @@ pub(super) fn mark(path: &Path, stat: &Stat) -> Mark {
     hasher.update(&mtime(stat).to_le_bytes()).update(&ctime(stat).to_le_bytes()).update(path);
     let mut mark = [0; 16];
     hasher.finalize_xof().fill(&mut mark);
+    with_bit(mark, is_object)
+}
+
+fn with_bit([first @ .., last]: Mark, is_object: bool) -> Mark {
+    let mut mark = [0; 16];
+    let (whole, bit) = mark.split_at_mut(15);
+    whole.copy_from_slice(&first);
+    bit.copy_from_slice(&[last & !1 | u8::from(is_object)]);
     mark
 }
 
@@ -65,8 +73,11 @@ impl Again {
         self.directory.as_ref()
     }
 
-    pub(super) fn knows(&self, mark: &Mark) -> bool {
-        self.known.binary_search(mark).is_ok()
+    /// Whether the file may be an object file; `None` when the earlier copy does not have it as it is now.
+    pub(super) fn find(&self, path: &Path, stat: &Stat) -> Option<bool> {
+        let mark = mark(path, stat, false);
+        let known = |is_object| self.known.binary_search(&with_bit(mark, is_object)).is_ok();
+        [false, true].into_iter().find(|is_object| known(*is_object))
     }
 
     /// Whether metadata read now tells any later change.

@@ -33,6 +33,7 @@ use super::{
 };
 
 pub use again::{Again, Mark};
+use file::Read;
 pub use target::Target;
 
 /// How files are copied.
@@ -75,9 +76,11 @@ pub fn copy(
     options: &CopyOptions,
 ) -> Result<(), RootError> {
     copy_to(tree, source, select, Target::prepare(source, root, destination, options)?, options, None)
+        .map(drop)
 }
 
-/// As [`copy`], to a place that has been looked up; `again` knows what an earlier copy left.
+/// As [`copy`], to a place that has been looked up; `again` knows what an earlier copy left. Returns the paths from the
+/// target of all files that may be object files.
 ///
 /// # Errors
 /// As for [`copy`].
@@ -88,8 +91,16 @@ pub fn copy_to(
     target: Target,
     options: &CopyOptions,
     again: Option<&Again>,
-) -> Result<(), RootError> {
-    let copier = Copier { tree, options, target, again, made: Mutex::default(), links: Mutex::default() };
+) -> Result<Vec<PathBuf>, RootError> {
+    let copier = Copier {
+        tree,
+        options,
+        target,
+        again,
+        made: Mutex::default(),
+        links: Mutex::default(),
+        objects: Mutex::default(),
+    };
     tree.scan(source, select, options.threads, &copier, None)?;
     copier.finish()
 }
@@ -103,10 +114,13 @@ struct Copier<'a> {
     made: Mutex<Vec<Made>>,
     /// Where the first of several names of one file went.
     links: Mutex<HashMap<(u64, u64), FirstName>>,
+    /// Files that may be object files, from the target.
+    objects: Mutex<Vec<PathBuf>>,
 }
 
-/// Locked while the first name is copied: the others need it complete.
-type FirstName = Arc<Mutex<Option<PathBuf>>>;
+/// Where the first name of a file went, and whether that may be an object file. Locked while it is copied: the others
+/// need it complete.
+type FirstName = Arc<Mutex<Option<(PathBuf, bool)>>>;
 
 struct Made {
     /// From the target.
@@ -152,7 +166,7 @@ impl Visitor for Copier<'_> {
     type Error = RootError;
 
     fn visit(&self, listing: &Listing<'_>, state: &Self::State) -> Result<(), RootError> {
-        let mut work = Work { buffer: vec![], marks: vec![] };
+        let mut work = Work { buffer: vec![], marks: vec![], objects: vec![] };
         for listed in listing.entries {
             if listed.is_directory() || listed.visibility != Visibility::Show {
                 continue;
@@ -170,6 +184,7 @@ impl Visitor for Copier<'_> {
         if let Some(again) = self.again {
             again.note(work.marks);
         }
+        lock(&self.objects).append(&mut work.objects);
         Ok(())
     }
 
@@ -199,6 +214,7 @@ impl Visitor for Copier<'_> {
 struct Work {
     buffer: Vec<u8>,
     marks: Vec<Mark>,
+    objects: Vec<PathBuf>,
 }
 
 /// A name that something is copied to.
@@ -368,51 +384,62 @@ impl Copier<'_> {
     }
 
     fn file(&self, entry: &Entry<'_>, spot: Spot<'_>, work: &mut Work) -> Result<(), RootError> {
-        if entry.stat.st_nlink < 2 {
-            return self.lone_file(entry, spot, work);
+        let is_object = if entry.stat.st_nlink < 2 {
+            self.lone_file(entry, spot, work)?
+        } else {
+            self.linked_file(entry, spot, work)?
+        };
+        if is_object {
+            work.objects.push(entry.path.to_owned());
         }
+        Ok(())
+    }
+
+    /// A file of several names, of which one is copied; whether it may be an object file.
+    fn linked_file(&self, entry: &Entry<'_>, spot: Spot<'_>, work: &mut Work) -> Result<bool, RootError> {
         let inode = (entry.stat.st_dev, entry.stat.st_ino);
         let first = Arc::clone(lock(&self.links).entry(inode).or_default());
         let mut first = lock(&first);
         match &*first {
-            Some(first) => {
+            Some((first, is_object)) => {
                 let shown = self.shown(entry.path);
                 let above = self.reopen(first.parent().unwrap_or(Path::new("")))?;
                 let first = first.file_name().unwrap_or_default();
                 self.make(spot, &shown, &mut || {
                     rustix::fs::linkat(&above, first, spot.directory, spot.name, AtFlags::empty())
-                })
+                })?;
+                Ok(*is_object)
             }
             None => {
-                self.new_file(entry, spot, &mut work.buffer)?;
-                *first = Some(entry.path.to_owned());
-                Ok(())
+                let is_object = self.new_file(entry, spot, &mut work.buffer)?.is_object;
+                *first = Some((entry.path.to_owned(), is_object));
+                Ok(is_object)
             }
         }
     }
 
-    /// A file of one name: linked, if an earlier copy of it is there.
-    fn lone_file(&self, entry: &Entry<'_>, spot: Spot<'_>, work: &mut Work) -> Result<(), RootError> {
-        let Some(again) = self.again else { return self.new_file(entry, spot, &mut work.buffer).map(drop) };
-        let mark = again::mark(entry.path, &entry.stat);
-        if let Some(earlier) = spot.earlier.filter(|_| again.knows(&mark)) {
+    /// A file of one name: linked, if an earlier copy of it is there. Whether it may be an object file.
+    fn lone_file(&self, entry: &Entry<'_>, spot: Spot<'_>, work: &mut Work) -> Result<bool, RootError> {
+        if let Some(again) = self.again
+            && let Some(earlier) = spot.earlier
+            && let Some(is_object) = again.find(entry.path, &entry.stat)
+        {
             let link = || rustix::fs::linkat(earlier, spot.name, spot.directory, spot.name, AtFlags::empty());
             let is_free = !matches!(kind_below(spot), Ok(Some(kind)) if kind.is_dir());
             // Whatever is wrong with the earlier one, a copy is as good.
             if is_free && link().is_ok() {
-                work.marks.push(mark);
-                return Ok(());
+                work.marks.push(again::mark(entry.path, &entry.stat, is_object));
+                return Ok(is_object);
             }
         }
-        let stat = self.new_file(entry, spot, &mut work.buffer)?;
-        if again.is_certain(&stat) {
-            work.marks.push(again::mark(entry.path, &stat));
+        let Read { stat, is_object } = self.new_file(entry, spot, &mut work.buffer)?;
+        if self.again.is_some_and(|again| again.is_certain(&stat)) {
+            work.marks.push(again::mark(entry.path, &stat, is_object));
         }
-        Ok(())
+        Ok(is_object)
     }
 
-    /// Copies a file; the answer is its metadata when it was read.
-    fn new_file(&self, entry: &Entry<'_>, spot: Spot<'_>, buffer: &mut Vec<u8>) -> Result<Stat, RootError> {
+    fn new_file(&self, entry: &Entry<'_>, spot: Spot<'_>, buffer: &mut Vec<u8>) -> Result<Read, RootError> {
         let Spot { directory, name, .. } = spot;
         let shown = self.shown(entry.path);
         let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
@@ -424,7 +451,7 @@ impl Copier<'_> {
         self.make(spot, &shown, &mut || {
             rustix::fs::openat(directory, name, write, mode).map(|fd| to = Some(fd))
         })?;
-        let Some(to) = to else { return Ok(entry.stat) };
+        let Some(to) = to else { return Ok(Read { stat: entry.stat, is_object: true }) };
         let xattrs = open_xattrs(from.as_fd())
             .map_err(|errno| RootError::new("cannot read extended attributes of", entry.path, errno))?;
         let (from, to) = (File::from(from), File::from(to));
@@ -432,7 +459,7 @@ impl Copier<'_> {
         let settle = self.tree.is_root_owned();
         let read = file::contents(&from, &to, &entry.stat, settle, buffer)
             .map_err(|error| RootError::new("cannot copy to", &shown, error))?;
-        let mut stat = read;
+        let mut stat = read.stat;
         // Owners are as they were shown, not as the kernel has them.
         (stat.st_uid, stat.st_gid) = (entry.stat.st_uid, entry.stat.st_gid);
         let metadata = self.metadata(&stat, xattrs);
@@ -451,7 +478,7 @@ impl Copier<'_> {
     }
 
     /// Gives the directories their metadata.
-    fn finish(self) -> Result<(), RootError> {
+    fn finish(self) -> Result<Vec<PathBuf>, RootError> {
         let made = std::mem::take(&mut *lock(&self.made));
         for Made { path, metadata, keep } in made.into_iter().rev() {
             let fail = |errno| RootError::new("cannot write", self.shown(&path), errno);
@@ -461,7 +488,7 @@ impl Copier<'_> {
                 _ => metadata.apply(self.owners(), fd.as_fd(), itself).map_err(fail)?,
             }
         }
-        Ok(())
+        Ok(self.objects.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Makes something that is no directory with `create`; a file or link that is in the way goes first.
