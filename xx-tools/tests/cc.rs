@@ -111,6 +111,16 @@ fn configuration_text() {
     }
 }
 
+/// Linkers that the original does not know.
+#[test]
+fn other_linkers() {
+    let vars = &[("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_LINKER", "mold")];
+    assert_eq!(config(&debian(&["lld", "ld.mold"]), vars), "--target=aarch64-linux-gnu -fuse-ld=mold");
+    let missing = plan(&debian(&["lld"]), "xx-clang", &["--setup-target-triple"], vars);
+    assert!(missing.contains("note 'note: XX_CC_PREFER_LINKER=mold: no ld.mold on PATH"), "{missing}");
+    assert!(missing.contains("--target=aarch64-linux-gnu -fuse-ld=lld"), "{missing}");
+}
+
 #[test]
 fn the_sysroot() {
     let lld = ["lld"];

@@ -100,6 +100,7 @@ fn a_c_compiler_for_cgo() {
         FakeHost::new("ID=debian\n")
             .programs_in("/usr/bin", &programs)
             .file("/usr/bin/aarch64-linux-gnu.cfg", "mine")
+            .file("/root/usr/lib/libc.a", "")
     };
     let arm64 = ("TARGETPLATFORM", "linux/arm64");
     let cases: &[(&[(&str, &str)], &str)] = &[

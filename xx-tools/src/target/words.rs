@@ -52,7 +52,12 @@ impl Words {
     /// `os/arch[/variant]`.
     fn take_platform(&mut self, platform: &str) {
         let (os, arch) = two(platform, '/');
+        if platform.is_empty() {
+            return;
+        }
+        // Half a platform is none; the build machine's must not take its place.
         if os.is_empty() || arch.is_empty() {
+            "unknown".clone_into(&mut self.arch);
             return;
         }
         let variant = platform.split('/').nth(2).unwrap_or_default();
@@ -130,7 +135,7 @@ mod tests {
                 Some("linux/amd64/v3"),
             ),
             (&[("TARGETPLATFORM", b"linux/amd\xff64")], "linux amd\u{fffd}64 ", None),
-            (&[("TARGETPLATFORM", b"linux/")], "  ", None),
+            (&[("TARGETPLATFORM", b"linux/")], " unknown ", None),
         ];
         for (vars, words, platform) in cases {
             assert_eq!(read(vars), ((*words).to_owned(), platform.map(str::to_owned)), "{vars:?}");

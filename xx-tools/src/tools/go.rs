@@ -28,6 +28,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let target = Target::read(&env, host);
     let platform = target.known()?.clone();
+    target.has_sysroot(host)?;
     let mut vars = go_variables(&env, &platform)?;
     let mut steps = Vec::new();
     let compiler = preferred(&env, host)?;
