@@ -29,6 +29,7 @@ fn debian_without(missing: &[&str]) -> FakeHost {
 type Vars = &'static [(&'static str, &'static str)];
 
 const TYPO: Vars = &[("TARGETPLATFORM", "linux/amd46")];
+const V99: Vars = &[("TARGETPLATFORM", "linux/arm64/v99")];
 const HALF: Vars = &[("TARGETPLATFORM", "linux/")];
 const LOST: Vars = &[("TARGETPLATFORM", "linux/arm64"), ("XX_SYSROOT", "/no-such")];
 const NONE: Vars = &[("TARGETPLATFORM", "beos/bebox")];
@@ -81,6 +82,8 @@ const CASES: &[(&str, &str, Vars, &[&str], u8, &str, &str)] = &[
         "--target-root /no-such install",
     ),
     ("xx-clang", "x.c", HALF, &[], 1, "unsupported target: os=linux arch=unknown variant=", "xx-info list"),
+    ("xx-clang", "x.c", V99, &[], 1, "unsupported target: os=linux arch=arm64 variant=v99", "xx-info list"),
+    ("xx-go", "build", V99, &[], 1, "unsupported target: os=linux arch=arm64 variant=v99", "xx-info list"),
     ("xx-go", "build", HALF, &[], 1, "unsupported target: os=linux arch=unknown variant=", "xx-info list"),
     (
         "xx-apt",
