@@ -1,5 +1,5 @@
-//! Real projects, cross-built from package sources that come while the test runs: C from Debian's, Go with cgo from
-//! Debian's with its libraries, Rust from the crate registry with Debian's standard libraries.
+//! Real projects, cross-built from package sources that come while the test runs: C with make and Meson from Debian's, Go
+//! with cgo from Debian's with its libraries, Rust from the crate registry with Debian's standard libraries.
 //!
 //! Their Dockerfiles are in `tests/data/projects`. What comes out is verified and must give the right answers.
 #![expect(clippy::expect_used, reason = "what the test itself needs must work")]
@@ -82,6 +82,24 @@ fn lua_runs_on_the_libraries_of_its_image() {
         let script = "print(_VERSION, 7 // 2, #string.pack('T', 0), (string.pack('=I4', 7):byte()))";
         assert_eq!(lua.prints(&["-e", script], b""), format!("Lua 5.4\t3\t{pointer}\t{low}\n"), "{platform}");
         assert_eq!(lua.prints(&["-"], b"print(('x'):rep(3))"), "xxx\n", "{platform}: from standard input");
+    }
+}
+
+#[test]
+fn pkgconf_by_meson() {
+    let Some(scene) = Scene::new("pkgconf_by_meson") else { return };
+    let platforms = ["linux/arm64", "linux/arm/v7"];
+    let out = scene.stage("pkgconf", &platforms);
+    let text = "prefix=/p\nName: two\nDescription: of two\nVersion: 2.5\nLibs: -L${prefix}/lib -ltwo\n";
+    let file = scene.directory.path().join("two.pc");
+    fs::write(&file, text).expect("a file");
+    for platform in platforms {
+        let path = out.join(folder(platform)).join("pkgconf");
+        verify(&scene.kit, platform, &["--static"], &path);
+        let Some(pkgconf) = Program::of(scene.case, &scene.kit, platform, &path) else { return };
+        let file = file.display().to_string();
+        assert_eq!(pkgconf.prints(&["--modversion", &file], b""), "2.5\n", "{platform}");
+        assert_eq!(pkgconf.prints(&["--libs", &file], b"").trim(), "-L/p/lib -ltwo", "{platform}");
     }
 }
 

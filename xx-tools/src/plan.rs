@@ -109,7 +109,7 @@ pub enum Step {
         /// What is written.
         to: PathBuf,
     },
-    /// Names a file that later steps make and that is removed when the plan ends, also when it fails.
+    /// Names a file or folder that later steps make and that is removed when the plan ends, also when it fails.
     Temporary(PathBuf),
     /// Removes a file; none there is fine.
     Remove(PathBuf),

@@ -55,12 +55,12 @@ pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Removes its file when it is dropped.
+/// Removes its file, or folder, when it is dropped.
 struct Temporary(PathBuf);
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        drop(fs::remove_file(&self.0));
+        drop(fs::remove_file(&self.0).or_else(|_| fs::remove_dir_all(&self.0)));
     }
 }
 

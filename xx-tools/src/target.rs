@@ -140,6 +140,20 @@ impl Target {
         })
     }
 
+    /// Looks for the folder that the user names with `XX_SYSROOT`. Compilers would say of each file that it is missing.
+    ///
+    /// # Errors
+    /// When it is no folder.
+    pub fn has_sysroot(&self, host: &dyn Host) -> Result<(), Failure> {
+        if self.sysroot.is_empty() || host.is_dir(Path::new(&self.sysroot)) {
+            return Ok(());
+        }
+        Err(Failure::new(format!("XX_SYSROOT: `{}` is no folder", self.sysroot)).hint(format!(
+            "fill one with `xx-apt-get --target-root {} install xx-c-essentials`",
+            self.sysroot
+        )))
+    }
+
     /// Returns whether programs of the target are foreign to the machine that builds.
     #[must_use]
     pub fn is_cross(&self, host: &dyn Host) -> bool {

@@ -275,7 +275,7 @@ fn packages_unpacked_into_a_folder() {
         "write 644 /out/var/lib/dpkg/status.d/zlib1g",
         "link /out/lib -> usr/lib\n",
         "link /out/usr/lib/libz.so -> ../../usr/lib/libz.so.1\n",
-        "remove -r /var/lib/xx/root-arm64\n",
+        "remove -r /var/lib/xx/root-arm64\ntemporary /var/lib/xx/root-arm64\n",
     ] {
         assert!(plan.contains(part), "{part} is missing in\n{plan}");
     }

@@ -29,6 +29,9 @@ fn debian_without(missing: &[&str]) -> FakeHost {
 type Vars = &'static [(&'static str, &'static str)];
 
 const TYPO: Vars = &[("TARGETPLATFORM", "linux/amd46")];
+const V99: Vars = &[("TARGETPLATFORM", "linux/arm64/v99")];
+const HALF: Vars = &[("TARGETPLATFORM", "linux/")];
+const LOST: Vars = &[("TARGETPLATFORM", "linux/arm64"), ("XX_SYSROOT", "/no-such")];
 const NONE: Vars = &[("TARGETPLATFORM", "beos/bebox")];
 const ARM64: Vars = &[("TARGETPLATFORM", "linux/arm64")];
 const SPARC: Vars = &[("TARGETPLATFORM", "linux/sparc64")];
@@ -50,6 +53,49 @@ const CASES: &[(&str, &str, Vars, &[&str], u8, &str, &str)] = &[
     ("xx-ar", "x", TYPO, &[], 1, UNSUPPORTED, "did you mean `linux/amd64`?"),
     ("xx-pkg-config", "x", TYPO, &[], 1, UNSUPPORTED, "did you mean `linux/amd64`?"),
     ("xx-windres", "x.rc", TYPO, &[], 1, UNSUPPORTED, "did you mean `linux/amd64`?"),
+    (
+        "xx-clang",
+        "x.c",
+        LOST,
+        &[],
+        1,
+        "XX_SYSROOT: `/no-such` is no folder",
+        "--target-root /no-such install",
+    ),
+    ("xx-go", "build", LOST, &[], 1, "XX_SYSROOT: `/no-such` is no folder", "--target-root /no-such install"),
+    (
+        "xx-cargo",
+        "build",
+        LOST,
+        &[],
+        1,
+        "XX_SYSROOT: `/no-such` is no folder",
+        "--target-root /no-such install",
+    ),
+    (
+        "xx-pkg-config",
+        "x",
+        LOST,
+        &[],
+        1,
+        "XX_SYSROOT: `/no-such` is no folder",
+        "--target-root /no-such install",
+    ),
+    ("xx-clang", "x.c", HALF, &[], 1, "unsupported target: os=linux arch=unknown variant=", "xx-info list"),
+    ("xx-clang", "x.c", V99, &[], 1, "unsupported target: os=linux arch=arm64 variant=v99", "xx-info list"),
+    ("xx-go", "build", V99, &[], 1, "unsupported target: os=linux arch=arm64 variant=v99", "xx-info list"),
+    ("xx-go", "build", HALF, &[], 1, "unsupported target: os=linux arch=unknown variant=", "xx-info list"),
+    (
+        "xx-apt",
+        "--fix-source-file f",
+        ARM64,
+        &[],
+        1,
+        "--fix-source-file needs a file and an architecture",
+        "amd64",
+    ),
+    ("xx-apt", "--fix-source-file /no f", ARM64, &[], 1, "cannot read `/no`", "--print-source-file"),
+    ("xx-clang", "--target=a+b x.c", ARM64, &[], 1, "`a+b` is no target triple", "xx-info triple"),
     ("xx-clang", "x.c", NONE, &[], 1, "unsupported target: os=beos arch=bebox variant=", "xx-info list"),
     ("xx-clang", "x.c", PPC64, &[], 1, "unsupported target: os=linux arch=ppc64 variant=", "`xx-go` may"),
     ("xx-go", "build", SPARC, &[], 1, "go does not build for linux/sparc64", "go tool dist list"),

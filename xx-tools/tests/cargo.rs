@@ -230,6 +230,7 @@ fn other_compilers() {
             .file("/rust/lib/rustlib/x86_64-unknown-linux-gnu/lib/libstd.rlib", "")
             .file("/rust/lib/rustlib/aarch64-unknown-linux-gnu/lib/libstd.rlib", "")
             .file("/usr/lib/x86_64-linux-gnu/crt1.o", "")
+            .file("/root/usr/lib/libc.a", "")
     };
     let zig = run(&host(), "xx-cargo", "build", &[("TARGETPLATFORM", "linux/amd64"), ("XX_GLIBC", "2.17")]);
     for part in [

@@ -9,44 +9,11 @@
 
 mod support;
 
+use support::compilers::{DEBIAN, alpine, debian, lld_that_links};
 use support::{FakeHost, dry_run};
 use xx_tools::env::Env;
 use xx_tools::host::Host as _;
 use xx_tools::tools::cc;
-
-const DEBIAN: &str = "ID=debian\nVERSION_ID=\"12\"\n";
-const ALPINE: &str = "ID=alpine\nVERSION_ID=3.20.3\n";
-
-fn debian(programs: &[&str]) -> FakeHost {
-    FakeHost::new(DEBIAN)
-        .programs_in("/usr/lib/llvm-14/bin", &["clang"])
-        .link("/usr/bin/clang", "/usr/lib/llvm-14/bin/clang")
-        .link("/usr/bin/clang++", "/usr/lib/llvm-14/bin/clang")
-        .programs_in("/usr/bin", &["xx-clang"])
-        .programs_in("/usr/bin", programs)
-        .answer(
-            "ld -V",
-            "GNU ld (GNU Binutils for Debian) 2.40\n  Supported emulations:\n   elf_x86_64\n   elf_i386\n",
-        )
-}
-
-/// An lld of this version that says of these emulations that it knows them.
-fn lld_that_links(emulations: &[&str], version: u32) -> FakeHost {
-    let host = debian(&["lld", "ld.lld"])
-        .answer("ld.lld --version", &format!("Debian LLD {version}.0.6 (compatible with GNU linkers)"));
-    emulations.iter().fold(host, |host, emulation| {
-        host.answer(&format!("ld.lld -m {emulation} -r -b binary -o /dev/null /dev/null"), "")
-    })
-}
-
-fn alpine(programs: &[&str]) -> FakeHost {
-    FakeHost::new(ALPINE)
-        .file("/etc/alpine-release", "3.20.3\n")
-        .programs_in("/usr/lib/llvm17/bin", &["clang-17"])
-        .link("/usr/bin/clang", "/usr/lib/llvm17/bin/clang-17")
-        .link("/usr/bin/clang++", "/usr/lib/llvm17/bin/clang-17")
-        .programs_in("/usr/bin", programs)
-}
 
 fn plan(host: &FakeHost, name: &str, args: &[&str], vars: &[(&str, &str)]) -> String {
     dry_run(cc::plan(Env::new(name, args, vars), host), host)
@@ -142,6 +109,16 @@ fn configuration_text() {
     for (host, vars, expected) in cases {
         assert_eq!(config(host, vars), *expected, "{vars:?}");
     }
+}
+
+/// Linkers that the original does not know.
+#[test]
+fn other_linkers() {
+    let vars = &[("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_LINKER", "mold")];
+    assert_eq!(config(&debian(&["lld", "ld.mold"]), vars), "--target=aarch64-linux-gnu -fuse-ld=mold");
+    let missing = plan(&debian(&["lld"]), "xx-clang", &["--setup-target-triple"], vars);
+    assert!(missing.contains("note 'note: XX_CC_PREFER_LINKER=mold: no ld.mold on PATH"), "{missing}");
+    assert!(missing.contains("--target=aarch64-linux-gnu -fuse-ld=lld"), "{missing}");
 }
 
 #[test]
@@ -496,37 +473,6 @@ fn each_choice_has_a_reason() {
     ] {
         assert!(reasons.contains(part), "{part} is missing in\n{reasons}");
     }
-}
-
-#[test]
-fn files_for_cmake_and_meson() {
-    let host = debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-ar"])
-        .file("/lib/ld-linux-aarch64.so.1", "")
-        // As the package of a cross compiler has it.
-        .file("/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1", "")
-        .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
-    let vars: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
-    let cmake = plan(&host, "xx-clang", &["--print-cmake-toolchain"], vars);
-    for line in [
-        "set(CMAKE_SYSTEM_NAME \"Linux\")",
-        "set(CMAKE_SYSTEM_PROCESSOR \"aarch64\")",
-        "set(CMAKE_C_COMPILER \"aarch64-linux-gnu-clang\")",
-        "set(CMAKE_CROSSCOMPILING_EMULATOR \"/usr/bin/qemu-aarch64-static\")",
-    ] {
-        assert!(cmake.contains(line), "{line} is missing in {cmake}");
-    }
-    let meson = plan(&host, "xx-clang", &["--print-meson-cross"], vars);
-    for line in ["cpp = [", "ar = ", "cpu_family = ", "endian = ", "[host_machine]"] {
-        assert!(meson.contains(line), "{line} is missing in {meson}");
-    }
-    let no_libraries = debian(&["lld", "qemu-aarch64-static"]).file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
-    for flag in ["--print-cmake-toolchain", "--print-meson-cross"] {
-        let text = plan(&no_libraries, "xx-clang", &[flag], vars);
-        assert!(!text.contains("qemu"), "programs of the target would not start: {text}");
-    }
-    let alpine = alpine(&["lld"]).file("/usr/bin/aarch64-alpine-linux-musl.cfg", "mine");
-    let cmake = plan(&alpine, "xx-clang", &["--print-cmake-toolchain"], vars);
-    assert!(cmake.contains("set(CMAKE_SYSROOT \"/aarch64-alpine-linux-musl\")"), "{cmake}");
 }
 
 /// An ordinary user takes what root has set up, and sets up other targets in the cache.

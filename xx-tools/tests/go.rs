@@ -100,6 +100,7 @@ fn a_c_compiler_for_cgo() {
         FakeHost::new("ID=debian\n")
             .programs_in("/usr/bin", &programs)
             .file("/usr/bin/aarch64-linux-gnu.cfg", "mine")
+            .file("/root/usr/lib/libc.a", "")
     };
     let arm64 = ("TARGETPLATFORM", "linux/arm64");
     let cases: &[(&[(&str, &str)], &str)] = &[
@@ -122,6 +123,9 @@ fn a_c_compiler_for_cgo() {
             plan.trim_start_matches("exec GOOS=linux GOARCH=arm64").trim_end_matches(" /usr/bin/go build\n");
         assert_eq!(middle.trim(), *expected, "{vars:?}: {plan}");
     }
+    let gcc = host().programs_in("/usr/bin", &["xx-pkg-config"]);
+    let plan = run(&gcc, "xx-go", "build", &[arm64, ("XX_CC_PREFER_COMPILER", "gcc")]);
+    assert!(plan.contains(" PKG_CONFIG=/usr/bin/xx-pkg-config "), "{plan}");
     let off = host().answer("go env GOENV", "off\n");
     assert!(run(&off, "xx-go", "--wrap", &[arm64]).starts_with("error 1: xx-go --wrap: go has no file"));
     let debug = host();

@@ -52,7 +52,12 @@ impl Words {
     /// `os/arch[/variant]`.
     fn take_platform(&mut self, platform: &str) {
         let (os, arch) = two(platform, '/');
+        if platform.is_empty() {
+            return;
+        }
+        // Half a platform is none; the build machine's must not take its place.
         if os.is_empty() || arch.is_empty() {
+            "unknown".clone_into(&mut self.arch);
             return;
         }
         let variant = platform.split('/').nth(2).unwrap_or_default();
@@ -65,13 +70,29 @@ impl Words {
             }
             ("arm", _) => "v7".clone_into(&mut self.variant),
             (arch, _) if arch.starts_with("mips") => variant.clone_into(&mut self.variant),
+            // What nobody knows is shown in the refusal.
+            _ if self.is_unknown_variant() => variant.clone_into(&mut self.variant),
             _ => {}
         }
+    }
+
+    /// Whether TARGETPLATFORM names a variant that the architecture does not have. Of arm's, the original takes every
+    /// other word for v7.
+    fn is_unknown_variant(&self) -> bool {
+        let Self { os, arch, written, .. } = self;
+        let is = |text: String| text.parse::<Platform>().is_ok();
+        arch != "arm"
+            && !written.is_empty()
+            && is(format!("{os}/{arch}"))
+            && !is(format!("{os}/{arch}/{written}"))
     }
 
     /// Returns the platform that the words name. Of two variants the one in TARGETPLATFORM counts; one left over from
     /// another architecture (`TARGETVARIANT=v7` with arm64) does not.
     pub(super) fn platform(&self) -> Option<Platform> {
+        if self.is_unknown_variant() {
+            return None;
+        }
         let plain = format!("{}/{}", self.os, self.arch);
         let variants = [&self.written, &self.variant].into_iter().filter(|variant| !variant.is_empty());
         let with = |variant: &String| format!("{plain}/{variant}").parse().ok();
@@ -130,7 +151,9 @@ mod tests {
                 Some("linux/amd64/v3"),
             ),
             (&[("TARGETPLATFORM", b"linux/amd\xff64")], "linux amd\u{fffd}64 ", None),
-            (&[("TARGETPLATFORM", b"linux/")], "  ", None),
+            (&[("TARGETPLATFORM", b"linux/arm64/v99")], "linux arm64 v99", None),
+            (&[("TARGETPLATFORM", b"linux/amd64/v1")], "linux amd64 ", Some("linux/amd64")),
+            (&[("TARGETPLATFORM", b"linux/")], " unknown ", None),
         ];
         for (vars, words, platform) in cases {
             assert_eq!(read(vars), ((*words).to_owned(), platform.map(str::to_owned)), "{vars:?}");

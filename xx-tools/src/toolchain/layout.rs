@@ -87,6 +87,13 @@ impl Layout {
         installed.or_else(|| Some(self.prefixed(triple, program)).filter(|path| host.is_file(path)))
     }
 
+    /// Returns the target's pkg-config: with its prefix, or, where nothing was set up, by the name that reads the target from
+    /// the environment.
+    #[must_use]
+    pub fn pkg_config(&self, host: &dyn Host, triple: &str) -> Option<PathBuf> {
+        self.find(host, triple, "pkg-config").or_else(|| host.program("xx-pkg-config"))
+    }
+
     /// Returns how other programs call what [`Layout::find`] finds: by its bare name where that is on PATH.
     #[must_use]
     pub fn found_command(&self, host: &dyn Host, triple: &str, program: &str) -> Option<String> {

@@ -59,6 +59,14 @@ pub fn choose(
     if prefer == "lld" && has_lld && lld_first(env, platform) && lld_links(host, platform) {
         return because(Linker::lld(), "preferred, and it says that it links for the target");
     }
+    let note = match prefer {
+        "lld" | "gold" | "ld" => None,
+        other if host.program(&format!("ld.{other}")).is_some() => {
+            return because(Linker { name: other.to_owned(), ..Linker::lld() }, "XX_CC_PREFER_LINKER");
+        }
+        other => Some(format!("note: XX_CC_PREFER_LINKER={other}: no ld.{other} on PATH, another is taken")),
+    };
+    let because = |linker: Linker, why: &str| because(Linker { note: note.clone(), ..linker }, why);
     if prefer == "gold"
         && let Some(gold) = prefixed(host, triple, "gold")
     {

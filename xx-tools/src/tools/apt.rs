@@ -33,6 +33,10 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     {
         return sources::fix(host, Path::new(file), arch).map(Plan::new);
     }
+    if args.first().is_some_and(|arg| arg == "--fix-source-file") {
+        return Err(Failure::new("--fix-source-file needs a file and an architecture")
+            .hint("`xx-apt --fix-source-file $(xx-apt --print-source-file) amd64`"));
+    }
     if args.iter().any(|arg| arg == "--print-source-file") {
         return Ok(Plan::line(sources::main_file(host).display()));
     }

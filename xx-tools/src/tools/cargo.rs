@@ -69,6 +69,7 @@ impl Build {
     fn new(env: Env, host: &dyn Host) -> Result<Self, Failure> {
         let target = Target::read(&env, host);
         let c_triple = target.supported()?.triple.clone();
+        target.has_sysroot(host)?;
         let rust = rust_triple(&env, host, &target)?;
         let compiler = toolchain::preferred(&env, host)?;
         let layout = Layout::of(&env, host, &c_triple);

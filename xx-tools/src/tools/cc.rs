@@ -58,6 +58,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let wrapped = env.name.starts_with("xx-") || host.is_there(Path::new(WRAPPED));
     let target = Target::read(&env, host);
+    target.has_sysroot(host)?;
     let other = match wrapped {
         true => toolchain::commands(&env, host, &target, toolchain::preferred(&env, host)?)?,
         false => None,
@@ -66,14 +67,15 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         if request.cmake_toolchain || request.meson_cross {
             return build_file(&env, &request, &target, host, commands);
         }
-        return other::plan(&env, &request, &target, commands);
+        return other::plan(&env, &request, &target, host, commands);
     }
     let triple = match &request.target {
         Some(target) => target.clone(),
         None if wrapped => target.supported()?.triple.clone(),
         None => String::new(),
     };
-    if triple.contains('/') {
+    let is_plain = |char: char| char.is_ascii_alphanumeric() || "-._".contains(char);
+    if triple.starts_with('-') || !triple.chars().all(is_plain) {
         return Err(Failure::new(format!("`{triple}` is no target triple"))
             .hint("name one as in `--target=aarch64-linux-gnu`; `xx-info triple` prints the target's"));
     }

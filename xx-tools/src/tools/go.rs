@@ -28,6 +28,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let target = Target::read(&env, host);
     let platform = target.known()?.clone();
+    target.has_sysroot(host)?;
     let mut vars = go_variables(&env, &platform)?;
     let mut steps = Vec::new();
     let compiler = preferred(&env, host)?;
@@ -45,8 +46,12 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     // The prefixed tools may only just have been made by the steps above.
     steps.push(Step::Next(Box::new(move |host: &dyn Host| {
-        if let Some(triple) = triple.filter(|_| compiler == Compiler::Clang) {
-            vars.extend(prefixed_tools(&env, host, &triple));
+        match (triple, compiler) {
+            (Some(triple), Compiler::Clang) => vars.extend(prefixed_tools(&env, host, &triple)),
+            (Some(triple), Compiler::Gcc | Compiler::Zig) if target.is_cross(host) => {
+                vars.extend(pkg_config(&env, host, &triple));
+            }
+            (Some(_), Compiler::Gcc | Compiler::Zig) | (None, _) => {}
         }
         let step = if wrap {
             wrapping(host, &go, &vars)
@@ -138,6 +143,12 @@ fn prefixed_tools(env: &Env, host: &dyn Host, triple: &str) -> Vars {
     let found =
         tools.into_iter().filter_map(|(name, tool)| Some((name, layout.found_command(host, triple, tool)?)));
     found.filter(|(name, _)| !env.is_set(name)).collect()
+}
+
+/// pkg-config where no set-up has made one with the prefix: the build machine's would find its own libraries.
+fn pkg_config(env: &Env, host: &dyn Host, triple: &str) -> Option<(&'static str, String)> {
+    let program = Layout::of(env, host, triple).pkg_config(host, triple)?;
+    (!env.is_set("PKG_CONFIG")).then(|| ("PKG_CONFIG", program.display().to_string()))
 }
 
 /// The compilers read the user's sysroot from the environment, in folders of their own choice: its path is absolute.

@@ -21,6 +21,7 @@ use crate::toolchain::{is_own, package_root};
 pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let target = Target::read(&env, host);
     let names = target.supported()?;
+    target.has_sysroot(host)?;
     if !target.is_cross(host) && target.sysroot.is_empty() {
         return exec(&env, host, &[]);
     }

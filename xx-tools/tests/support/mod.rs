@@ -7,6 +7,8 @@
     reason = "helpers of tests are test code"
 )]
 
+pub mod compilers;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

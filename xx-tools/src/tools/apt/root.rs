@@ -68,6 +68,7 @@ pub(super) fn install(state: &State, dir: &Path, options: Vec<String>, packages:
     let archives = state.dir.join("archives");
     let mut steps = vec![
         Step::RemoveDir(state.dir.clone()),
+        Step::Temporary(state.dir.clone()),
         Step::MakeDir(archives.join("partial")),
         Step::Write { path: state.dir.join("status"), text: String::new(), mode: 0o644 },
     ];
@@ -83,7 +84,6 @@ pub(super) fn install(state: &State, dir: &Path, options: Vec<String>, packages:
         .args(["-y", "--download-only"])
         .args(packages.iter().cloned());
     let dir = dir.to_owned();
-    let kept = state.dir.clone();
     steps.extend([
         Step::Note(format!("+ {apt}")),
         Step::Run(apt),
@@ -94,7 +94,7 @@ pub(super) fn install(state: &State, dir: &Path, options: Vec<String>, packages:
                 relink(host, &root, &root, &mut steps);
                 Ok(Plan::new(steps))
             }));
-            Ok(Plan::new(unpack(host, &archives, &dir)).then(finish).then(Step::RemoveDir(kept)))
+            Ok(Plan::new(unpack(host, &archives, &dir)).then(finish))
         })),
     ]);
     steps

@@ -18,7 +18,10 @@ pub(super) fn main_file(host: &dyn Host) -> PathBuf {
 
 /// Plans restricting every entry of a source file to an architecture; entries that name one stay.
 pub(super) fn fix(host: &dyn Host, file: &Path, arch: &str) -> Result<Vec<Step>, Failure> {
-    let text = host.read(file).ok_or_else(|| Failure::new(format!("cannot read `{}`", file.display())))?;
+    let text = host.read(file).ok_or_else(|| {
+        Failure::new(format!("cannot read `{}`", file.display()))
+            .hint("`xx-apt --print-source-file` prints the path of the distribution's own")
+    })?;
     let fixed = if file.extension().is_some_and(|end| end == "sources") {
         deb822(&text, arch)
     } else {

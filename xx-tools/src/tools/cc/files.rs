@@ -44,10 +44,12 @@ pub(super) fn cmake(
         let languages = ["CMAKE_C_COMPILER_TARGET", "CMAKE_CXX_COMPILER_TARGET", "CMAKE_ASM_COMPILER_TARGET"];
         lines.extend(languages.map(|variable| (variable, triple.clone())));
     }
-    for (variable, tool) in
-        [("CMAKE_AR", "ar"), ("CMAKE_RANLIB", "ranlib"), ("PKG_CONFIG_EXECUTABLE", "pkg-config")]
-    {
-        let program = layout.find(host, triple, tool);
+    let programs = [
+        ("CMAKE_AR", layout.find(host, triple, "ar")),
+        ("CMAKE_RANLIB", layout.find(host, triple, "ranlib")),
+        ("PKG_CONFIG_EXECUTABLE", layout.pkg_config(host, triple)),
+    ];
+    for (variable, program) in programs {
         lines.extend(program.map(|path| (variable, path.display().to_string())));
     }
     if sysroot != "/" {
@@ -112,8 +114,13 @@ pub(super) fn meson(
         format!("[{}]", quoted.join(", "))
     };
     let mut text = format!("[binaries]\nc = {}\ncpp = {}\n", array(&commands.c), array(&commands.cxx));
-    for tool in ["ar", "strip", "pkg-config"] {
-        if let Some(path) = layout.find(host, &names.triple, tool) {
+    let programs = [
+        ("ar", layout.find(host, &names.triple, "ar")),
+        ("strip", layout.find(host, &names.triple, "strip")),
+        ("pkg-config", layout.pkg_config(host, &names.triple)),
+    ];
+    for (tool, program) in programs {
+        if let Some(path) = program {
             text.push_str(&format!("{tool} = '{}'\n", path.display()));
         }
     }
