@@ -266,6 +266,9 @@ fn huge_input_is_bounded() {
     assert!(problems(&nested)[0].starts_with("3:5 the text becomes longer than"), "{:?}", problems(&nested));
     let slow = format!("FROM scratch\nENV A={}\nENV B=${{A//a*b/c}}\n", "a".repeat(60_000));
     assert_eq!(problems(&slow), Vec::<String>::new());
+    let many = format!("FROM scratch\nENV A={}\n{}", "a".repeat(60_000), "RUN [\"x\"]\n".repeat(1200));
+    let found = problems(&many);
+    assert!(found[0].starts_with("1120:1 the commands up to here hold more than 64 MiB"), "{found:?}");
     let onbuild = format!("FROM scratch\n{}RUN x\n", "ONBUILD ".repeat(8_000));
     assert_eq!(problems(&onbuild).len(), 1);
 }
