@@ -6,6 +6,7 @@
 
 pub mod graph;
 pub mod json;
+pub mod replace;
 pub mod validate;
 pub mod wire;
 
