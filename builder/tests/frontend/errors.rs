@@ -81,6 +81,11 @@ const ERRORS: &[(&str, &str)] = &[
         "2:5 `1` in a JSON array of arguments is not a string | put every argument in double quotes",
     ),
     ("FROM scratch\nSHELL bash -c\n", "2:1 SHELL needs a JSON array | write `SHELL [\"/bin/sh\", \"-c\"]`"),
+    (
+        "FROM scratch\nONBUILD ONBUILD RUN x\n",
+        "2:9 ONBUILD cannot stand behind ONBUILD | write it in the Dockerfiles",
+    ),
+    ("FROM scratch\nONBUILD MAINTAINER x\n", "2:9 MAINTAINER cannot stand behind ONBUILD | write it"),
     ("FROM scratch\nONBUILD FROM x\n", "2:9 FROM cannot stand behind ONBUILD | write it in the Dockerfiles"),
     ("FROM scratch\nHEALTHCHECK CMD\n", "2:1 HEALTHCHECK CMD has no command | write the command after CMD"),
     (
