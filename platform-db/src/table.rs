@@ -5,9 +5,9 @@
 //! package formats use stand in `ecosystems.rs`.
 //!
 //! Sources: `go` is `go tool dist list`; `uname` is `UTS_MACHINE` of each kernel; `debian` and the GNU words are
-//! dpkg's cputable, ostable and tupletable; `alpine` is apk-tools' `apk_arch.h`, save for little-endian MIPS, where
-//! the original xx is followed; `rpm` is rpm's `rpmrc`; `qemu` is the suffix of QEMU's user-mode programs. Tests hold
-//! each column against its source.
+//! dpkg's cputable, ostable and tupletable; `alpine` is apk-tools' `apk_arch.h`; `rpm` is rpm's `rpmrc`; `qemu` is the
+//! suffix of QEMU's user-mode programs. `uname` and `alpine` of little-endian MIPS are the original xx's (`mipsle`).
+//! `tests/sources.rs` holds each column but `uname` against its source.
 
 use crate::arch::Arch;
 use crate::os::Os;

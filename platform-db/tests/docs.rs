@@ -64,17 +64,19 @@ fn architectures(text: &mut String) {
 }
 
 fn targets(text: &mut String) {
-    text.push_str("\n## Rust and Zig targets\n\n| platform | library | Rust | Zig | dynamic linker |\n|---|---|---|---|---|\n");
+    text.push_str("\n## Compilers' targets\n\n| platform | library | LLVM | Rust | Zig | dynamic linker |\n|---|---|---|---|---|---|\n");
     let mut seen = std::collections::BTreeSet::new();
     for platform in Platform::all() {
         for libc in Libc::ALL {
-            let names = (platform.rust(*libc), platform.zig(*libc));
-            if names == (None, None) || !seen.insert((platform.os(), platform.arch(), *libc, names.clone())) {
+            let names = (platform.llvm(*libc), platform.rust(*libc), platform.zig(*libc));
+            if names == (None, None, None)
+                || !seen.insert((platform.os(), platform.arch(), *libc, names.clone()))
+            {
                 continue;
             }
             let linker = cell(platform.dynamic_linker(*libc));
-            writeln!(text, "| `{platform}` | {libc} | {} | {} | {linker} |", cell(names.0), cell(names.1))
-                .unwrap();
+            let names = format!("{} | {} | {}", cell(names.0), cell(names.1), cell(names.2));
+            writeln!(text, "| `{platform}` | {libc} | {names} | {linker} |").unwrap();
         }
     }
 }

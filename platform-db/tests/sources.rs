@@ -99,13 +99,45 @@ const NO_PLATFORM: &[(&str, &str)] = &[
 /// Words of the specifications for our systems, where they differ; an empty one says nothing.
 const RUST_OSES: &[(&str, &str)] = &[("macos", "darwin"), ("unknown", "none"), ("wasi", "")];
 
+/// Words of the specifications for processors, and ours for them; width and byte order tell which.
+const RUST_ARCHES: &[(&str, &str)] = &[
+    ("aarch64", "arm64 arm64be arm64p32 arm64p32be"),
+    ("amdgpu", "amdgcn"),
+    ("arm", "arm armbe"),
+    ("avr", "avr"),
+    ("bpf", "bpf bpfbe"),
+    ("csky", "csky"),
+    ("hexagon", "hexagon"),
+    ("loongarch32", "loong32"),
+    ("loongarch64", "loong64"),
+    ("m68k", "m68k"),
+    ("mips", "mips mipsle"),
+    ("mips32r6", "mips mipsle"),
+    ("mips64", "mips64 mips64le"),
+    ("mips64r6", "mips64 mips64le"),
+    ("msp430", "msp430"),
+    ("nvptx64", "nvptx64"),
+    ("powerpc", "ppc"),
+    ("powerpc64", "ppc64 ppc64le"),
+    ("riscv32", "riscv"),
+    ("riscv64", "riscv64"),
+    ("s390x", "s390x"),
+    ("sparc", "sparc"),
+    ("sparc64", "sparc64"),
+    ("wasm32", "wasm"),
+    ("wasm64", "wasm64"),
+    ("x86", "386"),
+    ("x86_64", "amd64 amd64p32"),
+    ("xtensa", "xtensa"),
+];
+
 #[test]
 fn every_rust_target_is_a_platform() {
     let exceptions: BTreeMap<&str, &str> = NO_PLATFORM.iter().copied().collect();
     for table in tables("rustc") {
         let mut with_library = 0;
         for row in table.rows() {
-            let [triple, tier, library, bits, endian, os, _] = row[..] else { panic!("{row:?}") };
+            let [triple, tier, library, bits, endian, os, arch] = row[..] else { panic!("{row:?}") };
             let promised = library == "std" && matches!(tier, "1" | "2");
             if exceptions.contains_key(triple) || !(table.recorded || promised) {
                 continue;
@@ -116,6 +148,9 @@ fn every_rust_target_is_a_platform() {
             let facts = platform.arch_id().facts();
             let expected = if endian == "big" { Endian::Big } else { Endian::Little };
             assert_eq!((facts.bits.to_string().as_str(), facts.endian), (bits, expected), "{triple}");
+            let named = RUST_ARCHES.iter().find(|(known, _)| *known == arch).map_or(arch, |(_, ours)| ours);
+            assert!(named.split(' ').any(|name| name == platform.arch()), "{triple}: {platform}, not {arch}");
+            assert_eq!(arch.ends_with("r6"), platform.variant() == "r6", "{triple}: {platform}");
             let os = RUST_OSES.iter().find(|(known, _)| *known == os).map_or(os, |(_, ours)| ours);
             assert!(platform.os() == os || os.is_empty(), "{triple}: {platform}, not {os}");
         }

@@ -200,7 +200,8 @@ impl Built {
     /// The build failed with one error that says all of `parts`.
     pub fn assert_error(&self, parts: &[&str]) {
         assert_eq!(self.code, Some(1), "{}", self.stderr);
-        assert_eq!(self.stderr.matches("error: ").count(), 1, "one error: {}", self.stderr);
+        let errors = self.stderr.lines().filter(|line| line.starts_with("error: ")).count();
+        assert_eq!(errors, 1, "one error: {}", self.stderr);
         for part in parts {
             assert!(self.stderr.contains(part), "`{part}` is missing in: {}", self.stderr);
         }

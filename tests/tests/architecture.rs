@@ -56,8 +56,10 @@ fn crates_meet_only_in_platform_db() {
 fn modules_of_the_builder_name_only_what_is_above_them() {
     let source = repository().join("builder/src");
     let list = fs::read_to_string(source.join("lib.rs")).expect("lib.rs");
-    let layers: Vec<&str> =
-        list.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let layers: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'))
+        .collect();
     assert!(layers.len() > 10, "{layers:?}");
     let height = |name: &str| layers.iter().position(|layer| *layer == name);
     let mut wrong = vec![];
@@ -125,4 +127,31 @@ fn the_helper_image_has_a_link_for_each_tool() {
     let mut tools: Vec<&str> = names.filter(|name| name.starts_with("xx-")).collect();
     tools.sort_unstable();
     assert_eq!(links, tools);
+}
+
+/// Tests and files that the page on advisories names are there, and each advisory has one, or says why it needs none.
+#[test]
+fn advisories_name_tests_that_exist() {
+    let root = repository();
+    let sources: Vec<String> = ["builder", "tests"]
+        .iter()
+        .flat_map(|folder| files(&root.join(folder), ".rs"))
+        .map(|path| fs::read_to_string(path).expect("a source file"))
+        .collect();
+    let page = fs::read_to_string(root.join("docs/advisories.md")).expect("the page");
+    let mut rows = 0;
+    for row in page.lines().filter(|line| line.contains("CVE-") || line.contains("GHSA-")) {
+        rows += 1;
+        let shown = row.rsplit('|').nth(1).expect("a last column");
+        let names: Vec<&str> =
+            shown.split('`').skip(1).step_by(2).filter(|name| !name.starts_with('/')).collect();
+        assert!(!names.is_empty() || shown.contains("nothing enters"), "no test: {row}");
+        for name in names {
+            let is_test = |text: &String| {
+                text.contains(&format!("fn {name}()")) || text.contains(&format!("case(\"{name}\""))
+            };
+            assert!(root.join(name).exists() || sources.iter().any(is_test), "`{name}` of: {row}");
+        }
+    }
+    assert!(rows > 25, "the page has lost rows");
 }

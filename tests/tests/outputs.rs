@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use integration_tests::{Kit, Place, run, skipped};
+use integration_tests::docker::Docker;
+use integration_tests::{Built, Kit, Place, run, skipped};
 
 fn place(case: &str) -> Option<Place> {
     Kit::find(case).map(Place::new)
@@ -14,7 +15,9 @@ fn place(case: &str) -> Option<Place> {
 /// `tar -tv` of an archive: one line per entry, times in UTC.
 fn listing(path: &Path) -> String {
     let shown = path.display().to_string();
-    run("tar", &["--utc", "--full-time", "-tvf", &shown]).map(|listed| listed.stdout).unwrap_or_default()
+    run("tar", &["--utc", "--full-time", "--numeric-owner", "-tvf", &shown])
+        .map(|listed| listed.stdout)
+        .unwrap_or_default()
 }
 
 fn shell(place: &Place, script: &str) {
@@ -150,6 +153,127 @@ fn every_form_of_output_holds_the_same_files() {
     assert_eq!(diff_ids.len(), 1, "compression does not change the content: {diff_ids:?}");
 }
 
+/// Fields of `type=oci`, the media types of the manifest, of the base's layer and of the own one, and how both begin.
+type Form = (&'static str, [&'static str; 3], [&'static [u8]; 2]);
+
+const GZIP: &[u8] = &[0x1f, 0x8b];
+const ZSTD: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
+/// Layers begin with a directory whose name is short: zeroes end it in the header.
+const TAR: &[u8] = b"";
+
+const FORMS: &[Form] = &[
+    ("", ["oci.image.manifest.v1+json", "v1.tar+gzip", "v1.tar+gzip"], [GZIP, GZIP]),
+    ("compression=zstd", ["oci.image.manifest.v1+json", "v1.tar+gzip", "v1.tar+zstd"], [GZIP, ZSTD]),
+    (
+        "compression=zstd,force-compression=true",
+        ["oci.image.manifest.v1+json", "v1.tar+zstd", "v1.tar+zstd"],
+        [ZSTD, ZSTD],
+    ),
+    (
+        "compression=uncompressed,force-compression=true",
+        ["oci.image.manifest.v1+json", "v1.tar", "v1.tar"],
+        [TAR, TAR],
+    ),
+    (
+        "oci-mediatypes=false",
+        ["distribution.manifest.v2+json", "diff.tar.gzip", "diff.tar.gzip"],
+        [GZIP, GZIP],
+    ),
+    (
+        "oci-mediatypes=false,compression=uncompressed",
+        ["distribution.manifest.v2+json", "diff.tar.gzip", "rootfs.diff.tar"],
+        [GZIP, TAR],
+    ),
+    (
+        "oci-mediatypes=false,compression=zstd,force-compression=true",
+        ["oci.image.manifest.v1+json", "v1.tar+zstd", "v1.tar+zstd"],
+        [ZSTD, ZSTD],
+    ),
+];
+
+#[test]
+fn layers_have_the_compression_and_types_that_are_asked_for() {
+    let Some(place) = place("layers_have_the_compression_and_types_that_are_asked_for") else { return };
+    place.write("one", "1");
+    // A base of one gzip layer.
+    place.write("Dockerfile", "FROM scratch\nCOPY one /base/\n");
+    place.build_well(&["--output", "type=oci,dest=base,tar=false"]);
+    let base = format!("base=oci-layout://{}", place.path("base").display());
+    place.write("Dockerfile", "FROM base\nCOPY one /own/\n");
+    let mut diff_ids = vec![];
+    for (number, (fields, types, magic)) in FORMS.iter().enumerate() {
+        let layout = place.path(&format!("layout{number}"));
+        let output = format!("type=oci,tar=false,dest={},{fields}", layout.display());
+        place.build_well(&["--build-context", &base, "--output", output.trim_end_matches(',')]);
+        let blob = |digest: &serde_json::Value| {
+            let hex = digest.as_str().unwrap_or_default().trim_start_matches("sha256:").to_owned();
+            fs::read(layout.join("blobs/sha256").join(hex)).expect("a blob")
+        };
+        let json = |bytes: &[u8]| serde_json::from_slice::<serde_json::Value>(bytes).expect("JSON");
+        let index = json(&fs::read(layout.join("index.json")).expect("an index"));
+        let manifest = json(&blob(&index["manifests"][0]["digest"]));
+        let layers = manifest["layers"].as_array().expect("layers");
+        let named = [&manifest["mediaType"], &layers[0]["mediaType"], &layers[1]["mediaType"]];
+        for (found, expected) in named.iter().zip(types) {
+            let found = found.as_str().unwrap_or_default();
+            assert!(found.ends_with(expected), "{fields}: {found}, not {expected}");
+        }
+        assert_eq!(index["manifests"][0]["mediaType"], manifest["mediaType"], "{fields}");
+        let config_type = manifest["config"]["mediaType"].as_str().unwrap_or_default();
+        assert_eq!(config_type.contains("docker"), types[0].contains("v2"), "{fields}: {config_type}");
+        for (layer, magic) in layers.iter().zip(magic) {
+            let bytes = blob(&layer["digest"]);
+            assert_eq!(Some(bytes.len() as u64), layer["size"].as_u64(), "{fields}");
+            let is_tar = bytes.get(257..262) == Some(b"ustar");
+            assert!(bytes.starts_with(magic) && is_tar == magic.is_empty(), "{fields}: {:?}", bytes.get(..4));
+        }
+        diff_ids.push(json(&blob(&manifest["config"]["digest"]))["rootfs"]["diff_ids"].clone());
+    }
+    diff_ids.dedup();
+    assert_eq!(diff_ids.len(), 1, "the content is the same: {diff_ids:?}");
+}
+
+#[test]
+fn docker_engine_loads_what_is_written() {
+    let case = "docker_engine_loads_what_is_written";
+    let Some(place) = place(case) else { return };
+    place.write("one", "1");
+    place.write("Dockerfile", "FROM debian AS files\nRUN mkdir /made && echo made > /made/file && chown 33:50 /made/file\nFROM scratch\nCOPY --from=files /made /made\nCOPY one /\nCMD [\"/one\"]\n");
+    let Some(docker) = Docker::start(case, place.directory.path()) else { return };
+    let run = |arguments: &[&str]| {
+        let ran = Built::of(docker.command("docker").args(arguments).output().expect("sh starts"));
+        assert_eq!(ran.code, Some(0), "{arguments:?}: {}", ran.stderr);
+        ran.stdout
+    };
+    for (number, form) in [
+        "type=docker",
+        "type=docker,oci-mediatypes=false",
+        "type=docker,compression=zstd",
+        "type=docker,compression=uncompressed,oci-mediatypes=false",
+        "type=oci",
+        "type=oci,oci-mediatypes=false",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (archive, name) = (place.path("image.tar"), format!("example/app:{number}"));
+        let output = format!("{form},dest={}", archive.display());
+        place.build_well(&["--tag", &name, "--output", &output]);
+        let loaded = run(&["load", "--input", &archive.display().to_string()]);
+        assert!(loaded.contains(&format!("Loaded image: {name}")), "{form}: {loaded}");
+        let shown = run(&["image", "inspect", "--format", "{{json .Config.Cmd}} {{.Architecture}}", &name]);
+        assert!(shown.starts_with("[\"/one\"] "), "{form}: {shown}");
+        let container = run(&["create", "--network", "none", &name]);
+        let files = place.path("exported.tar");
+        run(&["export", "--output", &files.display().to_string(), container.trim()]);
+        let listing = listing(&files);
+        for entry in [" 33/50 ", " made/file\n", " one\n"] {
+            assert!(listing.contains(entry), "{form}: {entry}: {listing}");
+        }
+        run(&["rm", container.trim()]);
+    }
+}
+
 #[test]
 fn annotations_and_times_are_written() {
     let Some(place) = place("annotations_and_times_are_written") else { return };
@@ -249,108 +373,4 @@ fn du_shows_and_prune_removes() {
         place.command(&[]).env("XX_BUILD_CONFIG", place.path("config.toml")).output().expect("xx-build");
     let text = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success() && text.contains("removed from the store"), "{text}");
-}
-
-const REMOTE: &str = "\
-    mkdir -p served repo/sub && cd repo && git init -q -b main . && git config user.email a@b && git config user.name a
-    echo one > file; echo deep > sub/file; ln -s ../../outside sub/link; chmod 755 file; ln -s /etc escape
-    git add . && git commit -qm one && git tag -a v1 -m v1
-    echo two > file && git commit -qam two && git branch other HEAD~1
-    git clone -q --bare . ../served/r.git && touch ../served/r.git/git-daemon-export-ok";
-
-#[test]
-fn git_and_http_sources() {
-    let Some(place) = place("git_and_http_sources") else { return };
-    if run("git", &["--version"]).is_none() || run("python3", &["--version"]).is_none() {
-        return skipped("git_and_http_sources", "git or python3 is not installed");
-    }
-    let made =
-        run("sh", &["-euc", &format!("cd {}; {REMOTE}", place.directory.path().display())]).expect("sh");
-    assert_eq!(made.code, Some(0), "{}", made.stderr);
-    fs::write(place.path("served/hello.txt"), "hello\n").expect("a file");
-
-    // Ports of our own: whatever is free.
-    let port = || {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
-        listener.local_addr().expect("its number").port()
-    };
-    let (git_port, http_port) = (port(), port());
-    let served = place.path("served").display().to_string();
-    let start = |program: &str, arguments: &[String]| {
-        let mut command = Command::new(program);
-        command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("a server")
-    };
-    let mut servers = [
-        start(
-            "git",
-            &[
-                "daemon",
-                "--reuseaddr",
-                "--listen=127.0.0.1",
-                &format!("--port={git_port}"),
-                &format!("--base-path={served}"),
-                &served,
-            ]
-            .map(String::from),
-        ),
-        start(
-            "python3",
-            &["-m", "http.server", "--bind", "127.0.0.1", "--directory", &served, &http_port.to_string()]
-                .map(String::from),
-        ),
-    ];
-    for port in [git_port, http_port] {
-        for _ in 0..200 {
-            if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
-                break;
-            }
-            std::thread::sleep(std::time::Duration::from_millis(50));
-        }
-    }
-    let git = format!("git://127.0.0.1:{git_port}/r.git");
-    let http = format!("http://127.0.0.1:{http_port}");
-    let dockerfile = format!(
-        "FROM scratch\nADD {git}#v1 /tag/\nADD {git}#other:sub /sub/\nADD --keep-git-dir=true {git} /main/\nADD {http}/hello.txt /\n\
-         ADD --checksum=sha256:5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03 --chmod=644 {http}/hello.txt /checked\n"
-    );
-    place.write("Dockerfile", &dockerfile);
-    let output = place.path("out");
-    let arguments = ["--output", &output.display().to_string()];
-    let built = std::panic::catch_unwind(|| {
-        place.build_well(&arguments);
-        let read = |name: &str| fs::read_to_string(output.join(name)).expect(name);
-        assert_eq!(
-            (read("tag/file"), read("sub/file"), read("main/file")),
-            ("one\n".into(), "deep\n".into(), "two\n".into())
-        );
-        assert_eq!((read("hello.txt"), read("checked")), ("hello\n".into(), "hello\n".into()));
-        assert!(output.join("main/.git/HEAD").exists() && !output.join("tag/.git").exists());
-        assert_eq!(place.build_well(&[]).steps().0, 0, "nothing has changed");
-
-        // The file changes, the branch moves; what has a checksum or a tag is not asked for.
-        fs::write(place.path("served/hello.txt"), "changed\n").expect("a file");
-        let again = place.build_well(&arguments);
-        assert!(again.steps().0 < 5, "{}", again.stderr);
-        assert_eq!(fs::read_to_string(output.join("hello.txt")).expect("the file"), "changed\n");
-
-        for (source, parts) in [
-            (format!("{git}#nosuch"), ["no branch, tag or commit", "nosuch"]),
-            (format!("{git}#main:escape/passwd"), ["escape/passwd", "does not exist"]),
-            (format!("{http}/nosuch"), ["status 404", "nosuch"]),
-            (
-                format!("--checksum=sha256:{} {http}/hello.txt", "0".repeat(64)),
-                ["has digest", "expected sha256:000"],
-            ),
-        ] {
-            place.write("Dockerfile", &format!("FROM scratch\nADD {source} /x\n"));
-            place.build(&[]).assert_error(&parts);
-        }
-    });
-    for server in &mut servers {
-        server.kill().expect("a signal");
-        server.wait().expect("it ends");
-    }
-    if let Err(panic) = built {
-        std::panic::resume_unwind(panic);
-    }
 }

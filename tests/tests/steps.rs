@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 
-use integration_tests::{Kit, Place, run, skipped};
+use integration_tests::{Built, Kit, Place, run, skipped};
 
 fn place(case: &str) -> Option<Place> {
     Kit::find(case).map(Place::new)
@@ -52,6 +52,36 @@ fn steps_get_what_options_say() {
     assert_eq!(place.mounts(), [""; 0]);
 }
 
+/// A root of nothing but mounts, and mounts of nothing.
+#[test]
+fn an_empty_root_is_a_root() {
+    let Some(place) = place("an_empty_root_is_a_root") else { return };
+    let folders = if cfg!(target_arch = "x86_64") { &["lib", "lib64"][..] } else { &["lib"] };
+    let mounts: String = folders
+        .iter()
+        .map(|folder| format!("--mount=from=debian,source=/usr/{folder},target=/{folder} "))
+        .collect();
+    let run = format!("RUN --mount=from=debian,source=/usr,target=/usr {mounts}");
+    place.write(
+        "Dockerfile",
+        &format!(
+            "FROM scratch AS empty\nFROM scratch\n{run}[\"/usr/bin/mkdir\", \"/made\"]\n\
+             {run}--mount=from=empty,target=/nothing --mount=from=empty,target=/writable,rw \
+             [\"/usr/bin/cp\", \"-r\", \"/made\", \"/nothing\", \"/writable\"]\n\
+             {run}[\"/usr/bin/cp\", \"-r\", \"/made\", \"/again\"]\n"
+        ),
+    );
+    let output = place.path("out");
+    place.build_well(&["--output", &output.display().to_string()]);
+    let mut names: Vec<_> =
+        fs::read_dir(&output).expect("listed").flatten().map(|entry| entry.file_name()).collect();
+    names.sort();
+    names.retain(|name| !["dev", "etc", "proc", "sys"].map(std::ffi::OsString::from).contains(name));
+    assert_eq!(names, ["again", "made"]);
+    place.write("Dockerfile", "FROM scratch\nRUN [\"/nosuch\"]\n");
+    place.build(&[]).assert_error(&["Dockerfile:2", "cannot run `/nosuch`", "hint: "]);
+}
+
 /// Options, instructions, and what the one error says.
 const REFUSED: &[(&[&str], &str, &[&str])] = &[
     (
@@ -69,8 +99,19 @@ const REFUSED: &[(&[&str], &str, &[&str])] = &[
         "RUN --mount=type=secret,id=a,required true",
         &["Dockerfile:2", "`a`", "hint: pass it with `--secret id=a"],
     ),
+    (
+        &[],
+        "RUN --mount=type=bind,target=/x,bind-propagation=shared true",
+        &["Dockerfile:2", "bind-propagation"],
+    ),
     (&["--allow", "security.insecur"], "RUN true", &["security.insecur`", "hint: ", "`security.insecure`"]),
-    (&["--ssh", "default=Dockerfile"], "RUN true", &["is no socket", "hint: ", "ssh-add"]),
+    (
+        &["--ssh", "default=context/Dockerfile"],
+        "RUN true",
+        &["is neither a socket nor a private key", "hint: ", "id_ed25519"],
+    ),
+    (&["--ssh", "default=/no/such"], "RUN true", &["cannot read `/no/such`", "hint: "]),
+    (&["--ssh", "default=context/Dockerfile,raw=true"], "RUN true", &["is no socket", "hint: "]),
     (&["--memory", "much"], "RUN true", &["--memory much", "hint: "]),
     (&["--memory", "1g", "--memory-swap", "1m"], "RUN true", &["--memory-swap"]),
     (&["--ulimit", "files=1"], "RUN true", &["Dockerfile:2", "`files`"]),
@@ -112,19 +153,18 @@ fn secrets_and_agents_leave_no_trace() {
     let answer = secret.clone();
     std::thread::spawn(move || {
         for mut connection in listener.incoming().flatten() {
-            let mut question = [0; 8];
+            let mut question = [0; 5];
             connection.read_exact(&mut question).expect("a question");
+            let length = 1 + answer.len() as u32;
             connection
-                .write_all(&question)
-                .and_then(|()| connection.write_all(answer.as_bytes()))
+                .write_all(&[&length.to_be_bytes()[..], &[12], answer.as_bytes()].concat())
                 .expect("heard");
         }
     });
     place.write(
         "ask",
         "use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ENV{SSH_AUTH_SOCK})) or die \"$!\";\n\
-         syswrite S, \"question\"; my $all = ''; while (sysread S, my $part, 99) { $all .= $part; }\n\
-         print length($all), \" \", substr($all, 0, 8), \"\\n\";\n",
+         syswrite S, pack('NC', 1, 11); sysread S, my $all, 999; print length($all), \" \", ord(substr($all, 4, 1)), \"\\n\";\n",
     );
     place.write(
         "Dockerfile",
@@ -139,7 +179,7 @@ fn secrets_and_agents_leave_no_trace() {
     let (token, agent) = (format!("id=token,src={}", place.path("token").display()), place.path("agent"));
     let ssh = format!("default={}", agent.display());
     let built = place.build_well(&["--secret", &token, "--ssh", &ssh, "--output", "type=oci,dest=image.tar"]);
-    for (line, times) in [("28", 2), ("400:0", 1), ("444:33", 1), ("600:33:socket", 1), ("36 question", 2)] {
+    for (line, times) in [("28", 2), ("400:0", 1), ("444:33", 1), ("600:33:socket", 1), ("33 12", 2)] {
         assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
     }
     assert!(!built.stderr.contains(&secret) && !built.stdout.contains(&secret));
@@ -229,6 +269,19 @@ fn an_oci_runtime_does_the_same() {
              cat /etc/hosts; ls /dev | grep -v core; ls -d /proc/[0-9]*; mount -t tmpfs none /mnt 2>&1 | head -1\n\
          RUN --mount=type=cache,target=/made/c --mount=type=secret,id=token,mode=0440 --mount=type=tmpfs,target=/t,size=64k \
              --mount=target=/ctx cat /run/secrets/token; ls /ctx; touch /made/c/x /t/x; df -k --output=size /t; touch /new\n\
+         RUN --mount=from=debian,source=/etc/debian_version,target=/bind/v --mount=from=debian,target=/bind/rw,rw \
+             cat /bind/v; touch /bind/rw/x && echo written; touch /bind/v 2>&1 | grep -o Read-only.*\n\
+         RUN --mount=type=cache,target=/made/f,from=debian,source=/etc/apt,readonly ls /made/f; touch /made/f/x 2>&1 | grep -o Read-only.*\n\
+         RUN --mount=type=cache,target=/made/l,sharing=locked --mount=type=cache,id=p,target=/made/p,sharing=private,uid=33,mode=0700 \
+             touch /made/l/x /made/p/x; stat -c %a:%u /made/p\n\
+         RUN --mount=type=secret,id=token,env=TOKEN --mount=type=secret,id=token,target=/etc/s,uid=33,gid=60 \
+             echo ${#TOKEN}; stat -c %a:%u:%g /etc/s\n\
+         RUN --mount=type=ssh,mode=0666,gid=60 stat -c %a:%F:%g $SSH_AUTH_SOCK; perl -e 'use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); \
+             connect(S, sockaddr_un($ENV{SSH_AUTH_SOCK})) or die; syswrite S, pack(\"NC\", 1, 19); sysread S, my $a, 9; print unpack(\"H*\", $a), \"\\n\"'\n\
+         RUN --mount=type=tmpfs,target=/over/t --mount=type=cache,target=/over/t/deep/c --mount=target=/over/t/deep/ctx \
+             touch /over/t/deep/c/y; find /over/t | sort; df --output=fstype /over/t | tail -1\n\
+         RUN mkdir /real && ln -s /real /via && ln -s /absent/place /dangling\n\
+         RUN --mount=type=tmpfs,target=/via/x --mount=type=tmpfs,target=/dangling/y ls -d /real/x /absent/place/y\n\
          RUN --network=none ls /sys/class/net\n\
          USER www-data:games\n\
          RUN id; touch /tmp/own; sleep 0.1 & exit 0\n\
@@ -236,8 +289,13 @@ fn an_oci_runtime_does_the_same() {
          RUN find / -xdev -mmin -60 -printf '%p %m %y %U %G\\n'\n",
     );
     let secret = format!("id=token,src={}", place.path("token").display());
+    // Nobody is asked: what the step wants of the agent is refused on the way.
+    let agent = UnixListener::bind(place.path("agent")).expect("a socket");
+    std::thread::spawn(move || agent.incoming().flatten().collect::<Vec<_>>());
+    let ssh = format!("default={}", place.path("agent").display());
     let build = |options: &[&str]| {
-        let built = place.build_well(&[options, &["--no-cache", "--secret", &secret]].concat());
+        let built =
+            place.build_well(&[options, &["--no-cache", "--secret", &secret, "--ssh", &ssh]].concat());
         // What steps print has a time in front.
         let printed = |line: &str| {
             let mut words = line.splitn(3, ' ').skip(1);
@@ -248,7 +306,20 @@ fn an_oci_runtime_does_the_same() {
         said
     };
     let (own, runtime) = (build(&[]), build(&["--oci-runtime", "runc", "--memory", "1g"]));
-    for line in ["hushDockerfile", "/tmp/own 644 f 33 60", "/new 644 f 0 0"] {
+    for line in [
+        "hushDockerfile",
+        "/tmp/own 644 f 33 60",
+        "/new 644 f 0 0",
+        "written",
+        "700:33",
+        "400:33:60",
+        "666:socket:60",
+        "0000000105",
+        "/over/t/deep/c/y",
+        "/over/t/deep/ctx/Dockerfile",
+        "/real/x",
+        "/absent/place/y",
+    ] {
         assert!(own.iter().any(|said| said == line), "{line}: {own:?}");
     }
     assert!(!own.iter().any(|said| said.starts_with("/made") || said.starts_with("/ctx")), "{own:?}");
@@ -259,6 +330,65 @@ fn an_oci_runtime_does_the_same() {
     place.write("Dockerfile", "FROM debian\nRUN exit 3\n");
     place.build(&["--oci-runtime", "runc"]).assert_error(&["Dockerfile:2", "exited with code 3"]);
     place.build(&["--oci-runtime", "no-such-runtime"]).assert_error(&["no-such-runtime", "hint: ", "`runc`"]);
+}
+
+/// An agent that is started with keys from files, in each form that keys have.
+#[test]
+fn keys_from_files_are_an_agent() {
+    let case = "keys_from_files_are_an_agent";
+    let Some(place) = place(case) else { return };
+    if run("ssh-keygen", &["-?"]).is_none() || run("ssh-agent", &["-?"]).is_none() {
+        return skipped(case, "openssh-client is not installed");
+    }
+    let key = |name: &str, options: &[&str]| {
+        let path = place.path(name).display().to_string();
+        let made =
+            run("ssh-keygen", &[&["-q", "-f", &path, "-C", name], options].concat()).expect("ssh-keygen");
+        assert_eq!(made.code, Some(0), "{}", made.stderr);
+        // As git checks them out: ssh itself would refuse such a file.
+        fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("a mode");
+        path
+    };
+    let keys = [
+        key("ed", &["-t", "ed25519", "-N", ""]),
+        key("rsa", &["-t", "rsa", "-b", "2048", "-m", "PEM", "-N", ""]),
+        key("ec", &["-t", "ecdsa", "-m", "PKCS8", "-N", ""]),
+    ];
+    // Lists the keys and their comments, tries to remove them all, and lists again.
+    place.write(
+        "ask",
+        "use Socket; socket(S, AF_UNIX, SOCK_STREAM, 0); connect(S, sockaddr_un($ENV{SSH_AUTH_SOCK})) or die \"$!\";\n\
+         sub ask { syswrite S, pack('N/a', shift); sysread(S, my $n, 4); $n = unpack('N', $n); my $all = '';\n\
+           $all .= $_ while length($all) < $n && sysread(S, $_, $n - length($all)); return $all }\n\
+         sub list { my ($kind, $count, @all) = unpack('CN(N/a)*', ask(chr(11))); print \"$kind $count\\n\";\n\
+           while (@all) { my $key = shift @all; shift @all; print unpack('N/a', $key), \"\\n\" } }\n\
+         list(); print unpack('C', ask(chr(19))), \"\\n\"; list();\n",
+    );
+    place.write("Dockerfile", "FROM debian\nCOPY ask /\nRUN --mount=type=ssh perl /ask\n");
+    let built = place.build_well(&["--ssh", &format!("default={}", keys.join(","))]);
+    for (line, times) in
+        [("12 3", 2), ("5", 1), ("ssh-ed25519", 2), ("ssh-rsa", 2), ("ecdsa-sha2-nistp256", 2)]
+    {
+        assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
+    }
+    let folder = place.path("store").display().to_string();
+    for key in &keys {
+        let text = fs::read_to_string(key).expect("a key");
+        let line = text.lines().nth(1).expect("its content");
+        let found = run("grep", &["-rlF", line, &folder]).expect("grep");
+        assert_eq!(found.code, Some(1), "a key is in the store: {}", found.stdout);
+    }
+    let locked = key("locked", &["-t", "ed25519", "-N", "open sesame"]);
+    place.write("Dockerfile", "FROM debian\nRUN --mount=type=ssh echo with a locked key\n");
+    place.build(&["--ssh", &format!("default={locked}")]).assert_error(&[
+        "Dockerfile:2",
+        "ssh-agent",
+        "hint: ",
+        "ssh-add",
+    ]);
+    // A step that needs no agent starts none.
+    place.write("Dockerfile", "FROM debian\nRUN true\n");
+    place.build_well(&["--ssh", &format!("default={locked}")]);
 }
 
 /// What the base image, an earlier step or the Dockerfile does to the root, and what the one error says.
@@ -282,6 +412,15 @@ const HOSTILE: &[(&str, &[&str])] = &[
         &["Dockerfile:2", "proc/self/root", "hint: "],
     ),
     ("RUN [\"/proc/self/exe\"]", &["Dockerfile:2", "/proc/self/exe", "hint: "]),
+    // The builder as interpreter; the second one can be executed and not read.
+    (
+        "COPY --chmod=755 <<X /x\n#!/proc/self/exe --version\nX\nRUN [\"/x\"]",
+        &["Dockerfile:5", "/x", "first line", "hint: "],
+    ),
+    (
+        "COPY --chmod=111 <<X /x\n#!/proc/self/exe --version\nX\nUSER nobody\nRUN [\"/x\"]",
+        &["Dockerfile:6", "/x", "first line", "hint: "],
+    ),
 ];
 
 #[test]
@@ -347,6 +486,21 @@ fn a_flood_of_output_loses_its_middle() {
     built.assert_error(&["Dockerfile:2", "exited with code 7", "bytes of output left out]", "the reason"]);
     assert_eq!((built.printed("first"), built.printed("the reason")), (1, 1));
     assert!(built.stderr.len() < 20_000_000, "{} bytes", built.stderr.len());
+
+    // Far more than the builder may have, on both streams and without the end of a line.
+    if run("prlimit", &["--version"]).is_none() {
+        return skipped("a_flood_of_output_loses_its_middle", "prlimit is not installed");
+    }
+    place.write(
+        "Dockerfile",
+        "FROM debian\nRUN head -c 1G /dev/zero & head -c 1G /dev/zero >&2; wait; echo; echo end\n",
+    );
+    let build = place.command(&[]);
+    #[expect(clippy::disallowed_methods, reason = "starts xx-build under a limit")]
+    let mut command = std::process::Command::new("prlimit");
+    command.arg("--data=256000000").arg(build.get_program()).args(build.get_args());
+    let built = Built::of(command.current_dir(&place.directory).output().expect("prlimit"));
+    assert_eq!((built.code, built.printed("end")), (Some(0), 1), "{:?}", built.stderr.get(..2000));
 }
 
 #[test]

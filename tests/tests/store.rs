@@ -1,5 +1,9 @@
 //! The store under fire: builds that are killed, builds side by side, and what a full disk leaves.
-#![expect(clippy::expect_used, reason = "helpers of tests")]
+#![expect(
+    clippy::expect_used,
+    clippy::disallowed_methods,
+    reason = "starts programs, and fails by panicking"
+)]
 
 use std::fs;
 use std::process::Stdio;
@@ -122,4 +126,85 @@ fn eight_builds_on_one_store_run_each_step_once() {
         outputs.iter().map(|output| fs::read(output.join("both")).expect("the file")).collect();
     results.dedup();
     assert_eq!(results.len(), 1, "all have the same result");
+}
+
+/// Five builders, two of them with the same Dockerfile, and a pruner, all at once and again and again: every result is
+/// right, whatever was taken away between two steps.
+#[test]
+fn builds_and_prunes_at_once_leave_every_result_right() {
+    let Some(place) = Kit::find("builds_and_prunes_at_once_leave_every_result_right").map(Place::new) else {
+        return;
+    };
+    // A small base of its own, so that pruning it costs little.
+    place.write(
+        "base.Dockerfile",
+        "FROM debian AS all\nRUN mkdir -p /r/bin && cp /bin/dash /r/bin/sh && cp /bin/cat /r/bin && \\\n\
+         for l in $(ldd /bin/dash /bin/cat | grep -o '/[^ ]*/l[^ ]*' | sort -u); do mkdir -p /r${l%/*}; cp $l /r$l; done\n\
+         FROM scratch\nCOPY --from=all /r /\n",
+    );
+    let base = place.path("base").display().to_string();
+    let file = place.path("context/base.Dockerfile").display().to_string();
+    place.build_well(&["--file", &file, "--output", &format!("type=oci,tar=false,dest={base}")]);
+    let base = format!("base=oci-layout://{base}");
+    let files: Vec<_> = ["same", "same", "b", "c", "d"]
+        .iter()
+        .enumerate()
+        .map(|(number, name)| {
+            let text = format!(
+                "FROM base AS one\nARG ROUND\nRUN echo {name} $ROUND > /one\nRUN --mount=type=cache,target=/c cat /one > /c/{number}; cat /one /c/{number} > /two\n\
+                 FROM base AS other\nARG ROUND\nRUN echo other $ROUND > /other\nFROM scratch\nCOPY --from=one /two /\nCOPY --from=other /other /\n"
+            );
+            place.write(&format!("{number}.Dockerfile"), &text);
+            place.path(&format!("context/{number}.Dockerfile")).display().to_string()
+        })
+        .collect();
+    let prune = |arguments: &[&str]| {
+        let mut command = std::process::Command::new(&place.kit().xx_build);
+        command.arg("prune").args(arguments).arg("--store").arg(place.path("store"));
+        command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("xx-build starts")
+    };
+    for round in 0..8 {
+        let argument = format!("ROUND={}", round / 2);
+        let build = |(number, file): (usize, &String)| {
+            let output = place.path(&format!("out{number}")).display().to_string();
+            let mut command = place.command(&[
+                "--file",
+                file,
+                "--build-context",
+                &base,
+                "--build-arg",
+                &argument,
+                "--output",
+                &output,
+            ]);
+            command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("xx-build starts")
+        };
+        let mut children: Vec<_> = files.iter().enumerate().map(build).collect();
+        for arguments in
+            [&["--all"][..], &["--keep-storage", "1MB"], &["--all"], &["--filter", "type==exec.cachemount"]]
+        {
+            children.push(prune(arguments));
+            std::thread::sleep(Duration::from_millis(40));
+        }
+        for child in children {
+            let ended = integration_tests::Built::of(child.wait_with_output().expect("xx-build ends"));
+            assert_eq!(ended.code, Some(0), "round {round}: {}", ended.stderr);
+        }
+        for (number, name) in ["same", "same", "b", "c", "d"].iter().enumerate() {
+            let read = |file: &str| {
+                fs::read_to_string(place.path(&format!("out{number}")).join(file)).expect("the file")
+            };
+            let line = format!("{name} {}\n", round / 2);
+            assert_eq!(
+                (read("two"), read("other")),
+                (line.repeat(2), format!("other {}\n", round / 2)),
+                "round {round}"
+            );
+        }
+    }
+    assert_eq!(prune(&["--all"]).wait().expect("it ends").code(), Some(0));
+    for folder in ["layers", "blobs/sha256", "cache", "work"] {
+        assert_eq!(fs::read_dir(place.path("store").join(folder)).expect("listed").count(), 0, "{folder}");
+    }
+    assert_eq!(place.mounts(), [""; 0]);
 }

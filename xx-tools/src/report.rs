@@ -2,6 +2,8 @@
 
 use std::io::Write as _;
 
+use platform_db::ParsePlatformError;
+
 /// Why a tool stops: what failed, a next step, and the exit code.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
@@ -40,6 +42,16 @@ impl Failure {
     pub fn on_stdout(mut self) -> Self {
         self.on_stdout = true;
         self
+    }
+}
+
+impl From<ParsePlatformError> for Failure {
+    fn from(mut error: ParsePlatformError) -> Self {
+        let hint = match error.did_you_mean.take() {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "write it as in `linux/arm64`; `xx-info list` has every platform".to_owned(),
+        };
+        Self::new(error.to_string()).hint(hint)
     }
 }
 

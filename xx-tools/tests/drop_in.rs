@@ -226,7 +226,10 @@ fn verify_arguments() {
         ("--static", usage),
         ("--help", usage),
         ("--static2", "error 1: invalid flag --static2"),
-        ("/idontexist", "note 'file not found: /idontexist'\nexit 1"),
+        (
+            "/idontexist",
+            "note 'file not found: /idontexist'\nnote 'hint: check the path, and that it may be read'\nexit 1",
+        ),
     ];
     for (args, expected) in cases {
         let plan = run(&FakeHost::new("ID=debian"), "xx-verify", args, &[("TARGETPLATFORM", "linux/amd64")]);
@@ -383,7 +386,7 @@ fn doctor_names_what_is_missing() {
         run(&host, "xx-doctor", "", &gcc)
             .contains("  C: aarch64-linux-gnu-gcc not found\n    on Debian: `apt-get")
     );
-    assert!(run(&host, "xx-doctor", "linux/arm46", &[]).contains("did you mean `linux/arm64`?"));
+    assert!(run(&host, "xx-doctor", "--help", &[]).starts_with("print 'Usage: xx doctor [PLATFORM]..."));
 }
 
 /// Scripts that source the original's list of linkers go on, with nothing in it.

@@ -149,6 +149,8 @@ fn translations() {
         (&["--from", "debian=armhf", "--to", "rust"], "armv7-unknown-linux-gnueabihf\n"),
         (&["--from=alpine=armhf", "--to", "oci"], "linux/arm/v6\n"),
         (&["--from", "release=tool_Linux_x86_64.tar.gz", "--to", "debian"], "amd64\n"),
+        (&["--from", "go=linux/ppc64", "--to", "debian"], "ppc64\n"),
+        (&["--platform", "linux/arm/v6", "--to", "go"], "linux/arm\n"),
         (&["--from", "npm=win32-x64", "--to", "pair"], "windows-amd64\n"),
     ];
     let run = |args: &[&str]| {

@@ -25,6 +25,14 @@ fn own() -> String {
     std::env::current_exe().unwrap().display().to_string()
 }
 
+fn hints(answer: &Answer) -> usize {
+    answer.err.lines().filter(|line| line.starts_with("hint: ")).count()
+}
+
+fn reasons(answer: &Answer) -> usize {
+    answer.err.lines().count() - hints(answer)
+}
+
 #[test]
 fn this_program() {
     let (here, own) = (here(), own());
@@ -34,17 +42,23 @@ fn this_program() {
         (&["--libc", "musl"], "is linked against gnu, expected musl"),
         (&["--max-glibc", "2.1"], "expected at most 2.1"),
         (&["--needed-in", "/proc/empty"], "cannot read /proc/empty: No such file"),
-        (&["--libc=msvc"], "`msvc` is no C library"),
-        (&["--max-glibc=new"], "`new` is no glibc version"),
     ];
     for (flags, expected) in cases {
         let args: Vec<&str> = flags.iter().copied().chain([own.as_str()]).collect();
         let found = run(&args, &here);
         assert!(found.code == 1 && found.err.contains(expected), "{flags:?}: {found:?}");
+        assert!(found.err.contains("hint: "), "{flags:?}: {found:?}");
     }
     for flags in [&["--max-glibc", "9.0"][..], &["--needed-in", "/"], &["--libc=gnu"]] {
         let args: Vec<&str> = flags.iter().copied().chain([own.as_str()]).collect();
         assert_eq!(run(&args, &here).err, "", "{flags:?}");
+    }
+    for (flag, expected) in [
+        ("--libc=msvc", "`msvc` is no C library"),
+        ("--max-glibc=new", "`new` is no glibc version"),
+        ("--needed-in", "--needed-in needs a value"),
+    ] {
+        assert_eq!(run(&[flag], &here), Answer { code: 1, out: String::new(), err: format!("{expected}\n") });
     }
     let foreign = run(&[&own], "linux/s390x");
     assert!(foreign.err.contains("does not match expected target architecture s390x"), "{foreign:?}");
@@ -66,7 +80,7 @@ fn folders_and_several_files() {
     std::os::unix::fs::symlink("loop", at("loop")).unwrap();
     let text = |path: &Path| path.display().to_string();
     let folder = run(&[&text(dir.path())], "linux/s390x");
-    assert_eq!(folder.err.lines().count(), 2, "{folder:?}");
+    assert_eq!((reasons(&folder), hints(&folder)), (2, 2), "{folder:?}");
     assert!(
         folder.err.contains("cannot verify") && folder.err.contains("truncated: the ELF header"),
         "{folder:?}"
@@ -83,10 +97,12 @@ fn folders_and_several_files() {
     assert!(value[1]["reason"].as_str().is_some_and(|reason| reason.contains("it is a script")), "{value}");
     assert_eq!(run(&["--json", &text(&at("sub/again/again"))], &here()).code, 0);
     let several = run(&[&text(&at("cut")), &own(), &text(&at("script")), "/idontexist"], &here());
-    assert_eq!((several.code, several.err.lines().count()), (1, 3), "{several:?}");
+    assert_eq!((several.code, reasons(&several), hints(&several)), (1, 3, 3), "{several:?}");
+    let twice = run(&[&own(), &own()], "linux/s390x");
+    assert_eq!((reasons(&twice), hints(&twice)), (2, 1), "a hint stands once: {twice:?}");
 }
 
-/// Each gives one line that says what is wrong, at once.
+/// Each gives one line that says what is wrong, at once, and one that says what to do.
 #[test]
 fn bad_input() {
     let dir = tempfile::tempdir().unwrap();
@@ -115,6 +131,7 @@ fn bad_input() {
         (file("empty", b""), "it is empty"),
         (file("script", b"#!/bin/sh\n"), "it is a script"),
         (file("text", b"text"), "it is no object file"),
+        (file("empty.a", b"!<arch>\n"), "it is an archive without object files"),
         (file("bitcode", b"BC\xc0\xde...."), "it is LLVM bitcode"),
         (file("cut", b"\x7fELF\x02\x01\x01"), "truncated: the ELF header lies beyond the end of the file"),
         (file("half", half), "truncated: the section table lies beyond the end of the file"),
@@ -139,8 +156,9 @@ fn bad_input() {
     for (name, expected) in cases {
         let path = dir.path().join(&name).display().to_string();
         let found = run(&[&path], &here());
-        let one_line = found.code == 1 && found.out.is_empty() && found.err.lines().count() == 1;
-        assert!(one_line && found.err.contains(expected), "{name}: {found:?}");
+        let (error, hint) = found.err.split_once('\n').unwrap();
+        assert!(found.code == 1 && found.out.is_empty() && error.contains(expected), "{name}: {found:?}");
+        assert!(hint.starts_with("hint: ") && hint.lines().count() == 1, "{name}: {found:?}");
         assert!(found.err.contains(&name), "{name} is named: {found:?}");
     }
 }

@@ -139,8 +139,8 @@ pub(super) struct Run {
     /// Secret for `RUN --mount=type=secret`: `id=ID[,src=FILE|env=VARIABLE]`
     #[arg(long)]
     pub(super) secret: Vec<String>,
-    /// Agent for `RUN --mount=type=ssh`: `default`, or `ID=SOCKET`
-    #[arg(long, value_name = "ID[=SOCKET]")]
+    /// Agent for `RUN --mount=type=ssh`: `default`, `ID=SOCKET[,raw=true]`, or `ID=KEYFILE[,KEYFILE]`
+    #[arg(long, value_name = "ID[=SOCKET|KEYFILE]")]
     pub(super) ssh: Vec<String>,
     /// What steps may ask for: `security.insecure`, `network.host`
     #[arg(long, value_name = "ENTITLEMENT", value_delimiter = ',')]

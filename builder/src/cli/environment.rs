@@ -25,6 +25,12 @@ pub struct Environment {
 }
 
 impl Environment {
+    /// Time of the start in seconds since 1970.
+    #[must_use]
+    pub fn seconds(&self) -> i64 {
+        self.now.div_euclid(1_000_000_000)
+    }
+
     /// Reads the surroundings of this process.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads environment and clock")]

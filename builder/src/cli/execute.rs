@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use platform_db::Platform;
 
@@ -20,7 +21,7 @@ use crate::oci::reference::Reference;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
 use crate::rootfs::Owners;
-use crate::sandbox::{Cancel, userns};
+use crate::sandbox::{Cancel, Signals, userns};
 use crate::source_text::SourceText;
 use crate::store::Store;
 use crate::store::policy::Policy;
@@ -59,7 +60,8 @@ pub(super) struct Session<'a> {
     progress: Plain<std::io::Stderr>,
     /// All that every solving has in common; the graph comes later.
     request: Request,
-    cancel: Cancel,
+    cancel: Arc<Cancel>,
+    signals: Signals,
 }
 
 impl<'a> Session<'a> {
@@ -95,7 +97,8 @@ impl<'a> Session<'a> {
             threads: environment.processors,
             ..Request::default()
         };
-        let cancel = Cancel::new().map_err(Report::new)?;
+        let cancel = Arc::new(Cancel::new().map_err(Report::new)?);
+        let signals = Signals::watch(Arc::clone(&cancel)).map_err(Report::new)?;
         Ok(Self {
             environment,
             options,
@@ -107,6 +110,7 @@ impl<'a> Session<'a> {
             progress,
             request,
             cancel,
+            signals,
         })
     }
 
@@ -127,7 +131,8 @@ impl<'a> Session<'a> {
     fn solve(&self, source: Option<&SourceText>) -> Result<engine::Solved, Report> {
         engine::solve(&self.store, &self.request, &self.progress, &self.cancel).map_err(|failure| {
             let nothing = SourceText::new("", "");
-            Report::failure(&failure, source.unwrap_or(&nothing), self.environment.colour())
+            let report = Report::failure(&failure, source.unwrap_or(&nothing), self.environment.colour());
+            self.signals.caught().map_or(report, Report::cancelled)
         })
     }
 
@@ -166,9 +171,8 @@ impl<'a> Session<'a> {
             image = written.image.or(image);
         }
         metadata::write(self.options, &self.outputs, image.as_ref())?;
-        let seconds = self.environment.now.div_euclid(1_000_000_000);
         if let Some(policies) = &self.policies
-            && let Some(text) = storage::collect(&self.store, policies, seconds)?
+            && let Some(text) = storage::collect(&self.store, policies, self.environment.seconds())?
         {
             self.progress.note(&text);
         }

@@ -56,7 +56,7 @@ pub fn run(environment: &Environment) -> u8 {
         Ok(()) => 0,
         Err(report) => {
             let _ = report.write(&mut std::io::stderr().lock());
-            1
+            report.code()
         }
     }
 }

@@ -98,6 +98,8 @@ impl<'a> Fields<'a> {
                 },
             }
         }
+        // Docker's types have no name for it that all engines know; BuildKit does the same.
+        fields.options.docker_types &= fields.options.compression != Compression::Zstd;
         Ok(fields)
     }
 
@@ -318,6 +320,10 @@ mod tests {
             (
                 "type=oci,dest=d,rewrite-timestamp=true,source-date-epoch=7",
                 image("d", Form::Tar, ImageOptions { rewrite_timestamp: true, epoch: Some(7), ..plain() }),
+            ),
+            (
+                "type=oci,dest=d,oci-mediatypes=false,compression=zstd",
+                image("d", Form::Tar, ImageOptions { compression: Compression::Zstd, ..plain() }),
             ),
             ("type=cacheonly", Output::CacheOnly),
         ];

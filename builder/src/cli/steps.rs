@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Environment;
 use super::args::Run;
 use crate::dockerfile::{size, suggest};
-use crate::engine::{StepOptions, is_socket};
+use crate::engine::{Keys, SshSource, StepOptions, is_socket};
 use crate::report::Report;
 use crate::sandbox::{Cgroups, Limits, Runtime};
 
@@ -86,28 +86,65 @@ fn limits(run: &Run) -> Result<Limits, Report> {
     })
 }
 
-/// `--ssh ID[=SOCKET]`; without a socket, the agent of the environment.
-fn agents(arguments: &[String], environment: &Environment) -> Result<BTreeMap<String, PathBuf>, Report> {
+/// `--ssh ID[=SOCKET[,raw=true]]` or `--ssh ID=KEYFILE[,KEYFILE]`; with neither, the agent of the environment.
+fn agents(arguments: &[String], environment: &Environment) -> Result<BTreeMap<String, SshSource>, Report> {
     let mut agents = BTreeMap::new();
     for argument in arguments {
-        let (id, path) = argument.split_once('=').unwrap_or((argument, ""));
-        let path = match (path, environment.variable("SSH_AUTH_SOCK")) {
+        let (id, paths) = argument.split_once('=').unwrap_or((argument, ""));
+        let paths = match (paths, environment.variable("SSH_AUTH_SOCK")) {
             ("", None) => {
                 return Err(Report::new(format!(
                     "`--ssh {argument}`: no agent, for `SSH_AUTH_SOCK` is not set"
                 ))
-                .hint("start one with `eval $(ssh-agent)`, and give it a key with `ssh-add`"));
+                .hint("start one with `eval $(ssh-agent)`, and give it a key with `ssh-add`; or name the key: `--ssh default=FILE`"));
             }
-            ("", Some(path)) | (path, _) => PathBuf::from(path),
+            ("", Some(path)) | (path, _) => path,
         };
-        if !is_socket(&path) {
-            return Err(Report::new(format!(
-                "`--ssh {argument}`: `{}` is no socket of an agent",
-                path.display()
-            ))
-            .hint("a key goes into an agent first: `ssh-add FILE`, then `--ssh default`"));
+        let source = ssh_source(paths)
+            .map_err(|(text, hint)| Report::new(format!("`--ssh {argument}`: {text}")).hint(hint))?;
+        let id = if id.is_empty() { "default" } else { id };
+        if agents.insert(id.to_owned(), source).is_some() {
+            return Err(Report::new(format!("`--ssh {argument}`: `{id}` is there twice"))
+                .hint("each id once; several keys of one id are apart by commas"));
         }
-        agents.insert(if id.is_empty() { "default" } else { id }.to_owned(), path);
     }
     Ok(agents)
 }
+
+/// A socket, or key files; an error is a message and a hint.
+fn ssh_source(paths: &str) -> Result<SshSource, (String, &'static str)> {
+    let (paths, raw) = match paths.strip_suffix(",raw=true") {
+        Some(path) => (path, true),
+        None => (paths.strip_suffix(",raw=false").unwrap_or(paths), false),
+    };
+    if is_socket(Path::new(paths)) {
+        let path = PathBuf::from(paths);
+        return Ok(if raw { SshSource::Raw(path) } else { SshSource::Socket(path) });
+    }
+    if raw {
+        return Err((format!("`{paths}` is no socket, which `raw=true` takes"), "leave `raw=true` out"));
+    }
+    let key = |path: &str| {
+        let no_key = "an agent's socket, or private keys such as `~/.ssh/id_ed25519`, apart by commas";
+        if is_socket(Path::new(path)) {
+            return Err((format!("`{path}` is a socket, and there is one agent for an id"), no_key));
+        }
+        let file = std::fs::File::open(path);
+        let bytes = file.and_then(|file| {
+            let mut bytes = vec![];
+            std::io::Read::read_to_end(&mut std::io::Read::take(file, MAX_KEY), &mut bytes).map(|_| bytes)
+        });
+        let bytes = bytes.map_err(|error| (format!("cannot read `{path}`: {error}"), no_key))?;
+        let is_private = String::from_utf8_lossy(&bytes).contains(" PRIVATE KEY-----");
+        if is_private {
+            Ok(bytes)
+        } else {
+            Err((format!("`{path}` is neither a socket nor a private key"), no_key))
+        }
+    };
+    let keys = paths.split(',').map(key).collect::<Result<_, _>>()?;
+    Ok(SshSource::Keys(Box::new(Keys::new(keys))))
+}
+
+/// Bytes of a key file, at most: the bound of BuildKit's clients.
+const MAX_KEY: u64 = 100 << 10;

@@ -25,7 +25,8 @@ pub(super) fn open_store(
         userns::Mode::SingleUid { .. } => Owners::Pretended,
     };
     let path = path.map_or_else(|| environment.store(), Path::to_owned);
-    Store::open(&path, environment.now.div_euclid(1_000_000_000), owners).map_err(|error| {
+    let store = Store::open(&path, environment.seconds(), owners);
+    store.map(|store| store.with_threads(environment.processors)).map_err(|error| {
         let hint = if is_disk_full(&error) {
             "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
         } else {
@@ -58,7 +59,7 @@ pub(super) fn du(environment: &Environment, args: &DiskUsage) -> Result<(), Repo
     let mode = enter_namespaces(environment)?;
     let store = open_store(environment, args.store.as_deref(), &mode)?;
     let usage = store.usage().map_err(Report::new)?;
-    let text = table(&usage, &filters, environment.now.div_euclid(1_000_000_000), args.verbose);
+    let text = table(&usage, &filters, environment.seconds(), args.verbose);
     std::io::stdout().write_all(text.as_bytes()).map_err(Report::new)
 }
 
@@ -141,7 +142,7 @@ pub(super) fn prune(environment: &Environment, args: &Prune) -> Result<(), Repor
     };
     let mode = enter_namespaces(environment)?;
     let store = open_store(environment, args.store.as_deref(), &mode)?;
-    let now = environment.now.div_euclid(1_000_000_000);
+    let now = environment.seconds();
     let removed = store.prune(&[policy], now).map_err(Report::new)?;
     let mut out = String::new();
     for record in &removed {

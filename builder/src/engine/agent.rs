@@ -1,8 +1,10 @@
 //! An ssh agent inside a step: a socket of the step's own whose connections are passed on to the user's agent.
 //!
 //! Passed on rather than mounted, because an agent answers its own user only, which a step of another user is not, and
-//! because the socket is to have the owner and mode that the mount asks for. Nothing that passes is looked at or
-//! kept. Not here: agents made from key files.
+//! because the socket is to have the owner and mode that the mount asks for. A step may ask for the keys and have
+//! something signed; whatever changes the user's agent (adding, removing, locking, loading libraries) is refused, but
+//! with `raw=true`, where anything passes.
+//! Not here: agents for key files, which `keys` starts.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -21,6 +23,24 @@ use crate::rootfs::Owners;
 /// Connections at once; a step gets no further ones.
 const MOST: usize = 64;
 
+/// What a step may say to the agent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Conduct {
+    /// What leaves it as it is.
+    ReadOnly,
+    /// Anything, in any protocol.
+    Raw,
+}
+
+/// `SSH_AGENTC_REQUEST_IDENTITIES` and `SSH_AGENTC_SIGN_REQUEST` of the agent protocol (draft-ietf-sshm-ssh-agent).
+const ALLOWED: [u8; 2] = [11, 13];
+
+/// `SSH_AGENT_FAILURE`, as a whole message.
+const FAILURE: [u8; 5] = [0, 0, 0, 1, 5];
+
+/// Bytes of a message, at most; OpenSSH's own bound.
+const MOST_BYTES: usize = 256 << 10;
+
 /// Passes connections on as long as it lives.
 #[derive(Debug)]
 pub(super) struct Agent {
@@ -38,6 +58,7 @@ impl Agent {
         target: &Path,
         owners: Owners,
         ((uid, gid), mode): ((u32, u32), u32),
+        conduct: Conduct,
     ) -> io::Result<Self> {
         std::fs::create_dir(&folder)?;
         let directory = std::fs::File::open(&folder)?;
@@ -52,7 +73,7 @@ impl Agent {
         let (ended, target) = (Arc::clone(&stop), target.to_owned());
         let listening = std::thread::Builder::new()
             .name("ssh agent".to_owned())
-            .spawn(move || listen(&listener, &target, &ended))?;
+            .spawn(move || listen(&listener, &target, conduct, &ended))?;
         Ok(Self { socket, stop, listening: Some(listening), folder })
     }
 
@@ -85,7 +106,7 @@ fn either(one: impl AsFd, other: impl AsFd, stop: &OwnedFd) -> Option<(bool, boo
     stop.revents().is_empty().then(|| (!one.revents().is_empty(), !other.revents().is_empty()))
 }
 
-fn listen(listener: &UnixListener, target: &Path, stop: &Arc<OwnedFd>) {
+fn listen(listener: &UnixListener, target: &Path, conduct: Conduct, stop: &Arc<OwnedFd>) {
     let count = Arc::new(AtomicUsize::new(0));
     while either(listener, listener, stop).is_some() {
         let Ok((client, _)) = listener.accept() else { return };
@@ -97,10 +118,52 @@ fn listen(listener: &UnixListener, target: &Path, stop: &Arc<OwnedFd>) {
         let (stop, count) = (Arc::clone(stop), Arc::clone(&count));
         count.fetch_add(1, Ordering::Relaxed);
         std::thread::spawn(move || {
-            let _closed = pass(&client, &agent, &stop);
+            let _closed = match conduct {
+                Conduct::Raw => pass(&client, &agent, &stop),
+                Conduct::ReadOnly => requests(&client, &agent, &stop),
+            };
             count.fetch_sub(1, Ordering::Relaxed);
         });
     }
+}
+
+/// Passes requests on one by one, and refuses those that are not allowed, until one side closes.
+fn requests(client: &UnixStream, agent: &UnixStream, stop: &OwnedFd) -> io::Result<()> {
+    loop {
+        let request = message(client, stop)?;
+        if request.get(4).is_some_and(|kind| ALLOWED.contains(kind)) {
+            let (mut to, mut back) = (agent, client);
+            to.write_all(&request)?;
+            back.write_all(&message(agent, stop)?)?;
+        } else {
+            let mut back = client;
+            back.write_all(&FAILURE)?;
+        }
+    }
+}
+
+/// The next message: its length in four bytes, and so many more.
+fn message(from: &UnixStream, stop: &OwnedFd) -> io::Result<Vec<u8>> {
+    let mut message = vec![0; 4];
+    fill(from, &mut message, stop)?;
+    let length = message.first_chunk().map_or(0, |length| u32::from_be_bytes(*length) as usize);
+    if length > MOST_BYTES {
+        return Err(io::ErrorKind::InvalidData.into());
+    }
+    message.resize(4 + length, 0);
+    fill(from, message.get_mut(4..).unwrap_or_default(), stop)?;
+    Ok(message)
+}
+
+fn fill(mut from: &UnixStream, mut to: &mut [u8], stop: &OwnedFd) -> io::Result<()> {
+    while !to.is_empty() {
+        either(from, from, stop).ok_or(io::ErrorKind::Interrupted)?;
+        match from.read(to)? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            length => to = to.get_mut(length..).unwrap_or_default(),
+        }
+    }
+    Ok(())
 }
 
 /// Copies both ways until one side closes.
@@ -129,4 +192,54 @@ fn pass(client: &UnixStream, agent: &UnixStream, stop: &OwnedFd) -> io::Result<(
 pub(crate) fn is_socket(path: &Path) -> bool {
     rustix::fs::statat(CWD, path, AtFlags::empty())
         .is_ok_and(|found| rustix::fs::FileType::from_raw_mode(found.st_mode).is_socket())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Requests of a step, and what it hears; `agent` stands for the user's own, which answers each with the same message.
+    #[test]
+    fn what_changes_the_agent_is_refused() {
+        const ANSWER: [u8; 6] = [0, 0, 0, 2, 12, 7];
+        let message = |kind: u8, rest: &[u8]| {
+            [&u32::try_from(1 + rest.len()).unwrap().to_be_bytes(), &[kind][..], rest].concat()
+        };
+        for (request, expected) in [
+            (message(11, b""), Some(&ANSWER[..])),
+            (message(13, b"key, data, flags"), Some(&ANSWER)),
+            // Add, remove, remove all, add from a smart card, lock, unlock, add constrained, extension.
+            (message(17, b"key"), Some(&FAILURE)),
+            (message(18, b"key"), Some(&FAILURE)),
+            (message(19, b""), Some(&FAILURE)),
+            (message(20, b"/lib/x.so"), Some(&FAILURE)),
+            (message(22, b"pass"), Some(&FAILURE)),
+            (message(23, b"pass"), Some(&FAILURE)),
+            (message(25, b"key"), Some(&FAILURE)),
+            (message(27, b"query"), Some(&FAILURE)),
+            (vec![0, 0, 0, 0], Some(&FAILURE)),
+            (vec![0xff; 9], None),
+        ] {
+            let (step, inner) = UnixStream::pair().unwrap();
+            let (outer, agent) = UnixStream::pair().unwrap();
+            let stop: OwnedFd = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    let _closed = requests(&inner, &outer, &stop);
+                    inner.shutdown(Shutdown::Both).and(outer.shutdown(Shutdown::Both))
+                });
+                scope.spawn(|| {
+                    let mut byte = [0; 512];
+                    while (&agent).read(&mut byte).is_ok_and(|length| length > 0) {
+                        (&agent).write_all(&ANSWER).unwrap();
+                    }
+                });
+                (&step).write_all(&request).unwrap();
+                let mut heard = [0; 64];
+                let length = (&step).read(&mut heard).unwrap();
+                assert_eq!((length > 0).then_some(&heard[..length]), expected, "{request:?}");
+                step.shutdown(Shutdown::Both).unwrap();
+            });
+        }
+    }
 }

@@ -35,12 +35,12 @@ pub(super) fn prepare<'a>(
     let mut name = name.to_owned();
     let lock = match pb::CacheSharingOpt::try_from(sharing) {
         Ok(pb::CacheSharingOpt::Locked) if held.any(|held| held.name == name) => None,
-        Ok(pb::CacheSharingOpt::Locked) => Some(context.store.lock_cache(&name)?),
+        Ok(pb::CacheSharingOpt::Locked) => Some(context.lock(context.store.lock_of_cache(&name))?),
         // Whoever finds it taken gets another, the same one the next time.
         Ok(pb::CacheSharingOpt::Private) => {
             let (first, mut number) = (name.clone(), 0);
             loop {
-                if let Some(lock) = context.store.try_lock_cache(&name)? {
+                if let Some(lock) = FileLock::try_exclusive(&context.store.lock_of_cache(&name))? {
                     break Some(lock);
                 }
                 number += 1;

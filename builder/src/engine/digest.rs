@@ -14,20 +14,20 @@ use std::io::Read;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rustix::fs::{Mode, OFlags, Stat};
 
 use super::EngineError;
 use super::select::PatternFilter;
 use crate::rootfs::{
-    Entry, EntryKind, Filter as _, Listed, Listing, Match, RootError, Tree, Visibility, Visitor, ctime, mtime,
+    Entry, EntryKind, Filter as _, Listed, Listing, Match, RootError, Tree, Visibility, Visitor, ctime,
+    has_settled, mtime,
 };
 use crate::solve::{CopySelector, Key, KeyHasher};
 use crate::store::{DirectoryKey, FileDigest, FileStamp, Store};
+use crate::sync::{into_inner, lock};
 
-/// Two seconds, in nanoseconds: the coarsest time stamps of file systems in use.
-const UNSETTLED: i64 = 2_000_000_000;
 /// How often a file that changes under the reader is read.
 const ATTEMPTS: usize = 3;
 
@@ -63,9 +63,9 @@ impl Digester<'_> {
         let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
         let reader = Reader { digester: self, tree, nodes: Mutex::default(), fresh: Mutex::default() };
         tree.scan(found, &look, self.threads, &reader, ())?;
-        let fresh = reader.fresh.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let fresh = into_inner(reader.fresh);
         self.store.set_file_digests(&fresh)?;
-        Ok(combine(reader.nodes.into_inner().unwrap_or_else(PoisonError::into_inner)))
+        Ok(combine(into_inner(reader.nodes)))
     }
 }
 
@@ -145,10 +145,10 @@ impl Visitor for Reader<'_> {
             });
         }
         if let Some(fresh) = memory.into_fresh(listing) {
-            self.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(fresh);
+            lock(&self.fresh).push(fresh);
         }
         let path = listing.path.map(Path::to_owned);
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).push((path, nodes));
+        lock(&self.nodes).push((path, nodes));
         Ok(())
     }
 
@@ -229,7 +229,7 @@ impl<'a> Memory<'a> {
             return Ok((known.digest, entry.stat));
         }
         let (digest, stat, settled) = self.read(entry)?;
-        if settled && ctime(&stat) < self.digester.now - UNSETTLED {
+        if settled && has_settled(&stat, self.digester.now) {
             self.fresh = true;
             let stamp = self::stamp(&stat);
             self.known.insert(stamp.inode, FileDigest { stamp, digest });
@@ -437,7 +437,7 @@ mod tests {
             place.1.file_digests(&directory).expect("readable").len()
         };
         let changed = ctime(&rustix::fs::stat(place.path("a")).expect("metadata"));
-        for (now, remembered) in [(changed, 0), (changed + UNSETTLED, 0), (LATER, 2)] {
+        for (now, remembered) in [(changed, 0), (changed + 2_000_000_000, 0), (LATER, 2)] {
             place.digest(&CopySelector::everything(), now, 1);
             assert_eq!(known(&place), remembered);
         }

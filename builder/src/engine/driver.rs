@@ -1,7 +1,7 @@
 //! Drives the step machine: lookups at once, everything else on a thread of its own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::Instant;
 
 use super::job::{Input, Job, Local};
@@ -13,7 +13,8 @@ use crate::fetch::Layout;
 use crate::llb::pb;
 use crate::sandbox::Cancel;
 use crate::solve::{CopySelector, Edge, Graph, Identity, Key, Machine, Outcome, Selection, VertexId, Work};
-use crate::store::{LayerId, OutputLayer, Store};
+use crate::store::{Known, LayerId, OutputLayer, Store};
+use crate::sync::lock;
 
 /// Solves the definitions of `request`.
 ///
@@ -41,7 +42,7 @@ pub fn solve(
             error: Box::new(error),
         })?;
     }
-    let context = Context { store, request, observer };
+    let context = Context { store, request, observer, cancel };
     let mut driver = Driver {
         context,
         cancel,
@@ -124,7 +125,7 @@ impl Driver<'_> {
 
     fn lookup(&mut self, work: Work, vertex: VertexId, key: &Key) {
         let found = self.context.store.lookup(key).and_then(|found| {
-            if let Some(identity) = &found {
+            if let Some(Known::Here(identity)) = &found {
                 // A result found by content is found by definition the next time.
                 for other in self.machine.keys(vertex).iter().filter(|other| *other != key) {
                     self.context.store.link(other, identity)?;
@@ -133,7 +134,9 @@ impl Driver<'_> {
             Ok(found)
         });
         let outcome = match found {
-            Ok(found) => Outcome::Found(found),
+            Ok(Some(Known::Here(identity))) => Outcome::Found(Some(identity)),
+            Ok(Some(Known::Evicted(identity))) => Outcome::Evicted(identity),
+            Ok(None) => Outcome::Found(None),
             Err(error) => {
                 self.fail(vertex, error.into());
                 Outcome::Failed
@@ -202,7 +205,7 @@ impl Driver<'_> {
         match outcome {
             Outcome::Executed | Outcome::Unrepeatable(_) => self.solved.executed += 1,
             Outcome::Found(Some(_)) => self.solved.cached += 1,
-            Outcome::Found(None) | Outcome::Digest(_) | Outcome::Failed => {}
+            Outcome::Found(None) | Outcome::Evicted(_) | Outcome::Digest(_) | Outcome::Failed => {}
         }
         drop(job);
         self.machine.complete(work, outcome);
@@ -298,7 +301,7 @@ struct Digests(Mutex<HashMap<Question, Arc<OnceLock<Key>>>>);
 impl Digests {
     /// The digest, if it has been computed.
     fn known(&self, question: &Question) -> Option<Key> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(question)?.get().copied()
+        lock(&self.0).get(question)?.get().copied()
     }
 
     /// The digest, computed by the first that asks while the others wait.
@@ -307,8 +310,7 @@ impl Digests {
         question: Question,
         compute: impl FnOnce() -> Result<Key, EngineError>,
     ) -> Result<Key, EngineError> {
-        let slot =
-            Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(question).or_default());
+        let slot = Arc::clone(lock(&self.0).entry(question).or_default());
         let mut failed = None;
         let key = *slot.get_or_init(|| {
             compute().unwrap_or_else(|error| {
@@ -392,10 +394,11 @@ fn execute(
     job: &Job,
 ) -> Result<Outcome, EngineError> {
     let begun = Instant::now();
-    let locks = job.keys.first().map(|key| context.store.lock_step(key)).transpose()?;
+    context.go_on()?;
+    let locks = job.keys.first().map(|key| context.lock(context.store.lock_of_step(key))).transpose()?;
     if !job.ignore_cache {
         for key in &job.keys {
-            if let Some(identity) = context.store.lookup(key)? {
+            if let Some(Known::Here(identity)) = context.store.lookup(key)? {
                 context.observer.event(job.number, Event::Cached { name: &job.name });
                 return Ok(Outcome::Found(Some(identity)));
             }

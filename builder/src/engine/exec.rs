@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::job::Job;
 use super::mounts::Mounts;
 use super::output::{self, Clip};
-use super::{Context, EngineError, Event, Stream};
+use super::{Context, EngineError, Event, Keys, Stream};
 use crate::llb::pb;
 use crate::sandbox::{
     Cancel, Cgroups, Exit, Finished, Group, Mount, Network, Runtime, Security, Step, Stream as StepStream,
@@ -14,13 +14,24 @@ use crate::sandbox::{
 };
 use crate::store::OutputLayer;
 
+/// Where the agent of an ssh mount comes from.
+#[derive(Debug)]
+pub enum SshSource {
+    /// The socket of one that runs.
+    Socket(PathBuf),
+    /// A socket that anything is passed on to.
+    Raw(PathBuf),
+    /// One that is started with these keys.
+    Keys(Box<Keys>),
+}
+
 /// How steps run, beyond what their operations say; no part of any cache key.
 #[derive(Debug, Default)]
 pub struct StepOptions {
     /// Whether operations may ask for `security.insecure`.
     pub allow_insecure: bool,
-    /// Sockets of ssh agents by id.
-    pub agents: BTreeMap<String, PathBuf>,
+    /// Ssh agents by id.
+    pub agents: BTreeMap<String, SshSource>,
     /// An OCI runtime to run them with, instead of the built-in sandbox.
     pub runtime: Option<Runtime>,
     /// Limits of memory and processors.
@@ -65,11 +76,13 @@ pub(super) fn run(
         network: match pb::NetMode::try_from(op.network) {
             Ok(pb::NetMode::None) => Network::None,
             // Without a network of its own, the default of a step is the builder's.
-            Ok(pb::NetMode::Unset | pb::NetMode::Host) | Err(_) => Network::Host,
+            Ok(pb::NetMode::Unset | pb::NetMode::Host) => Network::Host,
+            Err(_) => return Err(EngineError::Unsupported(format!("network mode {}", op.network))),
         },
         security: match pb::SecurityMode::try_from(op.security) {
             Ok(pb::SecurityMode::Insecure) => Security::Insecure,
-            Ok(pb::SecurityMode::Sandbox) | Err(_) => Security::Sandbox,
+            Ok(pb::SecurityMode::Sandbox) => Security::Sandbox,
+            Err(_) => return Err(EngineError::Unsupported(format!("security mode {}", op.security))),
         },
         extra_hosts: meta.extra_hosts.iter().map(|host| (host.host.clone(), host.ip.clone())).collect(),
         ulimits: meta.ulimit.iter().map(ulimit).collect(),

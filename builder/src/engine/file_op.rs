@@ -7,16 +7,15 @@ use std::io::Write as _;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags};
+use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
+use super::copy::CopyAction;
 use super::job::{Input, Job};
-use super::select::PatternFilter;
 use super::{Context, EngineError, account};
 use crate::llb::pb::{self, file_action::Action};
 use crate::rootfs::{
-    CopyOptions, Filter, Located, Match, Metadata, ModeChange, NewDirectories, Root, RootError, Tree,
-    UnpackOptions, copy, decompressed, has_wildcard, is_archive, remove_all, unpack,
+    CopyOptions, Located, Metadata, NewDirectories, Root, RootError, Tree, copy, remove_all,
 };
 use crate::store::{ActiveLayer, LayerId, OutputLayer};
 
@@ -33,6 +32,17 @@ enum State {
 /// Runs the actions and returns the outputs in order.
 pub(super) fn run(context: Context<'_>, job: &Job, op: &pb::FileOp) -> Result<Vec<OutputLayer>, EngineError> {
     let mut states: Vec<State> = job.inputs.iter().cloned().map(State::Fixed).collect();
+    if let [action] = &op.actions[..]
+        && let Some(Action::Copy(copy)) = &action.action
+        && action.output == 0
+    {
+        let tree = |index: i64| tree(context, &states, index);
+        let owner = owner(copy.owner.as_ref(), &tree)?;
+        let copy = CopyAction::find(copy, tree(action.secondary_input)?, owner, context.request.threads)?;
+        let (base, mut layer, root) = take(context, op, 0, &mut states)?;
+        copy.run_alone(context, (base, &mut layer, root))?;
+        return Ok(vec![OutputLayer::New { layer, parent: base }]);
+    }
     for (position, action) in op.actions.iter().enumerate() {
         let (base, layer, root) = take(context, op, position, &mut states)?;
         perform(context, action, &states, Root::new(&root, context.store.owners()))?;
@@ -121,28 +131,31 @@ fn outputs(
     Ok(out)
 }
 
+/// The files of a state, to read.
+fn tree(context: Context<'_>, states: &[State], index: i64) -> Result<Tree, EngineError> {
+    match usize::try_from(index).ok().and_then(|index| states.get(index)) {
+        Some(State::Fixed(input)) => context.tree(input),
+        Some(State::Open { root, .. }) => {
+            let copy = root.try_clone().map_err(|error| RootError::new("cannot open", "/", error))?;
+            Ok(Tree::result(copy, context.store.owners()))
+        }
+        Some(State::Taken) | None => Err(bad_index(index)),
+    }
+}
+
 fn perform(
     context: Context<'_>,
     action: &pb::FileAction,
     states: &[State],
     root: Root<'_>,
 ) -> Result<(), EngineError> {
-    let tree = |index: i64| -> Result<Tree, EngineError> {
-        match usize::try_from(index).ok().and_then(|index| states.get(index)) {
-            Some(State::Fixed(input)) => context.tree(input),
-            Some(State::Open { root, .. }) => {
-                let copy = root.try_clone().map_err(|error| RootError::new("cannot open", "/", error))?;
-                Ok(Tree::result(copy, context.store.owners()))
-            }
-            Some(State::Taken) | None => Err(bad_index(index)),
-        }
-    };
+    let tree = |index: i64| tree(context, states, index);
     let owner = |chown: Option<&pb::ChownOpt>| owner(chown, &tree);
     match &action.action {
         Some(Action::Copy(copy)) => {
             let source = tree(action.secondary_input)?;
             let owner = owner(copy.owner.as_ref())?;
-            copy_action(copy, &source, root, owner, context.request.threads)
+            CopyAction::find(copy, source, owner, context.request.threads)?.run(root)
         }
         Some(Action::Mkdir(mkdir)) => make_directory(mkdir, root, owner(mkdir.owner.as_ref())?),
         Some(Action::Mkfile(mkfile)) => make_file(mkfile, root, owner(mkfile.owner.as_ref())?),
@@ -170,88 +183,8 @@ fn owner(
 }
 
 /// A time stamp of an operation: -1 and less stand for none.
-fn timestamp(nanoseconds: i64) -> Option<i64> {
+pub(super) fn timestamp(nanoseconds: i64) -> Option<i64> {
     (nanoseconds >= 0).then_some(nanoseconds)
-}
-
-fn copy_action(
-    action: &pb::FileActionCopy,
-    tree: &Tree,
-    root: Root<'_>,
-    owner: Option<(u32, u32)>,
-    threads: usize,
-) -> Result<(), EngineError> {
-    let mode = match action.mode_str.as_str() {
-        "" => u32::try_from(action.mode).ok().map(ModeChange::Bits),
-        symbolic => Some(symbolic.parse::<ModeChange>()?),
-    };
-    let options = CopyOptions {
-        owner,
-        mode,
-        threads,
-        time: timestamp(action.timestamp),
-        contents_only: action.dir_copy_contents,
-        replace: action.always_replace_existing_dest_paths,
-    };
-    let select = PatternFilter::new(&action.include_patterns, &action.exclude_patterns)?;
-    let from = if tree.is_root_owned() { "the context" } else { "the result it is copied from" };
-    let missing = |path: &str| {
-        let ignored = tree.filter().is_some();
-        EngineError::NotFound { path: path.to_owned(), from: from.to_owned(), ignored }
-    };
-    for required in &action.required_paths {
-        if tree.matches(required, false, true)?.is_empty() {
-            return Err(missing(required));
-        }
-    }
-    let found = tree.matches(&action.src, action.allow_wildcard, action.follow_symlink)?;
-    let may_be_empty = action.allow_wildcard && action.allow_empty_wildcard && has_wildcard(&action.src);
-    if found.is_empty() && !may_be_empty {
-        return Err(missing(&action.src));
-    }
-    for source in &found {
-        let unpacked = action.attempt_unpack_docker_compatibility
-            && unpack_archive(source, root, &action.dest, &options)?;
-        if !unpacked {
-            let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
-            copy(tree, source, &look, root, &action.dest, &options)?;
-        }
-    }
-    Ok(())
-}
-
-/// Unpacks the source if it is an archive; says whether it was.
-fn unpack_archive(
-    source: &Match,
-    root: Root<'_>,
-    destination: &str,
-    options: &CopyOptions,
-) -> Result<bool, EngineError> {
-    let located = source.located();
-    let is_file = located.stat()?.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file());
-    if !is_file {
-        return Ok(false);
-    }
-    let open = || -> Result<std::fs::File, RootError> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        rustix::fs::openat(&located.directory, &located.name, flags, Mode::empty())
-            .map(Into::into)
-            .map_err(|errno| RootError::new("cannot read", source.path(), errno))
-    };
-    if !is_archive(open()?) {
-        return Ok(false);
-    }
-    let directories =
-        NewDirectories { mode: 0o755, owner: options.owner.unwrap_or((0, 0)), time: options.time };
-    let target = root.create_directories(Path::new(destination), directories)?;
-    let stream =
-        decompressed(open()?).map_err(|error| RootError::new("cannot unpack", source.path(), error))?;
-    unpack(
-        stream,
-        Root::new(&target, root.owners()),
-        &UnpackOptions { whiteouts: false, owner: options.owner },
-    )?;
-    Ok(true)
 }
 
 /// Takes over all that a directory of the user shows.

@@ -1,11 +1,10 @@
 //! What an ignore file hides of a directory, as a layer of whiteouts over it.
 
+use std::os::fd::AsFd as _;
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode};
-
 use super::EngineError;
-use crate::rootfs::{Entry, NewDirectories, Owners, Root, RootError, Tree, Visibility, walk};
+use crate::rootfs::{Entry, NewDirectories, Owners, Root, RootError, Tree, Visibility, make_whiteout, walk};
 
 /// Fills the empty directory `layer` with whiteouts for what `tree` does not show.
 pub(super) fn hide(tree: &Tree, layer: &Path) -> Result<(), EngineError> {
@@ -36,7 +35,7 @@ pub(super) fn hide(tree: &Tree, layer: &Path) -> Result<(), EngineError> {
             hidden.push(entry.path.to_owned());
             let directories = NewDirectories { mode: 0o755, owner: (0, 0), time: None };
             let place = root.locate_or_create(entry.path, false, directories)?;
-            rustix::fs::mknodat(&place.directory, &place.name, FileType::CharacterDevice, Mode::empty(), 0)
+            make_whiteout(place.directory.as_fd(), &place.name)
                 .map_err(|errno| RootError::new("cannot hide", entry.path, errno))?;
             Ok(())
         },

@@ -8,17 +8,20 @@
 mod account;
 mod agent;
 mod cache_mount;
+mod copy;
 mod digest;
 mod driver;
 mod exec;
 mod file_op;
 mod hide;
 mod job;
+mod keys;
 mod mounts;
 mod output;
 mod select;
 mod source;
 mod stack;
+mod wait;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -31,13 +34,14 @@ use crate::fetch::{FetchError, GitError, HttpError};
 use crate::llb::pb;
 use crate::oci::image::Image;
 use crate::rootfs::{BadMode, RootError};
-use crate::sandbox::SandboxError;
+use crate::sandbox::{Cancel, SandboxError};
 use crate::solve::{GraphError, Place};
 use crate::store::{LayerId, Store, StoreError};
 
 pub(crate) use agent::is_socket;
 pub use driver::solve;
-pub use exec::StepOptions;
+pub use exec::{SshSource, StepOptions};
+pub use keys::Keys;
 
 /// What a build needs besides its definitions.
 #[derive(Debug, Default)]
@@ -234,6 +238,15 @@ pub enum EngineError {
         /// Why.
         source: std::io::Error,
     },
+    /// The agent for keys from files did not start.
+    #[error("`ssh-agent` with the keys of `--ssh`: {reason}")]
+    Agent {
+        /// What it, or `ssh-add`, said.
+        reason: String,
+    },
+    /// Somebody has ended the build.
+    #[error("the build was cancelled")]
+    Cancelled,
     /// A base image could not be used.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -268,22 +281,48 @@ impl EngineError {
                 "an earlier step or the base image broke the file; `--chown` with numbers needs none"
                     .to_owned(),
             ),
+            Self::Agent { .. } => Some(
+                "it takes the package openssh-client, and a key without a passphrase; any other one goes into an agent first: `ssh-add FILE`, then `--ssh default`"
+                    .to_owned(),
+            ),
             Self::NotAllowed { entitlement } => Some(format!("allow it with `--allow {entitlement}`")),
             Self::Sandbox(error) => error.hint().map(str::to_owned),
             Self::Exit { hint, .. } => hint.clone(),
-            Self::Graph(_)
-            | Self::Files(_)
-            | Self::Pattern { .. }
-            | Self::Mode(_)
-            | Self::NoAccount { .. }
-            | Self::Unsupported(_)
-            | Self::Missing { .. }
-            | Self::Limit { .. }
-            | Self::Fetch(_)
-            | Self::Git(_)
-            | Self::Http(_)
-            | Self::Store(_) => None,
+            Self::Git(error) => Some(error.hint().to_owned()),
+            Self::Http(error) => error.hint().map(str::to_owned),
+            Self::Fetch(error) => error.hint().map(str::to_owned),
+            Self::Files(error) => files_hint(error).map(str::to_owned),
+            Self::NoAccount { kind, .. } => {
+                Some(format!("create the {kind} in an earlier RUN, or give its number"))
+            }
+            Self::Graph(_) => Some("it comes from another program: `xx-build build --print=llb` shows one that is".to_owned()),
+            Self::Unsupported(_) => Some("a BuildKit daemon may know it: the graph is its own".to_owned()),
+            Self::Limit { .. } => Some("a smaller limit, or one that the machine has, such as a processor of its own".to_owned()),
+            Self::Pattern { .. } => Some("`*`, `?`, `[a-z]` stand for others; `\\` in front takes them as they are".to_owned()),
+            Self::Mode(_) => Some("write `--chmod=755` or `--chmod=u=rwX,go=rX`".to_owned()),
+            Self::Missing { kind: "local directory", name } => {
+                Some(format!("give it with `--local {name}=DIR` or `--build-context {name}=DIR`"))
+            }
+            Self::Missing { kind: "OCI layout", name } => {
+                Some(format!("give it with `--oci-layout {name}=DIR` or `--build-context {name}=oci-layout://DIR`"))
+            }
+            Self::Missing { .. } | Self::Cancelled | Self::Store(_) => None,
         }
+    }
+}
+
+/// What to do about a file that could not be read or written.
+fn files_hint(error: &RootError) -> Option<&'static str> {
+    use std::io::ErrorKind;
+    let kind = error.source.kind();
+    if [ErrorKind::IsADirectory, ErrorKind::NotADirectory].contains(&kind) {
+        Some(
+            "a file lies where a directory is wanted, or the other way round: a trailing `/` in a destination makes it a directory",
+        )
+    } else if kind == ErrorKind::PermissionDenied {
+        Some("its owner or mode keeps the builder out, which runs as the user who started it")
+    } else {
+        None
     }
 }
 
@@ -312,4 +351,5 @@ struct Context<'a> {
     store: &'a Store,
     request: &'a Request,
     observer: &'a dyn Observer,
+    cancel: &'a Cancel,
 }

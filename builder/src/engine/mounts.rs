@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
 
-use super::agent::Agent;
+use super::agent::{Agent, Conduct};
 use super::cache_mount::{self, Cache};
 use super::job::{Input, Job, Local};
-use super::{Context, EngineError};
+use super::{Context, EngineError, SshSource};
 use crate::llb::pb;
 use crate::sandbox::overlay::{self, Writable};
 use crate::sandbox::{BindSource, MountKind};
@@ -83,7 +83,12 @@ impl<'a> Mounts<'a> {
             self.written.extend(output.map(|output| Written { output: Some(output), content }));
             return self.context.view(layer);
         }
-        let (active, root) = self.context.writable(layer)?;
+        let (active, mut root) = self.context.writable(layer)?;
+        if layer.is_none() {
+            // A directory alone is no root: only a mount can be attached.
+            let (upper, work) = (active.files(), active.overlay_work());
+            root = overlay::mount_detached(&[], Some(Writable { upper: &upper, work: &work }))?;
+        }
         self.written.push(Written { output, content: OutputLayer::New { layer: active, parent: layer } });
         Ok(root)
     }
@@ -167,15 +172,18 @@ impl<'a> Mounts<'a> {
     fn ssh(&mut self, mount: &pb::Mount) -> Result<Option<MountKind>, EngineError> {
         let options = mount.ssh_opt.clone().unwrap_or_default();
         let id = if options.id.is_empty() { "default" } else { options.id.as_str() };
-        let Some(target) = self.context.request.steps.agents.get(id) else {
-            let missing = EngineError::Missing { kind: "ssh agent", name: id.to_owned() };
-            return if options.optional { Ok(None) } else { Err(missing) };
+        let (target, conduct) = match self.context.request.steps.agents.get(id) {
+            Some(SshSource::Socket(path)) => (path.clone(), Conduct::ReadOnly),
+            Some(SshSource::Raw(path)) => (path.clone(), Conduct::Raw),
+            Some(SshSource::Keys(keys)) => (keys.socket(self.context)?, Conduct::ReadOnly),
+            None if options.optional => return Ok(None),
+            None => return Err(EngineError::Missing { kind: "ssh agent", name: id.to_owned() }),
         };
         let store = self.context.store;
         let (folder, owner) = (store.scratch_path(), (options.uid, options.gid));
         let io = |source| StoreError::Io { action: "make a socket in", path: folder.clone(), source };
-        let agent =
-            Agent::start(folder.clone(), target, store.owners(), (owner, options.mode)).map_err(io)?;
+        let agent = Agent::start(folder.clone(), &target, store.owners(), (owner, options.mode), conduct)
+            .map_err(io)?;
         let source = BindSource::Fd(agent.socket().map_err(io)?);
         self.agents.push(agent);
         Ok(Some(MountKind::Bind { source, subpath: String::new(), readonly: false }))

@@ -10,12 +10,12 @@ use std::path::Path;
 use rustix::fs::Mode;
 
 use super::{Context, EngineError};
-use crate::fetch::{Repository, download, modified_seconds};
+use crate::fetch::{Question, Repository, download, modified_seconds};
 use crate::llb::pb;
 use crate::oci::digest::Digest;
 use crate::rootfs::{CopyOptions, Metadata, ModeChange, Root, RootError, Tree, Visibility, copy};
 use crate::solve::{Key, KeyHasher};
-use crate::store::OutputLayer;
+use crate::store::{Download, OutputLayer};
 
 /// A source on a server.
 enum Remote<'a> {
@@ -53,17 +53,26 @@ pub(super) fn resolve(context: Context<'_>, source: &pb::SourceOp) -> Result<Key
     let mut hasher = KeyHasher::new("xx-build source 1");
     match remote(context, source)? {
         Remote::Git(repository) => {
-            hasher.field(repository.resolve()?.as_bytes());
+            hasher.field(repository.resolve(&|git| context.run(git))?.as_bytes());
         }
         Remote::File { checksum: Some(checksum), .. } => {
             hasher.field(checksum.raw());
         }
         Remote::File { url, checksum: None } => {
-            let file = download(context.store, url, None)?;
+            let file = fetched(context, url, None)?;
             hasher.field(file.digest.raw()).field(file.modified.as_bytes());
         }
     }
     Ok(hasher.finish())
+}
+
+/// The file at `url`, brought into the store.
+fn fetched(context: Context<'_>, url: &str, checksum: Option<&Digest>) -> Result<Download, EngineError> {
+    let ask = |question: Question| {
+        // Without a thread or a descriptor nothing can be asked.
+        context.cancel.unless_fired(question).unwrap_or(None)
+    };
+    Ok(download(context.store, url, checksum, &ask)?)
 }
 
 /// Makes the layer.
@@ -81,10 +90,10 @@ pub(super) fn fetch(context: Context<'_>, source: &pb::SourceOp) -> Result<Outpu
 }
 
 fn checkout(context: Context<'_>, repository: &Repository, root: Root<'_>) -> Result<(), EngineError> {
-    let commit = repository.resolve()?;
+    let commit = repository.resolve(&|git| context.run(git))?;
     let folder = context.store.scratch_path();
     std::fs::create_dir(&folder).map_err(|error| RootError::new("cannot create", &folder, error))?;
-    let time = repository.checkout(&commit, &folder)?;
+    let time = repository.checkout(&|git| context.run(git), &commit, &folder)?;
     let work =
         File::open(&folder).map_err(|error| RootError::new("cannot open directory", &folder, error))?;
     let tree = Tree::context(work.into(), None);
@@ -125,7 +134,7 @@ fn file(
     (url, checksum): (&str, Option<&Digest>),
     root: Root<'_>,
 ) -> Result<(), EngineError> {
-    let file = download(context.store, url, checksum)?;
+    let file = fetched(context, url, checksum)?;
     let attribute = |name: &str| source.attrs.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let last =
         url.split(['?', '#']).next().and_then(|path| path.rsplit('/').next()).filter(|name| !name.is_empty());

@@ -12,7 +12,8 @@ use super::job::{Input, Job};
 use super::{Context, EngineError};
 use crate::llb::pb;
 use crate::rootfs::{
-    CopyOptions, Entry, NewDirectories, Owners, Root, RootError, Tree, Visibility, copy, mtime, walk,
+    CopyOptions, Entry, NewDirectories, Owners, Root, RootError, Tree, Visibility, copy, make_whiteout,
+    mtime, walk,
 };
 use crate::store::{LayerId, OutputLayer};
 
@@ -116,8 +117,7 @@ impl Sides {
                     false,
                     NewDirectories { mode: 0o755, owner: (0, 0), time: None },
                 )?;
-                let kind = FileType::CharacterDevice;
-                rustix::fs::mknodat(&place.directory, &place.name, kind, Mode::empty(), 0)
+                make_whiteout(place.directory.as_fd(), &place.name)
                     .map_err(|errno| RootError::new("cannot remove", entry.path, errno))?;
             }
             Ok::<(), RootError>(())

@@ -107,15 +107,19 @@ fn put(store: &Store, media_type: &str, bytes: &[u8]) -> Result<Descriptor, Expo
     Ok(Descriptor::of(media_type, bytes))
 }
 
-/// The media type that Docker has for one of OCI's, where it has one.
-fn docker_type(media_type: &str) -> &str {
-    match media_type {
-        media_type::MANIFEST => media_type::DOCKER_MANIFEST,
-        media_type::CONFIG => media_type::DOCKER_CONFIG,
-        media_type::LAYER_GZIP => media_type::DOCKER_LAYER_GZIP,
-        media_type::LAYER_TAR => media_type::DOCKER_LAYER_TAR,
-        other => other,
-    }
+/// Media types that both OCI and Docker have a name for.
+const TYPES: [(&str, &str); 5] = [
+    (media_type::MANIFEST, media_type::DOCKER_MANIFEST),
+    (media_type::CONFIG, media_type::DOCKER_CONFIG),
+    (media_type::LAYER_GZIP, media_type::DOCKER_LAYER_GZIP),
+    (media_type::LAYER_TAR, media_type::DOCKER_LAYER_TAR),
+    (media_type::LAYER_ZSTD, media_type::DOCKER_LAYER_ZSTD),
+];
+
+/// The name that the image gives a media type: a base may come with the other one's.
+fn stated(media_type: &str, docker: bool) -> &str {
+    let known = TYPES.iter().find(|(oci, other)| [*oci, *other].contains(&media_type));
+    known.map_or(media_type, |(oci, other)| if docker { other } else { oci })
 }
 
 fn manifest(
@@ -126,20 +130,18 @@ fn manifest(
     options: &ImageOptions,
     blobs: &mut Vec<Descriptor>,
 ) -> Result<Descriptor, ExportError> {
-    let kind =
-        |media_type: &'static str| if options.docker_types { docker_type(media_type) } else { media_type };
-    let layer = |blob: &&LayerBlob| {
-        let stated = if options.docker_types { docker_type(&blob.media_type) } else { &blob.media_type };
-        Descriptor::new(stated, blob.digest, blob.size)
-    };
+    fn kind<'a>(options: &ImageOptions, media_type: &'a str) -> &'a str {
+        stated(media_type, options.docker_types)
+    }
+    let layer = |blob: &&LayerBlob| Descriptor::new(kind(options, &blob.media_type), blob.digest, blob.size);
     let layers: Vec<Descriptor> = made.iter().map(layer).collect();
     let diff_ids = made.iter().map(|blob| blob.diff_id).collect();
     let config = configuration(&result.image, chain, diff_ids, options.epoch).to_bytes()?;
-    let config = put(store, kind(media_type::CONFIG), &config)?;
+    let config = put(store, kind(options, media_type::CONFIG), &config)?;
     let mut manifest = Manifest::new(config.clone(), layers.clone());
-    kind(media_type::MANIFEST).clone_into(&mut manifest.media_type);
+    kind(options, media_type::MANIFEST).clone_into(&mut manifest.media_type);
     manifest.annotations = options.annotations(AnnotationLevel::Manifest, Some(&result.platform));
-    let mut descriptor = put(store, kind(media_type::MANIFEST), &manifest.to_bytes()?)?;
+    let mut descriptor = put(store, kind(options, media_type::MANIFEST), &manifest.to_bytes()?)?;
     descriptor.annotations = options.annotations(AnnotationLevel::ManifestDescriptor, Some(&result.platform));
     descriptor.platform = Some(DescriptorPlatform {
         architecture: result.platform.arch().to_owned(),

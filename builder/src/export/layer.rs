@@ -22,7 +22,7 @@ use super::options::{Compression, ImageOptions};
 use crate::oci::digest::Digest;
 use crate::oci::media_type;
 use crate::rootfs::{
-    Entry, Owners, RootError, Visibility, Xattrs, decompressed, is_opaque, link_target, walk,
+    Entry, Owners, RootError, Visibility, Xattrs, decompressed, is_opaque, is_whiteout, link_target, walk,
 };
 use crate::store::{Layer, LayerBlob, Store};
 
@@ -217,7 +217,7 @@ fn write_entry<W: Write>(
     links: &mut HashMap<(u64, u64), PathBuf>,
 ) -> Result<(), Failed> {
     let kind = FileType::from_raw_mode(entry.stat.st_mode);
-    if kind == FileType::CharacterDevice && entry.stat.st_rdev == 0 {
+    if is_whiteout(&entry.stat) {
         let mut name = b".wh.".to_vec();
         name.extend_from_slice(entry.name.as_bytes());
         return Ok(empty(tar, &entry.path.with_file_name(OsStr::from_bytes(&name)))?);

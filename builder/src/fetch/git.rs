@@ -5,7 +5,7 @@
 
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::Command;
+use std::process::{Command, Output};
 
 use thiserror::Error;
 
@@ -29,6 +29,9 @@ pub struct Repository {
     /// A header for the server, such as `Authorization: ...`; secret.
     pub header: Option<String>,
 }
+
+/// Runs `git`, as the caller wants programs to be run.
+pub type Run<'a> = &'a dyn Fn(Command) -> std::io::Result<Output>;
 
 /// Why a repository could not be used.
 #[derive(Debug, Error)]
@@ -68,6 +71,21 @@ pub enum GitError {
     },
 }
 
+impl GitError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Self::NoGit(_) => "install the package `git`: repositories are fetched with it",
+            Self::Failed { .. } => {
+                "a private repository takes `--secret id=GIT_AUTH_TOKEN,env=VARIABLE`, or the keys of your ssh; submodules come by http, https, ssh and git only"
+            }
+            Self::NoReference { .. } => "`git ls-remote URL` lists what there is",
+            Self::Checksum { .. } => "the branch or tag has moved: if it was meant to, write the new commit",
+        }
+    }
+}
+
 impl Repository {
     /// Reads the source operation `git://...#REFERENCE:SUBDIR` with its attributes.
     #[must_use]
@@ -101,19 +119,19 @@ impl Repository {
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one program that a source is fetched with")]
-    fn git(&self, folder: &Path, command: &'static str, arguments: &[&OsStr]) -> Result<Vec<u8>, GitError> {
+    fn git(
+        &self,
+        start: Run<'_>,
+        folder: &Path,
+        command: &'static str,
+        arguments: &[&OsStr],
+    ) -> Result<Vec<u8>, GitError> {
         let mut git = Command::new("git");
         git.arg("-C").arg(folder);
-        // A remote helper can be any program; the others are git's own.
-        git.args([
-            "-c",
-            "protocol.ext.allow=never",
-            "-c",
-            "core.hooksPath=/dev/null",
-            "-c",
-            "advice.detachedHead=false",
-        ]);
+        git.args(["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"]);
         git.arg(command).args(arguments);
+        // Neither repositories of this machine nor remote helpers, which can be any program; submodules included.
+        git.env("GIT_ALLOW_PROTOCOL", "git:http:https:ssh");
         git.env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
@@ -123,25 +141,27 @@ impl Repository {
                 .env("GIT_CONFIG_KEY_0", "http.extraHeader")
                 .env("GIT_CONFIG_VALUE_0", header);
         }
-        let ended = git.stdin(std::process::Stdio::null()).output().map_err(GitError::NoGit)?;
+        let failed = |reason: String| GitError::Failed { command, remote: self.shown(), reason };
+        let ended = start(git).map_err(|error| {
+            let cancelled = error.kind() == std::io::ErrorKind::Interrupted;
+            if cancelled { failed(error.to_string()) } else { GitError::NoGit(error) }
+        })?;
         if ended.status.success() {
             return Ok(ended.stdout);
         }
-        let text = String::from_utf8_lossy(&ended.stderr);
-        let reason =
-            text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it failed").to_owned();
-        Err(GitError::Failed { command, remote: self.shown(), reason })
+        Err(failed(reason(&String::from_utf8_lossy(&ended.stderr))))
     }
 
     /// The commit that the reference stands for.
     ///
     /// # Errors
     /// When the repository cannot be reached, has no such reference, or another commit than the checksum says.
-    pub fn resolve(&self) -> Result<String, GitError> {
+    pub fn resolve(&self, run: Run<'_>) -> Result<String, GitError> {
         let commit = if is_commit(&self.reference) {
             self.reference.clone()
         } else {
-            let answer = self.git(Path::new("/"), "ls-remote", &["--".as_ref(), self.remote.as_ref()])?;
+            let answer =
+                self.git(run, Path::new("/"), "ls-remote", &["--".as_ref(), self.remote.as_ref()])?;
             let missing =
                 || GitError::NoReference { remote: self.shown(), reference: self.reference.clone() };
             choose(&String::from_utf8_lossy(&answer), &self.reference).ok_or_else(missing)?
@@ -162,10 +182,11 @@ impl Repository {
     ///
     /// # Errors
     /// When it cannot be fetched.
-    pub fn checkout(&self, commit: &str, folder: &Path) -> Result<i64, GitError> {
+    pub fn checkout(&self, run: Run<'_>, commit: &str, folder: &Path) -> Result<i64, GitError> {
+        let start = run;
         let run = |command: &'static str, arguments: &[&str]| {
             let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
-            self.git(folder, command, &arguments)
+            self.git(start, folder, command, &arguments)
         };
         run("init", &["--quiet"])?;
         run("remote", &["add", "--", "origin", &self.remote])?;
@@ -180,6 +201,21 @@ impl Repository {
         let time = run("show", &["--no-patch", "--format=%ct", commit])?;
         Ok(String::from_utf8_lossy(&time).trim().parse().unwrap_or(0))
     }
+}
+
+/// What matters of what `git` said: its first error, and the line before it, which is what ssh or the server said.
+fn reason(said: &str) -> String {
+    let lines: Vec<&str> = said
+        .lines()
+        .map(str::trim)
+        .filter(|line| {
+            !line.is_empty() && !line.starts_with("Cloning into") && !line.starts_with("Submodule ")
+        })
+        .collect();
+    let error = |line: &&str| line.starts_with("fatal: ") || line.starts_with("error: ");
+    let end = lines.iter().position(error).map_or(lines.len(), |first| first + 1);
+    let matters = lines.get(end.saturating_sub(2)..end).unwrap_or_default();
+    if matters.is_empty() { "it failed".to_owned() } else { matters.join("; ") }
 }
 
 fn is_commit(text: &str) -> bool {
@@ -239,6 +275,24 @@ mod tests {
             ("mai", None),
         ] {
             assert_eq!(choose(&answer, reference), expected.map(id), "{reference}");
+        }
+    }
+
+    #[test]
+    fn the_first_error_is_the_reason() {
+        for (said, expected) in [
+            ("", "it failed"),
+            ("fatal: repository 'x' not found\n", "fatal: repository 'x' not found"),
+            (
+                "git@h: Permission denied (publickey).\nfatal: Could not read from remote repository.\n\nPlease make sure\n",
+                "git@h: Permission denied (publickey).; fatal: Could not read from remote repository.",
+            ),
+            (
+                "Cloning into '/w/m'...\nfatal: transport 'file' not allowed\nfatal: clone failed\nFailed to clone 'm'.\n",
+                "fatal: transport 'file' not allowed",
+            ),
+        ] {
+            assert_eq!(reason(said), expected, "{said}");
         }
     }
 

@@ -10,7 +10,7 @@ use thiserror::Error;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::oci::digest::Digest;
-use crate::store::{Download, Store, StoreError};
+use crate::store::{BlobWriter, Download, Store, StoreError};
 
 /// Why a URL could not be used.
 #[derive(Debug, Error)]
@@ -41,10 +41,53 @@ pub enum HttpError {
         /// What was expected.
         expected: String,
     },
+    /// The build ended first.
+    #[error("`{url}`: the download was cancelled")]
+    Cancelled {
+        /// The URL, without what may be secret in it.
+        url: String,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
+
+impl HttpError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Failed { .. } => Some("is the URL right, and its server reached from this machine?"),
+            Self::Status { .. } => {
+                Some("does the URL work in a browser? Only what is open to everybody can be fetched")
+            }
+            Self::Checksum { .. } => Some("the file has changed: if it was meant to, write the new digest"),
+            Self::Cancelled { .. } | Self::Store(_) => None,
+        }
+    }
+}
+
+/// What a server answers.
+#[derive(Debug)]
+pub enum Answer {
+    /// The file is what it was.
+    Unchanged,
+    /// Another file: its marks, and its content.
+    File {
+        /// `ETag`; may be empty.
+        etag: String,
+        /// `Last-Modified`; may be empty.
+        modified: String,
+        /// All of it.
+        content: BlobWriter,
+    },
+}
+
+/// Asking a server, which may take without end.
+pub type Question = Box<dyn FnOnce() -> Result<Answer, HttpError> + Send>;
+
+/// Does what is asked, and answers `None` when the build ends first; the question may then still be under way.
+pub type Wait<'a> = &'a dyn Fn(Question) -> Option<Result<Answer, HttpError>>;
 
 /// The URL without user, password, query and fragment.
 fn shown(url: &str) -> String {
@@ -63,13 +106,46 @@ fn shown(url: &str) -> String {
 ///
 /// # Errors
 /// When the server does not give the file, or gives another one.
-pub fn download(store: &Store, url: &str, checksum: Option<&Digest>) -> Result<Download, HttpError> {
+pub fn download(
+    store: &Store,
+    url: &str,
+    checksum: Option<&Digest>,
+    wait: Wait<'_>,
+) -> Result<Download, HttpError> {
     let known = store.download(url)?;
     if let (Some(known), Some(checksum)) = (&known, checksum)
         && known.digest == *checksum
     {
         return Ok(known.clone());
     }
+    let content = store.blob_writer()?;
+    let question: Question = {
+        let (url, known) = (url.to_owned(), known.clone());
+        Box::new(move || ask(&url, known.as_ref(), content))
+    };
+    let answer = wait(question).ok_or_else(|| HttpError::Cancelled { url: shown(url) })??;
+    let download = match (answer, known) {
+        (Answer::Unchanged, Some(known)) => known,
+        (Answer::Unchanged, None) => return Err(HttpError::Status { url: shown(url), status: 304 }),
+        (Answer::File { etag, modified, content }, _) => {
+            let (digest, _) = store.finish_blob(content, None)?;
+            let download = Download { etag, modified, digest };
+            store.set_download(url, &download)?;
+            download
+        }
+    };
+    match checksum {
+        Some(expected) if *expected != download.digest => Err(HttpError::Checksum {
+            url: shown(url),
+            found: download.digest.to_string(),
+            expected: expected.to_string(),
+        }),
+        _ => Ok(download),
+    }
+}
+
+/// Asks for the file, or for what differs from the one that is `known`.
+fn ask(url: &str, known: Option<&Download>, mut content: BlobWriter) -> Result<Answer, HttpError> {
     let failed =
         |error: &dyn std::fmt::Display| HttpError::Failed { url: shown(url), reason: error.to_string() };
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
@@ -81,7 +157,7 @@ pub fn download(store: &Store, url: &str, checksum: Option<&Digest>) -> Result<D
         .build()
         .into();
     let mut request = agent.get(url);
-    if let Some(known) = &known {
+    if let Some(known) = known {
         for (name, value) in [("if-none-match", &known.etag), ("if-modified-since", &known.modified)] {
             if !value.is_empty() {
                 request = request.header(name, value);
@@ -89,43 +165,25 @@ pub fn download(store: &Store, url: &str, checksum: Option<&Digest>) -> Result<D
         }
     }
     let response = request.call().map_err(|error| failed(&error))?;
-    let status = response.status().as_u16();
-    let known = match (status, known) {
-        (304, Some(known)) => return finish(url, known, checksum),
-        (200, _) => {
-            let header = |name: &str| {
-                let value = response.headers().get(name).and_then(|value| value.to_str().ok());
-                value.unwrap_or_default().to_owned()
-            };
-            let (etag, modified) = (header("etag"), header("last-modified"));
-            let mut body = response.into_body().into_reader();
-            let mut blob = store.blob_writer()?;
-            let mut buffer = vec![0_u8; 128 * 1024];
-            loop {
-                let count = body.read(&mut buffer).map_err(|error| failed(&error))?;
-                if count == 0 {
-                    break;
-                }
-                let bytes = buffer.get(..count).unwrap_or_default();
-                std::io::Write::write_all(&mut blob, bytes).map_err(|error| failed(&error))?;
-            }
-            let (digest, _) = store.finish_blob(blob, None)?;
-            Download { etag, modified, digest }
-        }
-        _ => return Err(HttpError::Status { url: shown(url), status }),
+    match response.status().as_u16() {
+        304 => return Ok(Answer::Unchanged),
+        200 => {}
+        status => return Err(HttpError::Status { url: shown(url), status }),
+    }
+    let header = |name: &str| {
+        let value = response.headers().get(name).and_then(|value| value.to_str().ok());
+        value.unwrap_or_default().to_owned()
     };
-    store.set_download(url, &known)?;
-    finish(url, known, checksum)
-}
-
-fn finish(url: &str, download: Download, checksum: Option<&Digest>) -> Result<Download, HttpError> {
-    match checksum {
-        Some(expected) if *expected != download.digest => Err(HttpError::Checksum {
-            url: shown(url),
-            found: download.digest.to_string(),
-            expected: expected.to_string(),
-        }),
-        _ => Ok(download),
+    let (etag, modified) = (header("etag"), header("last-modified"));
+    let mut body = response.into_body().into_reader();
+    let mut buffer = vec![0_u8; 128 * 1024];
+    loop {
+        let count = body.read(&mut buffer).map_err(|error| failed(&error))?;
+        if count == 0 {
+            return Ok(Answer::File { etag, modified, content });
+        }
+        let bytes = buffer.get(..count).unwrap_or_default();
+        std::io::Write::write_all(&mut content, bytes).map_err(StoreError::writing_blob)?;
     }
 }
 

@@ -71,6 +71,23 @@ pub enum FetchError {
     Store(#[from] StoreError),
 }
 
+impl FetchError {
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Read { .. } => Some(
+                "is it an OCI layout directory, as `skopeo copy ... oci:DIR` writes it, with all its blobs?",
+            ),
+            Self::Malformed { .. } | Self::Unpack { .. } => Some("the image is damaged: fetch it again"),
+            Self::Store(StoreError::Digest { .. }) => Some("the image is damaged: fetch it again"),
+            Self::NoReference { .. } => Some("`index.json` in that directory lists the names"),
+            Self::NoPlatform { .. } => Some("use an image for this platform, or build for one of those"),
+            Self::Store(_) => None,
+        }
+    }
+}
+
 /// An OCI layout directory.
 #[derive(Debug, Clone)]
 pub struct Layout {
@@ -341,3 +358,6 @@ impl<R: Read> Read for HashReader<R> {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -8,7 +8,7 @@ mod http;
 mod layout;
 mod local;
 
-pub use git::{GitError, Repository};
-pub use http::{HttpError, download, modified_seconds};
+pub use git::{GitError, Repository, Run};
+pub use http::{Answer, HttpError, Question, Wait, download, modified_seconds};
 pub use layout::{FetchError, Layout, ResolvedManifest};
 pub use local::open_local;

@@ -15,12 +15,13 @@ pub struct Report {
     /// Whether `text` already has its heading.
     rendered: bool,
     hint: Option<String>,
+    code: u8,
 }
 
 impl Report {
     /// An error without a place.
     pub fn new(text: impl ToString) -> Self {
-        Self { text: text.to_string(), rendered: false, hint: None }
+        Self { text: text.to_string(), rendered: false, hint: None, code: 1 }
     }
 
     /// Adds what to do.
@@ -30,12 +31,25 @@ impl Report {
         self
     }
 
+    /// A build that this signal has ended.
+    #[must_use]
+    pub fn cancelled(signal: i32) -> Self {
+        let code = u8::try_from(128 + signal).unwrap_or(1);
+        Self { code, ..Self::new("the build was cancelled") }
+    }
+
+    /// The exit code of the program: 1, or that of a signal.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        self.code
+    }
+
     /// Diagnostics with excerpts of the text they speak of.
     #[must_use]
     pub fn diagnostics(diagnostics: &[Diagnostic], source: &SourceText, colour: bool) -> Self {
         let text: Vec<String> =
             diagnostics.iter().map(|diagnostic| diagnostic.render(source, colour)).collect();
-        Self { text: text.join("\n"), rendered: true, hint: None }
+        Self { text: text.join("\n"), rendered: true, hint: None, code: 1 }
     }
 
     /// A failed step, shown at its instruction when that is in `source`.
@@ -51,8 +65,8 @@ impl Report {
                 let diagnostic = Diagnostic::error(span, message).maybe_hint(hint);
                 Self::diagnostics(&[diagnostic], source, colour)
             }
-            None if failure.step.is_empty() => Self { text: message, rendered: false, hint },
-            None => Self { text: format!("{}: {message}", failure.step), rendered: false, hint },
+            None if failure.step.is_empty() => Self { text: message, rendered: false, hint, code: 1 },
+            None => Self { text: format!("{}: {message}", failure.step), rendered: false, hint, code: 1 },
         }
     }
 

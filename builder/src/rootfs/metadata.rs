@@ -11,7 +11,7 @@ use super::walk::{Xattrs, descriptor_path};
 use super::{Owners, set_time};
 
 /// What a name is to have besides its content.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Metadata {
     /// User and group.
     pub owner: (u32, u32),

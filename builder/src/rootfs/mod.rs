@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
 use thiserror::Error;
 
-pub use copy::{CopyOptions, copy};
+pub use copy::{Again, CopyOptions, Mark, Target, copy, copy_to};
 pub use metadata::Metadata;
 pub use mode::{BadMode, Clause, ModeChange};
 pub use owner::{Device, OWNER_ATTRIBUTE, Owner, Owners};
@@ -321,6 +321,26 @@ pub fn open_directory(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Re
     )
 }
 
+/// Opens the directory that `path` leads to from `directory`, without following links.
+///
+/// # Errors
+/// When there is no such directory.
+pub(crate) fn open_beneath(mut directory: OwnedFd, path: &Path) -> rustix::io::Result<OwnedFd> {
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    // One call takes a path of 4095 bytes at most.
+    let mut rest = path;
+    while !rest.as_os_str().is_empty() {
+        let mut part = rest;
+        while part.as_os_str().len() > 4000 {
+            part = part.parent().unwrap_or(Path::new(""));
+        }
+        directory = rustix::fs::openat2(&directory, part, flags, Mode::empty(), resolve)?;
+        rest = rest.strip_prefix(part).unwrap_or(Path::new(""));
+    }
+    Ok(directory)
+}
+
 fn make_directory(
     owners: Owners,
     directory: BorrowedFd<'_>,
@@ -366,6 +386,30 @@ pub fn mtime(stat: &Stat) -> i64 {
 #[must_use]
 pub fn ctime(stat: &Stat) -> i64 {
     stat.st_ctime.saturating_mul(1_000_000_000).saturating_add(stat.st_ctime_nsec as i64)
+}
+
+/// The coarsest time stamps of file systems in use, in nanoseconds.
+const COARSEST: i64 = 2_000_000_000;
+
+/// Whether `stat` is old enough at `now` (nanoseconds since 1970) that any later change shows in its change time.
+/// After a change just now, a second one could leave all time stamps as they are.
+#[must_use]
+pub fn has_settled(stat: &Stat, now: i64) -> bool {
+    ctime(stat) < now.saturating_sub(COARSEST)
+}
+
+/// How overlayfs marks a name as removed: a character device without a number.
+#[must_use]
+pub fn is_whiteout(stat: &Stat) -> bool {
+    rustix::fs::FileType::from_raw_mode(stat.st_mode).is_char_device() && stat.st_rdev == 0
+}
+
+/// Marks a name as removed from the layers below.
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_whiteout(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<()> {
+    rustix::fs::mknodat(directory, name, rustix::fs::FileType::CharacterDevice, Mode::empty(), 0)
 }
 
 /// Removes a name and everything below it; no error when it is not there.

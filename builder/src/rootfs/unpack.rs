@@ -302,7 +302,7 @@ fn whiteout(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<()> {
         return Ok(());
     }
     let hidden = OsStr::from_bytes(hidden);
-    match rustix::fs::mknodat(directory, hidden, FileType::CharacterDevice, Mode::empty(), 0) {
+    match super::make_whiteout(directory, hidden) {
         // The layer itself has the file: removing comes first, whatever the order in the archive.
         Ok(()) | Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(errno),

@@ -14,6 +14,7 @@ use rustix::mount::{MountAttrFlags, OpenTreeFlags, UnmountFlags, open_tree, unmo
 use rustix::process::{Pid, Resource, Rlimit, Signal, fchdir, pivot_root, setrlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
+use super::interpreter;
 use super::masks::{self, Cover};
 use super::mountapi::{attach, attach_at, change_attributes, last_error, new_fs, open_resolved};
 use super::seccomp::Instruction;
@@ -122,6 +123,7 @@ fn become_step(plan: &Plan<'_>) -> Done {
     }
     mount_proc(plan)?;
     enter_root(plan)?;
+    interpreter::check(plan.programs).map_err(at(Stage::Exec))?;
     stdio(plan).map_err(at(Stage::Stdio))?;
     for (resource, limit) in plan.limits {
         setrlimit(*resource, *limit).map_err(at(Stage::Limits))?;

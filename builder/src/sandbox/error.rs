@@ -79,6 +79,9 @@ impl SandboxError {
             Self::NotRun { source, .. } if source.kind() == io::ErrorKind::NotFound => {
                 Some("it is not on PATH inside the root, or the interpreter it names is missing there")
             }
+            Self::NotRun { source, .. } if source.raw_os_error() == Some(libc::ELOOP) => Some(
+                "it, or the interpreter in its first line, is a link in a circle or one of `/proc`: name a program of the root",
+            ),
             Self::NotRun { .. } => Some("is it executable, and made for this machine's architecture?"),
             Self::Refused { hint, .. } => Some(hint),
             Self::Runtime { .. } => Some("without `--oci-runtime`, the step runs in the built-in sandbox"),

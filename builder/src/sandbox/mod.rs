@@ -12,33 +12,42 @@
 //!    from another thread. A root serves one run; afterwards its descriptor can still be read. Nothing of a step
 //!    outlives it, nor the builder's death: the kernel kills the step's first process, and with it the others.
 //!
+//! [`run_program`] starts a program of the machine itself, such as `git`, and [`Signals`] turns Ctrl-C into a [`Cancel`].
+//!
 //! This is the one folder of the workspace that bears `unsafe`; each block says why it is sound.
 
+mod cancel;
 mod caps;
 mod cgroup;
 mod child;
 mod error;
 mod etc;
 mod inside;
+mod interpreter;
 mod masks;
 mod mountapi;
 mod net;
 pub mod overlay;
 mod passwd;
 mod prepare;
+mod program;
 mod run;
 mod runtime;
 mod seccomp;
 mod setup;
+mod signals;
 mod step;
 mod supervisor;
 pub mod userns;
 
+pub use cancel::Cancel;
 pub use cgroup::{Cgroups, Group, Limits, NoCgroups};
 pub use error::SandboxError;
 pub use etc::DEFAULT_HOSTNAME;
 pub use passwd::UserError;
-pub use run::{Cancel, run};
+pub use program::{follow_program, run_program};
+pub use run::run;
 pub use runtime::{Runtime, run_with};
+pub use signals::Signals;
 pub use step::{BindSource, Exit, Finished, Mount, MountKind, Network, Security, Step, Stream, Ulimit};
 pub use supervisor::Unreal;

@@ -9,7 +9,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::mpsc::{Sender, channel};
 use std::{fs, thread};
 
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
@@ -24,35 +24,10 @@ use super::inside::{Inside, Stub};
 use super::prepare::{Prepared, Source, prepare};
 use super::step::{Exit, Finished, Security, Step, Stream};
 use super::supervisor::Ask;
-use super::{SandboxError, caps, seccomp, setup, supervisor};
+use super::{Cancel, SandboxError, caps, seccomp, setup, supervisor};
 
 /// Bytes handed to the output callback at once, at most.
 const CHUNK: usize = 64 << 10;
-
-/// Ends steps from another thread: everything running under it is killed, and what is started under it later.
-#[derive(Debug)]
-pub struct Cancel {
-    event: OwnedFd,
-}
-
-impl Cancel {
-    /// A handle that has not fired.
-    ///
-    /// # Errors
-    ///
-    /// No descriptor is left.
-    pub fn new() -> Result<Self, SandboxError> {
-        let event = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
-            .map_err(SandboxError::on("create", "a cancel handle"))?;
-        Ok(Self { event })
-    }
-
-    /// Fires, for good.
-    pub fn cancel(&self) {
-        // Refused only when the counter is full, and then it has fired.
-        let _counted = rustix::io::write(&self.event, &1_u64.to_ne_bytes());
-    }
-}
 
 /// Runs `step` to its end and hands its output over as it comes. When it returns, no process of the step is left.
 ///
@@ -264,7 +239,7 @@ pub(super) fn pump(
     while !open.is_empty() {
         let mut polled: Vec<_> = open.iter().map(|(_, pipe)| PollFd::new(pipe, PollFlags::IN)).collect();
         if !cancelled {
-            polled.push(PollFd::new(&cancel.event, PollFlags::IN));
+            polled.push(PollFd::new(cancel, PollFlags::IN));
         }
         match poll(&mut polled, None) {
             Err(Errno::INTR) => continue,

@@ -5,8 +5,13 @@
 //! that misses too, the vertex runs. Two vertices with the same key never run at once: the second waits
 //! and looks again.
 //!
+//! A result that was pruned is still known by name. Whatever was made of it is found by that name, and only
+//! who needs its files has it made again: see [`evicted`].
+//!
 //! After a failure no new work is handed out. The driver lets what is running end (or stops it) and the
 //! machine reports the first failure.
+
+mod evicted;
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
@@ -52,6 +57,8 @@ pub enum Outcome {
     /// Of `Lookup`: the result that is known under the key. Of `Execute`: the result that was known after
     /// all, when the step's turn came.
     Found(Option<Identity>),
+    /// Of `Lookup`: such a result was known, and is not there any more.
+    Evicted(Identity),
     /// Of `Digest` and `Resolve`.
     Digest(Key),
     /// Of `Execute`: the vertex has run.
@@ -69,6 +76,8 @@ enum State {
     Unwanted,
     /// Waits for this many inputs.
     Waiting(usize),
+    /// Known by name, but its files are gone, and nobody needs them so far.
+    Evicted,
     /// Is being resolved.
     Resolving,
     /// The definition key is being looked up.
@@ -94,6 +103,14 @@ struct Progress {
     revision: Option<Key>,
     definition_key: Option<Key>,
     content_key: Option<Key>,
+    /// The name that a result had which is gone now; it gets it again.
+    evicted: Option<Identity>,
+    /// Whether those that depend on it have been told that name while its files are gone.
+    announced: bool,
+    /// Whether its files are needed: a result of the build, or an input of a step that runs.
+    needed: bool,
+    /// Whether it waits for files of inputs that have been evicted, rather than for what its inputs are.
+    restoring: bool,
     /// Digest of each input that enters by content, as far as known.
     digests: Vec<Option<Key>>,
     /// Whether the result came from the cache.
@@ -135,6 +152,10 @@ impl Machine {
                 revision: None,
                 definition_key: None,
                 content_key: None,
+                evicted: None,
+                announced: false,
+                needed: false,
+                restoring: false,
                 digests: vec![None; vertex.inputs.len()],
                 cached: false,
             })
@@ -151,6 +172,11 @@ impl Machine {
             failed: None,
             nonce,
         };
+        for edge in wanted {
+            if let Some(progress) = machine.progress_mut(edge.vertex) {
+                progress.needed = true;
+            }
+        }
         for edge in wanted {
             machine.want(edge.vertex);
         }
@@ -196,6 +222,7 @@ impl Machine {
                 self.done(vertex, Some(identity));
             }
             (Work::Lookup { vertex, .. }, Outcome::Found(None)) => self.missed(vertex),
+            (Work::Lookup { vertex, .. }, Outcome::Evicted(identity)) => self.evicted(vertex, identity),
             (Work::Digest { vertex, input }, Outcome::Digest(digest)) => self.digested(vertex, input, digest),
             (Work::Resolve { vertex }, Outcome::Digest(revision)) => {
                 if let Some(progress) = self.progress_mut(vertex) {
@@ -221,6 +248,7 @@ impl Machine {
                 | Work::Execute { vertex, .. },
                 Outcome::Failed
                 | Outcome::Found(_)
+                | Outcome::Evicted(_)
                 | Outcome::Digest(_)
                 | Outcome::Executed
                 | Outcome::Unrepeatable(_),
@@ -250,6 +278,7 @@ impl Machine {
             State::Done(identity) => identity,
             State::Unwanted
             | State::Waiting(_)
+            | State::Evicted
             | State::Resolving
             | State::ByDefinition
             | State::Digesting(_)
@@ -311,6 +340,9 @@ impl Machine {
     }
 
     fn inputs_done(&mut self, id: VertexId) {
+        if let Some(progress) = self.progress_mut(id) {
+            progress.restoring = false;
+        }
         let Some(vertex) = self.graph.get(id) else { return };
         if vertex.is_local() {
             self.done(id, None);
@@ -348,7 +380,7 @@ impl Machine {
             .map(|(position, edge)| match digest(position) {
                 Some(digest) => Some(InputKey::Content(digest)),
                 None => self
-                    .identity(edge.vertex)
+                    .known_as(edge.vertex)
                     .map(|identity| InputKey::Identity { identity, output: edge.output }),
             })
             .collect();
@@ -362,6 +394,7 @@ impl Machine {
                 State::ByContent
                 | State::Unwanted
                 | State::Waiting(_)
+                | State::Evicted
                 | State::Resolving
                 | State::Digesting(_)
                 | State::Behind
@@ -378,7 +411,7 @@ impl Machine {
         let Some(vertex) = self.graph.get(id) else { return };
         let by_content = |(edge, selection): (&Edge, &Selection)| match selection {
             Selection::Content(_) => true,
-            Selection::Whole => self.identity(edge.vertex).is_none(),
+            Selection::Whole => self.known_as(edge.vertex).is_none(),
         };
         let wanted: Vec<usize> = vertex
             .inputs
@@ -389,6 +422,9 @@ impl Machine {
             .collect();
         if wanted.is_empty() {
             self.make_ready(id);
+            return;
+        }
+        if self.restore_inputs(id, |position| wanted.contains(&position)) {
             return;
         }
         self.set(id, State::Digesting(wanted.len()));
@@ -422,6 +458,9 @@ impl Machine {
     }
 
     fn make_ready(&mut self, id: VertexId) {
+        if self.restore_inputs(id, |_| true) {
+            return;
+        }
         if let Some(vertex) = self.graph.get(id) {
             self.ready.push((Reverse(vertex.is_emulated), vertex.height, Reverse(id)));
         }
@@ -444,7 +483,8 @@ impl Machine {
         self.running.extend(keys.into_iter().map(|key| (key, id)));
         self.set(id, State::Running);
         self.outstanding += 1;
-        let identity = Identity::new(key, refused.then_some(self.nonce));
+        let before = self.progress.get(id.index()).and_then(|progress| progress.evicted);
+        let identity = before.unwrap_or_else(|| Identity::new(key, refused.then_some(self.nonce)));
         Some(Work::Execute { vertex: id, identity })
     }
 
@@ -460,13 +500,24 @@ impl Machine {
         }
     }
 
-    /// Marks a vertex as done and starts what waited for it alone.
+    /// Marks a vertex as done.
     fn done(&mut self, id: VertexId, identity: Option<Identity>) {
         self.set(id, State::Done(identity));
+        self.wake_dependents(id);
+    }
+
+    /// Starts what waited for a vertex alone.
+    fn wake_dependents(&mut self, id: VertexId) {
+        // Who waited to know its name heard of it when it was evicted: now it is the turn of those who need files.
+        let restored = self.state(id).is_some_and(|state| matches!(state, State::Done(_)))
+            && self.progress.get(id.index()).is_some_and(|progress| progress.announced);
         let dependents = self.graph.get(id).map(|vertex| vertex.dependents.clone()).unwrap_or_default();
         for dependent in dependents {
+            let restoring = self.progress.get(dependent.index()).is_some_and(|progress| progress.restoring);
             // A vertex that takes two outputs of this one is listed twice and waits for two.
-            if let Some(State::Waiting(left)) = self.state(dependent) {
+            if let Some(State::Waiting(left)) = self.state(dependent)
+                && restoring == restored
+            {
                 self.set(dependent, State::Waiting(left.saturating_sub(1)));
                 if left <= 1 {
                     self.inputs_done(dependent);

@@ -38,7 +38,7 @@ pub(super) fn check(database: &mut Connection, root: &Path, boot: &str) -> Resul
         return Ok(());
     }
     let is_whole = |old: &Old| {
-        let found = measure(&root.join("layers").join(&old.name)).ok();
+        let found = measure(&root.join("layers").join(&old.name), 1).ok();
         let look = |extent: Extent| (extent.content, extent.entries);
         old.extent.is_some() && found.map(look) == old.extent
     };

@@ -3,16 +3,17 @@
 //! `synchronous=NORMAL`: a commit is one append to the log and no fsync. A killed process loses nothing,
 //! the file is consistent after a power cut.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
 
 use super::lock::FileLock;
 use super::measure::{Extent, measure};
 use super::work::ActiveLayer;
-use super::{Store, StoreError, lock_mutex};
+use super::{Store, StoreError};
 use crate::oci::digest::Digest;
 use crate::solve::{Identity, Key};
+use crate::sync::lock;
 
 /// What brings an empty file to layout 1, that to layout 2, and so on. A layout that was released once is
 /// never changed here.
@@ -74,6 +75,12 @@ CREATE TABLE downloads (
     "
 ALTER TABLE mounts ADD COLUMN size INTEGER;
 CREATE INDEX chains_layer ON chains (layer);
+",
+    // Which layer holds the latest copy of a directory, with marks of the files as they were; and when the result of a
+    // key was pruned, in seconds since 1970.
+    "
+ALTER TABLE links ADD COLUMN evicted INTEGER;
+CREATE TABLE copies (key BLOB PRIMARY KEY, name TEXT NOT NULL, marks BLOB NOT NULL);
 ",
 ];
 
@@ -155,12 +162,21 @@ pub(super) fn open(root: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// What a key leads to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Known {
+    /// A result that is here.
+    Here(Identity),
+    /// A result that was pruned. What was made of it may still be here, and is found by this name.
+    Evicted(Identity),
+}
+
 impl Store {
     /// The result known under `key`.
     ///
     /// # Errors
     /// When the metadata cannot be read.
-    pub fn lookup(&self, key: &Key) -> Result<Option<Identity>, StoreError> {
+    pub fn lookup(&self, key: &Key) -> Result<Option<Known>, StoreError> {
         let database = self.database();
         let mut query = database.prepare_cached("SELECT identity FROM links WHERE key = ?1")?;
         let found = query.query_row([&key.0[..]], |row| row.get::<_, [u8; 32]>(0)).optional()?;
@@ -170,19 +186,22 @@ impl Store {
             .prepare_cached("SELECT output, layer FROM results WHERE identity = ?1 ORDER BY output")?;
         let rows = query.query_map([&identity.0.0[..]], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let rows: Vec<(i64, Option<i64>)> = rows.collect::<Result<_, _>>()?;
+        if rows.is_empty() {
+            return Ok(Some(Known::Evicted(identity)));
+        }
         let mut layers = vec![];
         for (output, layer) in rows {
             layers.resize(usize::try_from(output).unwrap_or(0), None);
             layers.push(layer.map(LayerId));
         }
         self.remember(&identity, layers);
-        Ok(Some(identity))
+        Ok(Some(Known::Here(identity)))
     }
 
     /// Keeps in mind what a result is made of, and that this build used it.
     fn remember(&self, identity: &Identity, layers: Vec<Option<LayerId>>) {
-        lock_mutex(&self.used).extend(layers.iter().flatten());
-        lock_mutex(&self.known).insert(*identity, layers);
+        lock(&self.used).extend(layers.iter().flatten());
+        lock(&self.known).insert(*identity, layers);
     }
 
     /// Makes the outputs of a step known as `identity`, and findable under each of `keys`.
@@ -198,7 +217,9 @@ impl Store {
         outputs: Vec<OutputLayer>,
         description: &str,
     ) -> Result<Vec<Option<LayerId>>, StoreError> {
-        let outputs = outputs.into_iter().map(Measured::of).collect::<Result<Vec<_>, _>>()?;
+        let outputs =
+            outputs.into_iter().map(|output| Measured::of(self, output)).collect::<Result<Vec<_>, _>>()?;
+        let mut objects = vec![];
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut layers = Vec::with_capacity(outputs.len());
@@ -209,8 +230,11 @@ impl Store {
                     revive(&transaction, Some(layer))?;
                     Some(layer)
                 }
-                Measured::New { layer, extent, parent } => {
-                    Some(self.place(&transaction, (layer, extent), parent, description)?)
+                Measured::New { mut layer, extent, parent } => {
+                    let of_layer = layer.take_objects();
+                    let id = self.place(&transaction, (layer, extent), parent, description)?;
+                    objects.extend(of_layer.map(|paths| (id, paths)));
+                    Some(id)
                 }
             };
             transaction
@@ -220,11 +244,15 @@ impl Store {
                 .execute(params![&identity.0.0[..], number as i64, layer.map(|id| id.0)])?;
             layers.push(layer);
         }
+        transaction
+            .prepare_cached("UPDATE links SET evicted = NULL WHERE identity = ?1")?
+            .execute([&identity.0.0[..]])?;
         for key in keys {
             link(&transaction, key, identity)?;
         }
         transaction.commit()?;
         drop(database);
+        lock(&self.objects).extend(objects);
         self.remember(identity, layers.clone());
         Ok(layers)
     }
@@ -243,7 +271,7 @@ impl Store {
     /// # Errors
     /// When this build did neither.
     pub fn output(&self, identity: &Identity, output: usize) -> Result<Option<LayerId>, StoreError> {
-        let known = lock_mutex(&self.known);
+        let known = lock(&self.known);
         let layers = known.get(identity).ok_or(StoreError::UnknownResult)?;
         Ok(layers.get(output).copied().flatten())
     }
@@ -260,7 +288,7 @@ impl Store {
         blob: &LayerBlob,
         description: &str,
     ) -> Result<LayerId, StoreError> {
-        let layer = measured(layer)?;
+        let layer = self.measured(layer)?;
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         // Another build may have unpacked the same layer in the meantime: the first one stays.
@@ -282,7 +310,7 @@ impl Store {
     /// When the metadata cannot be read.
     pub fn image_layer(&self, chain_id: &Digest) -> Result<Option<LayerId>, StoreError> {
         let found = chain(&self.database(), chain_id)?;
-        lock_mutex(&self.used).extend(found);
+        lock(&self.used).extend(found);
         Ok(found)
     }
 
@@ -346,7 +374,7 @@ impl Store {
     /// # Errors
     /// When the layer cannot be moved or the metadata cannot be written.
     pub fn add_layer(&self, layer: ActiveLayer, parent: Option<LayerId>) -> Result<LayerId, StoreError> {
-        let layer = measured(layer)?;
+        let layer = self.measured(layer)?;
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let id = self.place(&transaction, layer, parent, "")?;
@@ -365,6 +393,12 @@ impl Store {
         Ok(query.exists(params![layer.0, platform])?)
     }
 
+    /// The files of a layer that may be object files, as paths from its root; `None` when that has to be seen.
+    #[must_use]
+    pub fn objects(&self, layer: LayerId) -> Option<Vec<PathBuf>> {
+        lock(&self.objects).get(&layer).cloned()
+    }
+
     /// Remembers that a layer passed for `platform`.
     ///
     /// # Errors
@@ -376,6 +410,13 @@ impl Store {
         Ok(())
     }
 
+    fn measured(&self, layer: ActiveLayer) -> Result<(ActiveLayer, Extent), StoreError> {
+        let path = layer.files();
+        let extent =
+            measure(&path, self.threads).map_err(|error| StoreError::io("measure", &path)(error.source))?;
+        Ok((layer, extent))
+    }
+
     /// Moves a layer into place and writes its row.
     fn place(
         &self,
@@ -385,7 +426,10 @@ impl Store {
         description: &str,
     ) -> Result<LayerId, StoreError> {
         revive(transaction, parent)?;
-        let name = layer.move_to(&self.root.join("layers"))?;
+        let (name, copied) = layer.move_to(&self.root.join("layers"))?;
+        if let Some(copied) = copied {
+            super::copies::note(transaction, &name, &copied)?;
+        }
         transaction
             .prepare_cached(
                 "INSERT INTO layers (parent, name, created, used, uses, size, content, entries, description, boot)
@@ -413,22 +457,16 @@ enum Measured {
 }
 
 impl Measured {
-    fn of(output: OutputLayer) -> Result<Self, StoreError> {
+    fn of(store: &Store, output: OutputLayer) -> Result<Self, StoreError> {
         Ok(match output {
             OutputLayer::Empty => Self::Empty,
             OutputLayer::Existing(layer) => Self::Existing(layer),
             OutputLayer::New { layer, parent } => {
-                let (layer, extent) = measured(layer)?;
+                let (layer, extent) = store.measured(layer)?;
                 Self::New { layer, extent, parent }
             }
         })
     }
-}
-
-fn measured(layer: ActiveLayer) -> Result<(ActiveLayer, Extent), StoreError> {
-    let path = layer.files();
-    let extent = measure(&path).map_err(|error| StoreError::io("measure", &path)(error.source))?;
-    Ok((layer, extent))
 }
 
 /// Takes back a layer that is being removed, and those below it: something new lies on it.

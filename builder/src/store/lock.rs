@@ -67,27 +67,15 @@ impl FileLock {
 }
 
 impl Store {
-    /// Waits for the right to run the step with this key; other builds on the store wait in turn.
-    ///
-    /// # Errors
-    /// When the lock file cannot be made.
-    pub fn lock_step(&self, key: &Key) -> Result<FileLock, StoreError> {
-        FileLock::exclusive(&self.root.join("locks").join(format!("{key:?}")))
+    /// The lock of the step with this key: whoever has it runs the step, the others on this store wait for the result.
+    #[must_use]
+    pub fn lock_of_step(&self, key: &Key) -> PathBuf {
+        self.root.join("locks").join(format!("{key:?}"))
     }
 
-    /// Waits for the right to use a cache mount alone.
-    ///
-    /// # Errors
-    /// When the lock file cannot be made.
-    pub fn lock_cache(&self, name: &str) -> Result<FileLock, StoreError> {
-        FileLock::exclusive(&self.root.join("locks").join(format!("cache-{name}")))
-    }
-
-    /// Takes the right to use a cache mount alone, if nobody has it.
-    ///
-    /// # Errors
-    /// When the lock file cannot be made.
-    pub fn try_lock_cache(&self, name: &str) -> Result<Option<FileLock>, StoreError> {
-        FileLock::try_exclusive(&self.root.join("locks").join(format!("cache-{name}")))
+    /// The lock of a cache mount that is used by one step at a time.
+    #[must_use]
+    pub fn lock_of_cache(&self, name: &str) -> PathBuf {
+        self.root.join("locks").join(format!("cache-{name}"))
     }
 }

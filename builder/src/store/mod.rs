@@ -23,6 +23,7 @@
 
 mod blobs;
 mod boot;
+mod copies;
 mod database;
 mod downloads;
 mod files;
@@ -38,17 +39,20 @@ mod work;
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use rusqlite::Connection;
 use thiserror::Error;
 
 use crate::rootfs::Owners;
 use crate::solve::Identity;
+use crate::sync::lock;
 
 pub use blobs::BlobWriter;
-pub use database::{Layer, LayerBlob, LayerId, OutputLayer};
+pub use copies::Copied;
+pub use database::{Known, Layer, LayerBlob, LayerId, OutputLayer};
 pub use downloads::Download;
 pub use files::{DirectoryKey, FileDigest, FileStamp};
 pub use lock::FileLock;
@@ -95,6 +99,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// For an error while a blob is filled.
+    #[must_use]
+    pub fn writing_blob(source: std::io::Error) -> Self {
+        Self::Io { action: "write", path: PathBuf::from("a blob of the store"), source }
+    }
+
     fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Io { action, path, source }
@@ -107,7 +117,8 @@ pub fn is_disk_full(error: &(dyn std::error::Error + 'static)) -> bool {
     let full = |error: &(dyn std::error::Error + 'static)| {
         let kind = error.downcast_ref::<std::io::Error>().map(std::io::Error::kind);
         let code = error.downcast_ref::<rusqlite::Error>().and_then(rusqlite::Error::sqlite_error_code);
-        kind == Some(std::io::ErrorKind::StorageFull) || code == Some(rusqlite::ErrorCode::DiskFull)
+        matches!(kind, Some(ErrorKind::StorageFull | ErrorKind::QuotaExceeded))
+            || code == Some(rusqlite::ErrorCode::DiskFull)
     };
     std::iter::successors(Some(error), |error| error.source()).any(full)
 }
@@ -124,15 +135,14 @@ pub struct Store {
     boot: String,
     /// What the results are made of that this build found or made.
     known: Mutex<HashMap<Identity, Vec<Option<LayerId>>>>,
+    /// Which files of the layers that this build made may be object files.
+    objects: Mutex<HashMap<LayerId, Vec<PathBuf>>>,
+    /// How many threads look at the files of a layer.
+    threads: usize,
     /// The topmost layers that it used.
     used: Mutex<HashSet<LayerId>>,
     /// Cache mounts that it uses, which stay as long as it runs.
     mounts: Mutex<Vec<File>>,
-}
-
-/// Locks a value that is sound whatever a thread did that panicked with it.
-fn lock_mutex<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Store {
@@ -164,9 +174,23 @@ impl Store {
             owners,
             boot,
             known: Mutex::default(),
+            objects: Mutex::default(),
+            threads: 1,
             used: Mutex::default(),
             mounts: Mutex::default(),
         })
+    }
+
+    /// Has `threads` threads look at the files of a layer, where one does otherwise.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// How many threads look at the files of a layer.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Where the store lies.
@@ -183,6 +207,6 @@ impl Store {
 
     fn database(&self) -> MutexGuard<'_, Connection> {
         // A panic elsewhere leaves the connection as sound as SQLite does after a kill.
-        lock_mutex(&self.database)
+        lock(&self.database)
     }
 }

@@ -40,6 +40,10 @@ fn names(records: &[Record]) -> Vec<&str> {
     names
 }
 
+fn is_here(store: &Store, number: u8) -> bool {
+    matches!(store.lookup(&key(number)).expect("readable"), Some(Known::Here(_)))
+}
+
 #[test]
 fn what_is_pruned_is_gone_and_the_rest_is_whole() {
     let place = tempfile::tempdir().expect("a directory");
@@ -51,11 +55,18 @@ fn what_is_pruned_is_gone_and_the_rest_is_whole() {
         [Policy { filters: vec!["description~=step 2".parse().expect("a filter")], ..Policy::default() }];
     assert_eq!(names(&store.prune(&filter, 2000).expect("pruned")), ["RUN step 2"]);
     assert_eq!(directories(&store), 2);
-    let found = |number| store.lookup(&key(number)).expect("readable").is_some();
+    let found = |number| is_here(&store, number);
     assert_eq!([found(1), found(2), found(3)], [true, false, true]);
+    let name = Known::Evicted(Identity(key(2)));
+    assert_eq!(
+        store.lookup(&key(2)).expect("readable"),
+        Some(name),
+        "what was made of it can still be found"
+    );
     assert_eq!(names(&store.usage().expect("readable").records), ["RUN step 1", "RUN step 3"]);
     assert_eq!(store.prune(&all(), 2000).expect("pruned").len(), 2);
     assert_eq!((directories(&store), store.usage().expect("readable").records.len()), (0, 0));
+    assert_eq!(store.lookup(&key(2)).expect("readable"), None, "nothing is left that could be");
 }
 
 #[test]
@@ -65,7 +76,7 @@ fn a_running_build_keeps_what_it_found() {
     result(&builder, 1, None, "one");
     let pruner = open(place.path());
     assert_eq!(pruner.prune(&all(), 2000).expect("pruned").len(), 1);
-    assert_eq!(pruner.lookup(&key(1)).expect("readable"), None, "nobody finds it any more");
+    assert!(!is_here(&pruner, 1), "nobody finds it any more");
 
     let layer = builder.output(&Identity(key(1)), 0).expect("known").expect("a layer");
     let chain = builder.layer_chain(Some(layer)).expect("readable");
@@ -78,7 +89,7 @@ fn a_running_build_keeps_what_it_found() {
     pruner.reclaim().expect("reclaimed");
     assert!(chain[0].path.exists(), "something lies on it");
     let after = open(place.path());
-    assert!(after.lookup(&key(2)).expect("readable").is_some());
+    assert!(is_here(&after, 2));
 
     drop(after);
     pruner.prune(&all(), 2000).expect("pruned");
@@ -177,8 +188,7 @@ fn a_power_cut_takes_whole_results_or_none() {
         damage(&layer);
         for round in ["first", "second"] {
             let store = open(place.path());
-            let found: Vec<u8> =
-                (1..=4).filter(|number| store.lookup(&key(*number)).expect("readable").is_some()).collect();
+            let found: Vec<u8> = (1..=4).filter(|number| is_here(&store, *number)).collect();
             assert_eq!(found, *left, "{name}, {round} build after it");
         }
         let store = open(place.path());
@@ -221,13 +231,13 @@ fn a_store_of_an_earlier_layout_is_taken_over_and_a_later_one_refused() {
         result(&store, 1, None, "one");
         // What layout 2 did not have.
         let undo = "DROP INDEX layers_parent; DROP INDEX layers_boot; DROP INDEX results_layer;
-            DROP INDEX links_identity; DROP INDEX chains_layer; DROP TABLE graves; DROP TABLE mounts; DROP TABLE downloads;
+            DROP INDEX links_identity; DROP INDEX chains_layer; DROP TABLE graves; DROP TABLE mounts; DROP TABLE downloads; DROP TABLE copies; ALTER TABLE links DROP COLUMN evicted;
             CREATE TABLE old AS SELECT id, parent, name, created FROM layers; DROP TABLE layers;
             ALTER TABLE old RENAME TO layers; PRAGMA user_version = 2";
         store.database().execute_batch(undo).expect("written");
     }
     let store = open(place.path());
-    assert!(store.lookup(&key(1)).expect("readable").is_some());
+    assert!(is_here(&store, 1));
     assert_eq!(store.usage().expect("readable").records[0].size % 512, 0);
     store.database().execute_batch("PRAGMA user_version = 99").expect("written");
     drop(store);

@@ -16,6 +16,7 @@ use super::lock::FileLock;
 use super::measure::measure;
 use super::policy::{Disk, Policy, Record, RecordKind, select};
 use super::{Store, StoreError};
+use crate::sync::lock;
 
 /// Everything in a store that takes space.
 #[derive(Debug, Clone)]
@@ -27,6 +28,9 @@ pub struct Usage {
     /// The disk that the store lies on.
     pub disk: Disk,
 }
+
+/// How long the names of pruned results are known, in seconds: 30 days.
+const KEEP_NAMES: i64 = 30 * 24 * 60 * 60;
 
 impl Store {
     /// Lists what the store holds. Sizes of layers are measured once, those of cache mounts when they have been
@@ -64,7 +68,8 @@ impl Store {
         };
         for (id, name) in unknown {
             let path = self.root.join("layers").join(name);
-            let extent = measure(&path).map_err(|error| StoreError::io("measure", &path)(error.source))?;
+            let extent = measure(&path, self.threads)
+                .map_err(|error| StoreError::io("measure", &path)(error.source))?;
             self.database().execute(
                 "UPDATE layers SET size = ?2, content = ?3, entries = ?4 WHERE id = ?1",
                 params![id, extent.disk as i64, extent.content as i64, extent.entries as i64],
@@ -129,7 +134,7 @@ impl Store {
                 Some(size) if held.is_some() => size.unsigned_abs(),
                 // A step may write to it meanwhile: then its size is what could be read.
                 Some(_) | None => {
-                    let size = measure(&entry.path()).map_or(0, |extent| extent.disk);
+                    let size = measure(&entry.path(), self.threads).map_or(0, |extent| extent.disk);
                     if held.is_some() {
                         let known = params![id, size.cast_signed()];
                         self.database().execute("UPDATE mounts SET size = ?2 WHERE name = ?1", known)?;
@@ -184,7 +189,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::prune`].
     pub fn collect(&self, policies: &[Policy], now: i64) -> Result<Vec<Record>, StoreError> {
-        super::lock_mutex(&self.mounts).clear();
+        lock(&self.mounts).clear();
         let usage = self.usage()?;
         let hidden: bool = self.database().query_row(
             "SELECT EXISTS (SELECT 1 FROM layers WHERE dead IS NOT NULL)",
@@ -235,8 +240,12 @@ impl Store {
             if has_children {
                 continue;
             }
+            transaction
+                .prepare_cached(
+                    "UPDATE links SET evicted = ?2 WHERE identity IN (SELECT identity FROM results WHERE layer = ?1)",
+                )?
+                .execute([id, now])?;
             for statement in [
-                "DELETE FROM links WHERE identity IN (SELECT identity FROM results WHERE layer = ?1)",
                 "DELETE FROM results WHERE identity IN (SELECT identity FROM results WHERE layer = ?1)",
                 "DELETE FROM chains WHERE layer = ?1",
                 "DELETE FROM checked WHERE layer = ?1",
@@ -291,6 +300,12 @@ impl Store {
                 .execute([id])?;
         }
         transaction.execute("DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)", [])?;
+        super::copies::forget(&transaction)?;
+        // The names of pruned results are of use as long as something may have been made of them.
+        transaction.execute(
+            "DELETE FROM links WHERE evicted < ?1 OR (evicted IS NOT NULL AND NOT EXISTS (SELECT 1 FROM layers))",
+            [self.now - KEEP_NAMES],
+        )?;
         // A downloaded file is kept as long as there is anything that it may have gone into.
         transaction.execute(
             "DELETE FROM downloads WHERE used < (SELECT coalesce(min(used), ?1) FROM layers)",
@@ -351,7 +366,7 @@ impl Store {
     /// # Errors
     /// When the metadata cannot be written.
     pub fn note_uses(&self) -> Result<(), StoreError> {
-        let used = std::mem::take(&mut *super::lock_mutex(&self.used));
+        let used = std::mem::take(&mut *lock(&self.used));
         if used.is_empty() {
             return Ok(());
         }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::copies::Copied;
 use super::lock::FileLock;
 use super::{Store, StoreError};
 
@@ -88,6 +89,8 @@ fn random_number() -> u64 {
 pub struct ActiveLayer {
     path: PathBuf,
     moved: bool,
+    copied: Option<Copied>,
+    objects: Option<Vec<PathBuf>>,
 }
 
 impl ActiveLayer {
@@ -103,14 +106,28 @@ impl ActiveLayer {
         self.path.join("work")
     }
 
-    /// Renames the files into `layers` and returns the name they got there.
-    pub(super) fn move_to(mut self, layers: &Path) -> Result<String, StoreError> {
+    /// Says what was copied to it, so that the next copy can take it from here.
+    pub fn set_copied(&mut self, copied: Copied) {
+        self.copied = Some(copied);
+    }
+
+    /// Says which of its files may be object files, as paths from its root: all others are known to be none.
+    pub fn set_objects(&mut self, objects: Vec<PathBuf>) {
+        self.objects = Some(objects);
+    }
+
+    pub(super) fn take_objects(&mut self) -> Option<Vec<PathBuf>> {
+        self.objects.take()
+    }
+
+    /// Renames the files into `layers` and returns the name they got there, with what was copied to it.
+    pub(super) fn move_to(mut self, layers: &Path) -> Result<(String, Option<Copied>), StoreError> {
         let name = random_name();
         let target = layers.join(&name);
         fs::rename(self.files(), &target).map_err(StoreError::io("rename", &target))?;
         self.moved = true;
         let _ = fs::remove_dir_all(&self.path);
-        Ok(name)
+        Ok((name, self.copied.take()))
     }
 }
 
@@ -131,7 +148,7 @@ impl Store {
     pub fn new_layer(&self) -> Result<ActiveLayer, StoreError> {
         let path = self.work.next_path("layer-");
         fs::create_dir(&path).map_err(StoreError::io("create", &path))?;
-        let layer = ActiveLayer { path, moved: false };
+        let layer = ActiveLayer { path, moved: false, copied: None, objects: None };
         for directory in [layer.files(), layer.overlay_work()] {
             fs::create_dir(&directory).map_err(StoreError::io("create", &directory))?;
         }

@@ -1,22 +1,25 @@
 //! Holds the executables of a result against its platform.
 //!
 //! Looked at is every regular file that an instruction of the Dockerfile placed; files of base images are
-//! not the build's to judge. A layer that passed once is not read again.
+//! not the build's to judge. A layer that passed once is not read again, and of a layer that a copy made only what that
+//! found to start like an object file.
 
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use platform_db::{Platform, object};
-use rustix::fs::{Mode, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use thiserror::Error;
 
 use crate::engine::{Origin, PlatformResult};
-use crate::rootfs::{Entry, EntryKind, Owners, RootError, Visibility, walk};
+use crate::rootfs::{Listed, Listing, Located, RootError, Tree, Visibility, Visitor};
 use crate::solve::Place;
-use crate::store::{LayerId, Store, StoreError};
+use crate::store::{Layer, LayerId, Store, StoreError};
+use crate::sync::{into_inner, lock};
 
 /// An executable for another platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +67,7 @@ pub fn verify(
             if store.is_checked(layer.id, &platform)? {
                 continue;
             }
-            let found = check_layer((&layer.path, store.owners()), &result.platform, origins.get(&layer.id))?;
+            let found = check_layer(store, layer, &result.platform, origins.get(&layer.id))?;
             if found.is_empty() {
                 store.set_checked(layer.id, &platform)?;
             }
@@ -76,47 +79,95 @@ pub fn verify(
 }
 
 fn check_layer(
-    (path, owners): (&Path, Owners),
+    store: &Store,
+    layer: &Layer,
     platform: &Platform,
     origin: Option<&Origin>,
 ) -> Result<Vec<Misfit>, VerifyError> {
-    let mut misfits = vec![];
-    let root = File::open(path).map_err(|error| RootError::new("cannot read", path, error))?;
-    let everything = |_: &Path, _: bool| Visibility::Show;
-    walk(
-        owners,
-        root.as_fd(),
-        OsStr::new("."),
-        &everything,
-        &mut |entry: &Entry<'_>| -> Result<(), VerifyError> {
-            if entry.kind() == EntryKind::File
-                && let Some(reason) = check_file(entry, platform)?
-            {
-                misfits.push(Misfit {
-                    path: Path::new("/").join(entry.path),
-                    platform: platform.clone(),
-                    reason,
-                    step: origin.map(|origin| origin.step.clone()).unwrap_or_default(),
-                    place: origin.and_then(|origin| origin.place.clone()),
-                });
+    let root = File::open(&layer.path).map_err(|error| RootError::new("cannot read", &layer.path, error))?;
+    let tree = Tree::result(root.into(), store.owners());
+    let found = Found::default();
+    match store.objects(layer.id) {
+        Some(paths) => {
+            for path in paths {
+                let Located { directory, name, .. } = tree.root().locate(&path, false)?;
+                found.add(platform, &path, directory.as_fd(), &name)?;
             }
-            Ok(())
-        },
-    )?;
-    Ok(misfits)
+        }
+        None => {
+            let check = Check { found: &found, platform };
+            for top in tree.matches("/", false, false)? {
+                tree.scan(&top, &|_, _| Visibility::Show, store.threads(), &check, ())?;
+            }
+        }
+    }
+    let found = into_inner(found.0);
+    let misfit = |(path, reason)| Misfit {
+        path: Path::new("/").join::<PathBuf>(path),
+        platform: platform.clone(),
+        reason,
+        step: origin.map(|origin| origin.step.clone()).unwrap_or_default(),
+        place: origin.and_then(|origin| origin.place.clone()),
+    };
+    Ok(found.into_iter().map(misfit).collect())
+}
+
+/// Paths in the layer with what is wrong there.
+#[derive(Default)]
+struct Found(Mutex<Vec<(PathBuf, String)>>);
+
+impl Found {
+    fn add(
+        &self,
+        platform: &Platform,
+        path: &Path,
+        directory: BorrowedFd<'_>,
+        name: &OsStr,
+    ) -> Result<(), RootError> {
+        if let Some(reason) = check_file(platform, path, directory, name)? {
+            lock(&self.0).push((path.to_owned(), reason));
+        }
+        Ok(())
+    }
+}
+
+/// Looks at every file of a layer.
+struct Check<'a> {
+    found: &'a Found,
+    platform: &'a Platform,
+}
+
+impl Visitor for Check<'_> {
+    type State = ();
+    type Error = RootError;
+
+    fn visit(&self, listing: &Listing<'_>, (): &()) -> Result<(), RootError> {
+        // Nothing shorter is an object file.
+        const SHORTEST: i64 = 52;
+        for listed in listing.entries {
+            if FileType::from_raw_mode(listed.stat.st_mode).is_file() && listed.stat.st_size >= SHORTEST {
+                self.found.add(self.platform, &listing.path_of(listed), listing.directory, &listed.name)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&self, _: &Listing<'_>, _: &Listed, (): &()) -> Result<(), RootError> {
+        Ok(())
+    }
 }
 
 /// What is wrong with a file, if anything is.
-fn check_file(entry: &Entry<'_>, platform: &Platform) -> Result<Option<String>, VerifyError> {
-    // Nothing shorter is an object file.
-    const SHORTEST: i64 = 52;
-    if entry.stat.st_size < SHORTEST {
-        return Ok(None);
-    }
+fn check_file(
+    platform: &Platform,
+    path: &Path,
+    directory: BorrowedFd<'_>,
+    name: &OsStr,
+) -> Result<Option<String>, RootError> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = rustix::fs::openat(entry.directory, entry.name, flags, Mode::empty())
+    let file = rustix::fs::openat(directory, name, flags, Mode::empty())
         .map(File::from)
-        .map_err(|errno| RootError::new("cannot read", entry.path, errno))?;
+        .map_err(|errno| RootError::new("cannot read", path, errno))?;
     Ok(match object::read(&file) {
         Ok(Some(facts)) => facts.mismatch(platform).map(|mismatch| mismatch.to_string()),
         // Damaged or cut off on purpose, as in test data: it is not for another platform.

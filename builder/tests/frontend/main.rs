@@ -15,6 +15,7 @@ mod coverage;
 mod describe;
 mod errors;
 mod graphs;
+mod operations;
 mod plan;
 mod platforms;
 mod program;

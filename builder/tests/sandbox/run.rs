@@ -24,6 +24,9 @@ pub(crate) const CASES: &[Case] = &[
     case("run_bind_source_through_link", bind_source_through_link),
     case("run_leaves_no_stub", leaves_no_stub),
     case("run_keeps_taken_stub", keeps_taken_stub),
+    case("run_stub_exchanged_for_a_link", exchanged_stub),
+    case("run_links_to_kernel_files", links_to_kernel_files),
+    case("run_joins_its_control_group", control_group),
     case("run_links_for_dev_and_proc", links_for_dev_and_proc),
     case("run_network_none", network_none),
     case("run_insecure", insecure),
@@ -135,6 +138,11 @@ const TABLE: &[(&str, Exit, &str)] = &[
         "/bin/sh: 1: cannot create /proc/sys/kernel/domainname: Read-only file system\n",
     ),
     ("mkdir /sys/x 2>&1 | grep -c -E 'Read-only|Permission|not permitted'", Exit::Code(0), "1\n"),
+    (
+        "for d in /sys/fs/cgroup /sys/fs/cgroup/*; do mkdir $d/x 2>/dev/null && echo $d; done; echo none",
+        Exit::Code(0),
+        "none\n",
+    ),
     ("mount -t tmpfs none /mnt 2>&1 | grep -c -i 'permission denied'", Exit::Code(0), "1\n"),
     // Mounting and tracing are not for steps.
     ("sed -n 's/^CapEff:\\t//p' /proc/self/status", Exit::Code(0), "00000000a80425fb\n"),
@@ -434,6 +442,63 @@ fn keeps_taken_stub(inside: &Inside) {
     assert!(upper.join("new/other").exists() && !upper.join("new/mount").exists());
 }
 
+/// The step puts a link where the sandbox has made a directory: what is tidied up afterwards is not what it leads to.
+fn exchanged_stub(inside: &Inside) {
+    let outside = inside.scratch.join("outside");
+    fs::create_dir_all(outside.join("mount")).unwrap();
+    let (root, upper) = root(inside, "r");
+    let up = "../".repeat(30);
+    let script = format!("mv /new /moved && ln -s {up}{} /new && ls -d /new", outside.display());
+    let mut step = sh(root, &script);
+    step.mounts = vec![Mount { target: "/new/mount".into(), kind: MountKind::Tmpfs { size: None } }];
+    assert_eq!(output(&step), "/new\n");
+    assert_eq!(left(&outside), ["mount"], "it is still there");
+    assert!(upper.join("new").is_symlink());
+}
+
+/// Links of the root that lead mounts and masks to the kernel's own file systems.
+fn links_to_kernel_files(inside: &Inside) {
+    let layer = inside.scratch.join("links");
+    fs::create_dir_all(layer.join("dev")).unwrap();
+    for (name, to) in [("x", "/proc"), ("y", "/proc/self"), ("dev/null", "/etc/passwd"), ("dev/shm", "/proc")]
+    {
+        std::os::unix::fs::symlink(to, layer.join(name)).unwrap();
+    }
+    let (root, _) = over(inside, "r", &[layer, inside.debian.clone()]);
+    let script = "stat -f -c %T /proc /proc/self/ /dev/shm; wc -c < /dev/null; cat /proc/keys /proc/timer_list 2>/dev/null | wc -c; \
+                  sed -n 's/^CapEff:\\t//p' /proc/self/status";
+    let mut step = sh(root, script);
+    step.mounts = ["/x", "/x/1", "/y"]
+        .map(|target| Mount { target: target.into(), kind: MountKind::Tmpfs { size: None } })
+        .into();
+    assert_eq!(output(&step), "proc\nproc\ntmpfs\n0\n0\n00000000a80425fb\n");
+}
+
+/// Where version 2 of control groups can be written: the step is in the group, and sees nothing above it.
+fn control_group(inside: &Inside) {
+    let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
+    let Some(mount) = mounts.into_iter().find(|mount| mount.join("cgroup.procs").exists()) else {
+        return println!("skipped: no control groups of version 2");
+    };
+    let group = mount.join(format!("xx-test-{}", std::process::id()));
+    if fs::create_dir(&group).is_err() {
+        return println!("skipped: the control group is not delegated");
+    }
+    let procs = fs::OpenOptions::new().write(true).open(group.join("cgroup.procs")).unwrap();
+    let (root, _) = root(inside, "r");
+    let mut step = sh(root, "grep ^0:: /proc/self/cgroup; sleep 0.1 & echo started; wait");
+    step.cgroup = Some(procs.into());
+    let mut members = 0;
+    let mut text = String::new();
+    let finished = run(&step, &Cancel::new().unwrap(), &mut |_, bytes| {
+        text.push_str(&String::from_utf8_lossy(bytes));
+        members = members.max(fs::read_to_string(group.join("cgroup.procs")).unwrap().lines().count());
+    });
+    assert_eq!((finished.unwrap().exit, text.contains("started\n")), (Exit::Code(0), true), "{text}");
+    assert!(members > 0, "the step's processes are in the group");
+    fs::remove_dir(&group).expect("nothing is left in it");
+}
+
 fn links_for_dev_and_proc(inside: &Inside) {
     let outside = inside.scratch.join("outside");
     fs::create_dir_all(&outside).unwrap();
@@ -544,10 +609,13 @@ fn output_flood(inside: &Inside) {
 fn huge_passwd(inside: &Inside) {
     let layer = inside.scratch.join("huge");
     fs::create_dir_all(layer.join("etc")).unwrap();
-    fs::File::create(layer.join("etc/passwd")).unwrap().set_len(1 << 30).unwrap();
-    let (root, _) = over(inside, "r", &[layer, inside.debian.clone()]);
-    let error = outcome(&sh(root, ":")).unwrap_err().to_string();
-    assert!(error.contains("etc/passwd") && error.contains("10485760"), "{error}");
+    for file in ["etc/passwd", "etc/group"] {
+        fs::File::create(layer.join(file)).unwrap().set_len(1 << 30).unwrap();
+        let (root, _) = over(inside, &file.replace('/', "-"), &[layer.clone(), inside.debian.clone()]);
+        let error = outcome(&sh(root, ":")).unwrap_err().to_string();
+        assert!(error.contains(file) && error.contains("10485760"), "{error}");
+        fs::remove_file(layer.join(file)).unwrap();
+    }
 }
 
 /// Root may make device files, but nobody opens them: not in the root, in a bind mount, or in `/dev`.

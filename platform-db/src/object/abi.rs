@@ -6,10 +6,10 @@
 use goblin::container::Endian;
 use goblin::elf::program_header::ProgramHeader;
 
-use super::elf::{Section, segment_bytes};
+use super::ObjectError;
+use super::elf::{Section, bytes_at};
 use super::source::{Head, ReadAt};
-use super::word::word;
-use super::{ObjectError, elf};
+use super::word::{uleb, word};
 use crate::arch::Arch;
 use crate::facts::FloatAbi;
 use crate::variant::Variant;
@@ -39,10 +39,10 @@ pub(super) fn read<S: ReadAt + ?Sized>(
 ) -> Result<Abi, ObjectError> {
     let table = |segment: u32, section: u32| {
         if let Some(segment) = segments.iter().find(|known| known.p_type == segment) {
-            return segment_bytes(head, segment, "attributes");
+            return bytes_at(head, segment.p_offset, segment.p_filesz, "attributes");
         }
         match sections()?.iter().find(|known| known.kind == section) {
-            Some(section) => elf::section_bytes(head, section, "attributes"),
+            Some(section) => bytes_at(head, section.offset, section.len, "attributes"),
             None => Ok(Vec::new()),
         }
     };
@@ -155,23 +155,11 @@ fn whole_file(mut rest: &[u8], found: &mut Abi) {
     }
 }
 
-/// A number of seven bits per byte, lowest first.
-fn uleb(bytes: &[u8]) -> Option<(u64, &[u8])> {
-    let mut value = 0;
-    for (at, byte) in bytes.iter().take(9).enumerate() {
-        value |= u64::from(byte & 0x7f) << (7 * at);
-        if byte & 0x80 == 0 {
-            return Some((value, bytes.get(at + 1..)?));
-        }
-    }
-    None
-}
-
 #[cfg(test)]
 mod tests {
     use goblin::container::Endian::{Big, Little};
 
-    use super::{Abi, arm, mips_float, uleb};
+    use super::{Abi, arm, mips_float};
     use crate::facts::FloatAbi::{Hard, Soft};
     use crate::variant::Variant::{V5, V6, V7, V8};
 
@@ -211,11 +199,9 @@ mod tests {
     }
 
     #[test]
-    fn mips_flags_and_numbers() {
+    fn mips_flags() {
         assert_eq!(mips_float(&[0, 0, 1, 0, 1, 1, 0, 3]), Some(Soft));
         assert_eq!(mips_float(&[0, 0, 1, 0, 1, 1, 0, 5]), Some(Hard));
         assert_eq!(mips_float(&[0; 7]), None);
-        assert_eq!(uleb(&[0x80, 1, 7]), Some((128, &[7][..])));
-        assert_eq!(uleb(&[0xff; 12]), None);
     }
 }

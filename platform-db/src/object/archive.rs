@@ -1,4 +1,7 @@
 //! Archives of objects (`.a`): what the objects in it were built for.
+//!
+//! GNU's and BSD's forms. Indexes and name tables are passed over; thin archives, whose objects are other files, are
+//! refused by the caller.
 
 use super::source::{Head, ReadAt};
 use super::{Facts, ObjectError};
@@ -7,46 +10,47 @@ use super::{Facts, ObjectError};
 const HEADER: u64 = 60;
 /// Members looked at; the largest libraries have some thousands.
 const MOST_MEMBERS: usize = 4096;
+/// Longest name that BSD's form puts before a member's bytes, in bytes.
+const LONGEST_NAME: u64 = 4096;
 
-/// Part of a source, from an offset on.
-struct Member<'s, S: ?Sized> {
-    source: &'s S,
-    start: u64,
-    len: u64,
-}
-
-impl<S: ReadAt + ?Sized> ReadAt for Member<'_, S> {
-    fn read_at(&self, buffer: &mut [u8], offset: u64) -> std::io::Result<usize> {
-        let len = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
-        let len = len.min(buffer.len());
-        self.source.read_at(buffer.get_mut(..len).unwrap_or_default(), self.start.saturating_add(offset))
-    }
-
-    fn source_len(&self) -> std::io::Result<Option<u64>> {
-        Ok(Some(self.len))
-    }
-}
-
-pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>, source: &S) -> Result<Option<Facts>, ObjectError> {
+pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Facts>, ObjectError> {
     let (mut start, mut first): (u64, Option<Facts>) = (8, None);
     for _ in 0..MOST_MEMBERS {
-        let Ok(header) = head.range(start, usize::try_from(HEADER).unwrap_or(60), "archive member") else {
+        let header = head.up_to(start, HEADER as usize)?;
+        if header.is_empty() {
             break;
-        };
-        let length = header.get(48..58).and_then(|digits| std::str::from_utf8(digits).ok());
-        let Some(length) = length.and_then(|digits| digits.trim_end().parse::<u64>().ok()) else {
-            return Err(ObjectError::Malformed("length of an archive member"));
-        };
-        let member = Member { source, start: start + HEADER, len: length };
-        let member = Head::read(&member as &dyn ReadAt)?;
-        match (&first, super::read_one(&member)?) {
-            (None, found) => first = found,
-            (Some(first), Some(other)) if (first.arch, first.bits) != (other.arch, other.bits) => {
-                return Err(ObjectError::Unclear("an archive of objects for different architectures"));
-            }
-            (Some(_), _) => {}
         }
-        start = start.saturating_add(HEADER).saturating_add(length).saturating_add(length % 2);
+        let (Some(name), Some(length)) = (header.get(..16), header.get(48..58)) else {
+            return Err(ObjectError::Truncated("archive member"));
+        };
+        let length = number(length).ok_or(ObjectError::Malformed("length of an archive member"))?;
+        let content = start + HEADER;
+        let end = content.saturating_add(length);
+        head.reaches(end, "archive member")?;
+        let before = name.strip_prefix(b"#1/").map_or(Some(0), number);
+        let before = before.filter(|before| *before <= LONGEST_NAME.min(length));
+        let before = before.ok_or(ObjectError::Malformed("length of a name in an archive"))?;
+        if !is_index(name) {
+            let member = head.slice(content + before, length - before);
+            let member = Head::read(&member as &dyn ReadAt)?;
+            match (&first, super::read_one(&member)?) {
+                (None, found) => first = found,
+                (Some(first), Some(other)) if (first.arch, first.bits) != (other.arch, other.bits) => {
+                    return Err(ObjectError::Unclear("an archive of objects for different architectures"));
+                }
+                (Some(_), _) => {}
+            }
+        }
+        start = end.saturating_add(length % 2);
     }
     Ok(first)
+}
+
+/// GNU's symbol index, for long offsets too, and its table of long names. BSD's index is no object file anyway.
+fn is_index(name: &[u8]) -> bool {
+    matches!(name.trim_ascii_end(), b"/" | b"//" | b"/SYM64/")
+}
+
+fn number(digits: &[u8]) -> Option<u64> {
+    std::str::from_utf8(digits).ok()?.trim_end().parse().ok()
 }

@@ -3,9 +3,10 @@
 
 use goblin::container::Ctx;
 use goblin::elf::Elf;
-use goblin::elf::dynamic::{DF_1_PIE, DT_FLAGS_1, DT_NEEDED, DT_NULL};
+use goblin::elf::dynamic::{DF_1_PIE, DT_FLAGS_1, DT_NEEDED, DT_NULL, DT_SONAME};
 use goblin::elf::header::{ET_DYN, ET_EXEC, ET_REL, Header};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_INTERP, PT_LOAD, PT_NOTE, ProgramHeader};
+use goblin::elf::section_header::SHT_NOBITS;
 
 use super::facts::{Facts, Format, Kind};
 use super::source::{Head, ReadAt};
@@ -19,8 +20,8 @@ use crate::os::Os;
 const LONGEST_INTERPRETER: u64 = 4096;
 /// Most program headers accepted; linkers write about fifteen.
 const MOST_HEADERS: u16 = 4096;
-/// Where a section table counts as standing before what it describes, in bytes.
-const FIRST_PAGE: u64 = 4096;
+/// The least that a kernel maps, in bytes. A section table in the first page stands before what it describes.
+const PAGE: u64 = 4096;
 /// Longest dynamic table or note segment that is read, in bytes.
 const LONGEST_SEGMENT: u64 = 64 * 1024;
 
@@ -47,6 +48,8 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Facts, Obje
     let kind = match header.e_type {
         ET_EXEC => Kind::Executable,
         ET_DYN if interpreter.is_some() || dynamic.pie => Kind::PieExecutable,
+        // A static program of a linker that does not set the flag, such as GNU's before 2.36.
+        ET_DYN if header.e_entry != 0 && dynamic.stands_alone() => Kind::PieExecutable,
         ET_DYN => Kind::SharedLibrary,
         ET_REL => Kind::Relocatable,
         _ => Kind::Other,
@@ -108,7 +111,7 @@ fn interpreter<S: ReadAt + ?Sized>(
     if segment.p_filesz > LONGEST_INTERPRETER {
         return Err(ObjectError::Malformed("interpreter path is longer than a path can be"));
     }
-    let bytes = segment_bytes(head, segment, "interpreter path")?;
+    let bytes = bytes_at(head, segment.p_offset, segment.p_filesz, "interpreter path")?;
     let path = bytes.split(|byte| *byte == 0).next().unwrap_or_default();
     Ok(Some(String::from_utf8_lossy(path).into_owned()))
 }
@@ -116,8 +119,18 @@ fn interpreter<S: ReadAt + ?Sized>(
 /// What the dynamic table says that matters here.
 #[derive(Default)]
 struct Dynamic {
+    /// Whether there is one; debug files drop its bytes.
+    is_there: bool,
     pie: bool,
     needs_libraries: bool,
+    /// Whether programs can ask for it by a name: a library, or the dynamic linker.
+    is_named: bool,
+}
+
+impl Dynamic {
+    const fn stands_alone(&self) -> bool {
+        self.is_there && !self.needs_libraries && !self.is_named
+    }
 }
 
 fn dynamic<S: ReadAt + ?Sized>(
@@ -133,16 +146,12 @@ fn dynamic<S: ReadAt + ?Sized>(
     if segment.p_filesz == 0 || segment.p_filesz > LONGEST_SEGMENT {
         return Ok(found);
     }
-    let bytes = segment_bytes(head, segment, "dynamic table")?;
-    let size = if ctx.is_big() { 16 } else { 8 };
-    for entry in bytes.chunks_exact(size) {
-        let (Some(tag), Some(value)) = (word::address(entry, 0, ctx), word::address(entry, size / 2, ctx))
-        else {
-            break;
-        };
+    let table = bytes_at(head, segment.p_offset, segment.p_filesz, "dynamic table")?;
+    found.is_there = true;
+    for (tag, value) in entries(&table, ctx) {
         match tag {
-            DT_NULL => break,
             DT_NEEDED => found.needs_libraries = true,
+            DT_SONAME => found.is_named = true,
             DT_FLAGS_1 => found.pie = value & DF_1_PIE != 0,
             _ => {}
         }
@@ -150,20 +159,29 @@ fn dynamic<S: ReadAt + ?Sized>(
     Ok(found)
 }
 
-pub(super) fn segment_bytes<S: ReadAt + ?Sized>(
+/// Cuts a dynamic table into its tags and values, up to the end mark.
+pub(super) fn entries(table: &[u8], ctx: Ctx) -> impl Iterator<Item = (u64, u64)> {
+    let size = if ctx.is_big() { 16 } else { 8 };
+    let entry =
+        move |bytes: &[u8]| Some((word::address(bytes, 0, ctx)?, word::address(bytes, size / 2, ctx)?));
+    table.chunks_exact(size).map_while(entry).take_while(|(tag, _)| *tag != DT_NULL)
+}
+
+/// Reads a segment or a section, no more of it than [`LONGEST_SEGMENT`].
+pub(super) fn bytes_at<S: ReadAt + ?Sized>(
     head: &Head<'_, S>,
-    segment: &ProgramHeader,
+    offset: u64,
+    len: u64,
     what: &'static str,
 ) -> Result<Vec<u8>, ObjectError> {
-    let len = segment.p_filesz.min(LONGEST_SEGMENT);
-    head.range(segment.p_offset, usize::try_from(len).unwrap_or(0), what)
+    head.range(offset, usize::try_from(len.min(LONGEST_SEGMENT)).unwrap_or(0), what)
 }
 
 /// A section: its type, and where its bytes are.
 pub(super) struct Section {
     pub(super) kind: u32,
-    offset: u64,
-    len: u64,
+    pub(super) offset: u64,
+    pub(super) len: u64,
 }
 
 /// Length of one entry of the section table, in bytes.
@@ -189,39 +207,31 @@ fn sections<S: ReadAt + ?Sized>(
     Ok(bytes.chunks_exact(size).filter_map(section).collect())
 }
 
-pub(super) fn section_bytes<S: ReadAt + ?Sized>(
-    head: &Head<'_, S>,
-    section: &Section,
-    what: &'static str,
-) -> Result<Vec<u8>, ObjectError> {
-    let len = section.len.min(LONGEST_SEGMENT);
-    head.range(section.offset, usize::try_from(len).unwrap_or(0), what)
-}
-
-/// Linkers write the section table last, Go's writes it first and its segments last: a file that ends before either is
-/// cut short. Debug files keep segments without their bytes, so those count only where no table follows them.
+/// Linkers write the section table last, Go's writes it first: a file that ends before either that table or, where it
+/// comes first, a section is cut short. Debug files keep segments without their bytes, so those count only where there
+/// is no table.
 fn whole<S: ReadAt + ?Sized>(
     head: &Head<'_, S>,
     header: &Header,
     segments: &[ProgramHeader],
     ctx: Ctx,
 ) -> Result<(), ObjectError> {
-    let table = u64::from(header.e_shnum) * section_size(ctx) as u64;
-    let end = header.e_shoff.saturating_add(table);
-    let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
-    let loaded = loaded.map(|segment| segment.p_offset.saturating_add(segment.p_filesz)).max().unwrap_or(0);
-    let (what, end) = if header.e_shnum == 0 || header.e_shoff < FIRST_PAGE {
-        ("last segment", loaded)
+    let (what, end) = if header.e_shnum == 0 {
+        let loaded = segments.iter().filter(|segment| segment.p_type == PT_LOAD);
+        let ends = loaded.map(|segment| segment.p_offset.saturating_add(segment.p_filesz));
+        // The kernel has the last word, and it maps whole pages: what the last one lacks is zero. The original's own
+        // tests have such a file. So one byte of the last page is enough.
+        let last = ends.max().unwrap_or(0).saturating_sub(1) / PAGE * PAGE;
+        ("last segment", if last == 0 { 0 } else { last + 1 })
+    } else if header.e_shoff < PAGE {
+        let sections = sections(head, header, ctx)?;
+        let ends = sections.iter().filter(|section| section.kind != SHT_NOBITS);
+        ("last section", ends.map(|section| section.offset.saturating_add(section.len)).max().unwrap_or(0))
     } else {
-        ("section table", end)
+        let table = u64::from(header.e_shnum) * section_size(ctx) as u64;
+        ("section table", header.e_shoff.saturating_add(table))
     };
-    // Without a section table the kernel has the last word, and it maps whole pages: what the last one lacks is zero.
-    // The original's own tests have such a file.
-    let page = if header.e_shnum == 0 { FIRST_PAGE } else { 1 };
-    match head.source_len()? {
-        Some(len) if len.next_multiple_of(page) < end => Err(ObjectError::Truncated(what)),
-        _ => Ok(()),
-    }
+    head.reaches(end, what)
 }
 
 pub(super) fn is_note(segment: &ProgramHeader) -> bool {

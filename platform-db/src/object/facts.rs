@@ -81,27 +81,6 @@ pub struct Facts {
     pub is_static: bool,
 }
 
-impl Facts {
-    /// A WebAssembly module: the format alone says what it is.
-    pub(super) fn wasm() -> Self {
-        Self {
-            format: Format::Wasm,
-            kind: Kind::PieExecutable,
-            os: None,
-            arch: Some(Arch::Wasm),
-            other_arches: Vec::new(),
-            machine: 0,
-            bits: 32,
-            endian: Endian::Little,
-            needs: None,
-            float_abi: None,
-            libc: None,
-            interpreter: None,
-            is_static: false,
-        }
-    }
-}
-
 impl fmt::Display for Facts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}-bit ", self.format.name(), self.bits)?;

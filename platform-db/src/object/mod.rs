@@ -13,6 +13,7 @@ mod needs;
 mod notes;
 mod pe;
 mod source;
+mod wasm;
 mod word;
 
 pub use facts::{Facts, Format, Kind};
@@ -24,7 +25,6 @@ use source::Head;
 
 /// A file that starts like an object file and cannot be read as one.
 #[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
 pub enum ObjectError {
     /// The file ends before something its header points to.
     #[error("truncated: the {0} lies beyond the end of the file")]
@@ -53,18 +53,22 @@ pub enum ObjectError {
 /// When the file is truncated or malformed, or cannot be read.
 pub fn read<S: ReadAt + ?Sized>(source: &S) -> Result<Option<Facts>, ObjectError> {
     let head = Head::read(source)?;
-    match head.bytes().get(..8) {
-        Some(b"!<arch>\n") => archive::read(&head, source),
-        Some(b"!<thin>\n") => Err(ObjectError::Unclear("a thin archive, whose objects are other files")),
+    match head.bytes() {
+        [b'!', b'<', b'a', b'r', b'c', b'h', b'>', b'\n', ..] => archive::read(&head),
+        [b'!', b'<', b't', b'h', b'i', b'n', b'>', b'\n', ..] => {
+            Err(ObjectError::Unclear("a thin archive, whose objects are other files"))
+        }
+        [0xca, 0xfe, 0xba, 0xbe | 0xbf, ..] => macho::fat(&head),
         _ => read_one(&head),
     }
 }
 
+/// Reads a file that holds no other files: what lies in an archive or a fat file does not lead further in.
 fn read_one<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Facts>, ObjectError> {
     match head.bytes() {
         [0x7f, b'E', b'L', b'F', ..] => elf::read(head).map(Some),
         [b'M', b'Z', ..] => pe::read(head),
-        [0, b'a', b's', b'm', 1 | 2 | 0x0d, 0, _, 0, ..] => Ok(Some(Facts::wasm())),
+        [0, b'a', b's', b'm', version, 0, layer, 0, ..] => wasm::read(head, *version, *layer),
         _ => match macho::read(head)? {
             Some(facts) => Ok(Some(facts)),
             None => pe::object(head),

@@ -3,10 +3,10 @@
 //! Read from the dynamic table alone, as the dynamic linker does; sections may be stripped.
 
 use goblin::container::Ctx;
-use goblin::elf::dynamic::{DT_NEEDED, DT_NULL, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, DT_VERNEED};
+use goblin::elf::dynamic::{DT_NEEDED, DT_RPATH, DT_RUNPATH, DT_STRSZ, DT_STRTAB, DT_VERNEED};
 use goblin::elf::program_header::{PT_DYNAMIC, PT_LOAD, ProgramHeader};
 
-use super::elf::{headers, segment_bytes};
+use super::elf::{bytes_at, entries, headers};
 use super::source::{Head, ReadAt};
 use super::{ObjectError, word};
 
@@ -37,8 +37,8 @@ pub fn needs<S: ReadAt + ?Sized>(source: &S) -> Result<Option<Needs>, ObjectErro
     let Some(dynamic) = segments.iter().find(|segment| segment.p_type == PT_DYNAMIC) else {
         return Ok(Some(Needs::default()));
     };
-    let table = segment_bytes(&head, dynamic, "dynamic table")?;
-    let entries = entries(&table, ctx);
+    let table = bytes_at(&head, dynamic.p_offset, dynamic.p_filesz, "dynamic table")?;
+    let entries: Vec<(u64, u64)> = entries(&table, ctx).collect();
     let find = |tag| entries.iter().find(|(known, _)| *known == tag).map(|(_, value)| *value);
     let (Some(strings), Some(size)) = (find(DT_STRTAB), find(DT_STRSZ)) else {
         return Ok(Some(Needs::default()));
@@ -54,12 +54,6 @@ pub fn needs<S: ReadAt + ?Sized>(source: &S) -> Result<Option<Needs>, ObjectErro
         None => None,
     };
     Ok(Some(Needs { libraries: all(DT_NEEDED).collect(), search, glibc }))
-}
-
-fn entries(table: &[u8], ctx: Ctx) -> Vec<(u64, u64)> {
-    let size = if ctx.is_big() { 16 } else { 8 };
-    let entry = |bytes: &[u8]| Some((word::address(bytes, 0, ctx)?, word::address(bytes, size / 2, ctx)?));
-    table.chunks_exact(size).map_while(entry).take_while(|(tag, _)| *tag != DT_NULL).collect()
 }
 
 /// The file's bytes for an address, up to `len` or the end of the segment that holds it.

@@ -4,7 +4,7 @@ use goblin::container::Endian;
 use goblin::elf::program_header::ProgramHeader;
 
 use super::ObjectError;
-use super::elf::{is_note, segment_bytes};
+use super::elf::{bytes_at, is_note};
 use super::source::{Head, ReadAt};
 use super::word::word;
 use crate::os::Os;
@@ -31,7 +31,7 @@ pub(super) fn read<S: ReadAt + ?Sized>(
 ) -> Result<Notes, ObjectError> {
     let mut notes = Notes::default();
     for segment in segments.iter().filter(|segment| is_note(segment)) {
-        let bytes = segment_bytes(head, segment, "note segment")?;
+        let bytes = bytes_at(head, segment.p_offset, segment.p_filesz, "note segment")?;
         let align = if segment.p_align == 8 { 8 } else { 4 };
         walk(&bytes, align, order, &mut notes);
     }

@@ -32,6 +32,8 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Fact
     let half =
         |at: usize| bytes.get(at..at + 2).and_then(|half| half.try_into().ok()).map_or(0, u16::from_le_bytes);
     let machine = half(4);
+    let sections = u64::from(start) + 24 + u64::from(half(20));
+    whole(head, sections, half(6))?;
     let wide = half(24) == 0x20b;
     let kind = if half(22) & DLL == 0 { Kind::PieExecutable } else { Kind::SharedLibrary };
     let os = if EFI.contains(&half(24 + 68)) { Os::Uefi } else { Os::Windows };
@@ -39,7 +41,24 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Fact
     Ok(Some(Facts { os: Some(os), bits, ..facts(machine, kind) }))
 }
 
+/// A file that ends before the bytes of a section is cut short.
+fn whole<S: ReadAt + ?Sized>(head: &Head<'_, S>, table: u64, count: u16) -> Result<(), ObjectError> {
+    let table = head.range(table, usize::from(count) * SECTION as usize, "PE section table")?;
+    let end = |section: &[u8]| {
+        let (len, offset) = (word(section, 16, Order::Little)?, word(section, 20, Order::Little)?);
+        (offset != 0).then_some(u64::from(len) + u64::from(offset))
+    };
+    head.reaches(table.chunks_exact(SECTION as usize).filter_map(end).max().unwrap_or(0), "last PE section")
+}
+
+/// Some machines have several numbers: Arm's encodings, which UEFI and Windows choose from differently, and Arm64EC, of
+/// which processes of Windows on arm64 are made.
 fn arch(machine: u16) -> Option<Arch> {
+    match machine {
+        0x01c0 | 0x01c2 => return Some(Arch::Arm),
+        0xa641 | 0xa64e => return Some(Arch::Arm64),
+        _ => {}
+    }
     Arch::ALL.iter().copied().find(|arch| arch.facts().coff_machine == Some(machine))
 }
 

@@ -71,6 +71,25 @@ impl ReadAt for std::fs::File {
     }
 }
 
+/// A piece of a source, as a source: a member of an archive, one architecture of a fat file.
+pub(super) struct Slice<'s, S: ?Sized> {
+    pub(super) source: &'s S,
+    pub(super) start: u64,
+    pub(super) len: u64,
+}
+
+impl<S: ReadAt + ?Sized> ReadAt for Slice<'_, S> {
+    fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let len = usize::try_from(self.len.saturating_sub(offset)).unwrap_or(usize::MAX);
+        let len = len.min(buffer.len());
+        self.source.read_at(buffer.get_mut(..len).unwrap_or_default(), self.start.saturating_add(offset))
+    }
+
+    fn source_len(&self) -> io::Result<Option<u64>> {
+        Ok(Some(self.len))
+    }
+}
+
 /// A source with its first bytes at hand.
 pub(super) struct Head<'s, S: ?Sized> {
     source: &'s S,
@@ -93,8 +112,29 @@ impl<'s, S: ReadAt + ?Sized> Head<'s, S> {
         Ok(self.source.source_len()?)
     }
 
+    /// Holds the source's length against where `what` ends, where the source has a length.
+    pub(super) fn reaches(&self, end: u64, what: &'static str) -> Result<(), ObjectError> {
+        match self.source_len()? {
+            Some(len) if len < end => Err(ObjectError::Truncated(what)),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn starts_with(&self, magic: &[u8]) -> bool {
         self.bytes().starts_with(magic)
+    }
+
+    /// Returns the piece as a source of its own.
+    pub(super) fn slice(&self, start: u64, len: u64) -> Slice<'s, S> {
+        Slice { source: self.source, start, len }
+    }
+
+    /// Returns `len` bytes at `offset`, fewer at the end of the source.
+    pub(super) fn up_to(&self, offset: u64, len: usize) -> Result<Vec<u8>, ObjectError> {
+        let mut bytes = vec![0; len];
+        let read = self.source.read_at(&mut bytes, offset)?;
+        bytes.truncate(read);
+        Ok(bytes)
     }
 
     /// Returns `len` bytes at `offset`, from the head when they lie there. The caller bounds `len`.

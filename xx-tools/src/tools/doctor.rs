@@ -16,11 +16,21 @@ use crate::toolchain::clang;
 /// Targets looked at when neither arguments nor the environment name one.
 const USUAL: &[&str] = &["linux/amd64", "linux/arm64", "linux/arm/v7"];
 
+const USAGE: &str = "\
+Usage: xx doctor [PLATFORM]...
+
+Says what is installed, and what each platform still lacks to be built for, with what to type. Without a platform: the
+one that TARGETPLATFORM names, or the usual ones.
+";
+
 /// Plans the report; exit code 1 when a target lacks something.
 ///
 /// # Errors
 /// When an argument is no platform.
 pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
+    if env.args.iter().any(|arg| arg == "--help" || arg == "-h") {
+        return Ok(Plan::new(vec![Step::Print(USAGE.to_owned())]));
+    }
     let mut text = tools(host);
     let named: Vec<String> = env.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let has_target = env.is_set("TARGETPLATFORM") || env.is_set("TARGETPAIR") || env.is_set("TARGETARCH");
@@ -29,7 +39,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         (true, false) => USUAL.iter().map(|platform| of(&env, platform)).collect(),
         (false, _) => {
             for platform in &named {
-                platform.parse::<Platform>().map_err(|error| Failure::new(error.to_string()))?;
+                platform.parse::<Platform>()?;
             }
             named.iter().map(|platform| of(&env, platform)).collect()
         }

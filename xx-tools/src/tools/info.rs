@@ -52,7 +52,7 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         env.args.retain(|arg| arg != "--native");
         env = env.native();
     }
-    let command = env.args.first().and_then(|arg| arg.to_str()).unwrap_or_default().to_owned();
+    let command = env.args.first().map(|arg| arg.to_string_lossy().into_owned()).unwrap_or_default();
     let target = Target::read(&env, host);
     if let Some(answer) = always(&command, &target) {
         return Ok(answer);

@@ -4,20 +4,24 @@
 //! `XX_VERIFY_FILE_CMD_OUTPUT` replaces that by a text in the words of file(1), which `verify/file_words.rs` matches;
 //! the files need not exist then.
 
+mod fault;
 mod file_words;
 mod json;
 mod needed;
+mod request;
 mod root;
 mod tree;
 
-use std::ffi::OsString;
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::ErrorKind;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use fault::{BUILT_ELSEWHERE, Fault, NO_OBJECT, NO_PLATFORM, NOT_STATIC, UNREADABLE};
 use platform_db::object::{self, Aspect, Facts, Kind};
-use platform_db::{Libc, Os, Platform};
+use platform_db::{Os, Platform};
+use request::{Request, usage};
 use rustix::fs::{Mode, OFlags};
 
 use crate::env::Env;
@@ -25,18 +29,6 @@ use crate::host::Host;
 use crate::plan::{Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-
-/// What the arguments ask.
-#[derive(Default)]
-struct Request {
-    static_only: bool,
-    setup: bool,
-    json: bool,
-    libc: Option<Libc>,
-    max_glibc: Option<(u32, u32)>,
-    needed_in: Option<PathBuf>,
-    files: Vec<PathBuf>,
-}
 
 /// Plans the answer: nothing when every file fits, else one line per file that does not.
 ///
@@ -56,7 +48,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         } else {
             let name = file.display().to_string();
             let fits = file_words::check(&name, words, &target.os, &target.arch, request.static_only);
-            let answer = fits.map(|()| Fit { facts: None, words: words.to_owned() });
+            let answer = fits.map_err(Fault::from).map(|()| Fit { facts: None, words: words.to_owned() });
             results.push((name, answer));
         }
     }
@@ -73,68 +65,14 @@ struct Fit {
 }
 
 /// One file's answer: its name, and why it does not fit.
-type Answer = (String, Result<Fit, String>);
+type Answer = (String, Result<Fit, Fault>);
 
+/// One line per file that does not fit, and what to do about them.
 fn lines(results: Vec<Answer>) -> Vec<Step> {
-    results.into_iter().filter_map(|(_, result)| result.err()).map(Step::Note).collect()
-}
-
-fn usage() -> Failure {
-    Failure::new(
-        "Usage: xx-verify [--static] FILE [FILE]...\n\n\
-         Checks that files, and the object files in folders, were built for the target.\n\n\
-         \x20 --static          programs must need no shared library\n\
-         \x20 --libc NAME       programs must be linked against gnu or musl\n\
-         \x20 --max-glibc X.Y   programs must run with this glibc\n\
-         \x20 --needed-in ROOT  interpreter and shared libraries must be in this root\n\
-         \x20 --json            print one object per file\n",
-    )
-}
-
-impl Request {
-    fn read(env: &Env) -> Result<Self, Failure> {
-        let mut request = Self { static_only: env.var("XX_VERIFY_STATIC") == "1", ..Self::default() };
-        let mut args = env.args.iter();
-        while let Some(arg) = args.next() {
-            let text = arg.to_string_lossy();
-            let (flag, mut value) = match text.split_once('=').filter(|_| text.starts_with("--")) {
-                Some((flag, value)) => (flag, Some(OsString::from(value))),
-                None => (text.as_ref(), None),
-            };
-            let mut needs = || {
-                let value = value.take().or_else(|| args.next().cloned());
-                value.ok_or_else(|| Failure::new(format!("{flag} needs a value")))
-            };
-            match flag {
-                "--setup" => request.setup = true,
-                "--static" => request.static_only = true,
-                "--json" => request.json = true,
-                "--libc" => request.libc = Some(libc(&needs()?.to_string_lossy())?),
-                "--max-glibc" => request.max_glibc = Some(version(&needs()?.to_string_lossy())?),
-                "--needed-in" => request.needed_in = Some(needs()?.into()),
-                "--help" => return Err(usage()),
-                flag if flag.starts_with('-') => {
-                    return Err(Failure::new(format!("invalid flag {flag}"))
-                        .hint("`xx-verify --help` lists the flags"));
-                }
-                _ => request.files.push(arg.into()),
-            }
-        }
-        Ok(request)
-    }
-}
-
-fn libc(name: &str) -> Result<Libc, Failure> {
-    let known = Libc::from_name(name).filter(|libc| matches!(libc, Libc::Gnu | Libc::Musl));
-    known.ok_or_else(|| Failure::new(format!("`{name}` is no C library")).hint("known: gnu musl"))
-}
-
-fn version(text: &str) -> Result<(u32, u32), Failure> {
-    let numbers =
-        text.split_once('.').and_then(|(major, minor)| Some((major.parse().ok()?, minor.parse().ok()?)));
-    numbers.ok_or_else(|| {
-        Failure::new(format!("`{text}` is no glibc version")).hint("write it as in `--max-glibc 2.31`")
-    })
+    let faults: Vec<Fault> = results.into_iter().filter_map(|(_, result)| result.err()).collect();
+    let hints: BTreeSet<&str> = faults.iter().filter_map(|fault| fault.hint).collect();
+    let hints = hints.into_iter().map(|hint| format!("hint: {hint}"));
+    faults.iter().map(|fault| fault.reason.clone()).chain(hints).map(Step::Note).collect()
 }
 
 /// Checks what an argument names: a file, or every object file below a folder.
@@ -142,7 +80,7 @@ fn check_argument(argument: &Path, target: &Target, request: &Request, results: 
     let name = argument.display().to_string();
     let platform = match platform(target) {
         Ok(platform) => platform,
-        Err(reason) => return results.push((name, Err(reason))),
+        Err(fault) => return results.push((name, Err(fault))),
     };
     let result = match open(argument) {
         Ok(file) => match check_file(&name, &file, platform, request) {
@@ -150,11 +88,14 @@ fn check_argument(argument: &Path, target: &Target, request: &Request, results: 
             Checked::Folder => return check_folder(argument, platform, request, results),
             Checked::Other => {
                 let what = what_else(&file);
-                Err(format!("file {name} does not match expected target OS {}: {what}", target.os))
+                let reason = format!("file {name} does not match expected target OS {}: {what}", target.os);
+                Err(Fault::new(reason, NO_OBJECT))
             }
         },
-        Err(error) if error.kind() == ErrorKind::NotFound => Err(format!("file not found: {name}")),
-        Err(error) => Err(format!("cannot read {name}: {error}")),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(Fault::new(format!("file not found: {name}"), UNREADABLE))
+        }
+        Err(error) => Err(Fault::new(format!("cannot read {name}: {error}"), UNREADABLE)),
     };
     results.push((name, result));
 }
@@ -165,17 +106,22 @@ fn check_folder(folder: &Path, platform: &Platform, request: &Request, results: 
         match opened.map(|file| check_file(&name, &file, platform, request)) {
             Ok(Checked::Object(result)) => results.push((name, result)),
             Ok(Checked::Other | Checked::Folder) => {}
-            Err(error) => results.push((name.clone(), Err(format!("cannot read {name}: {error}")))),
+            Err(error) => {
+                let fault = Fault::new(format!("cannot read {name}: {error}"), UNREADABLE);
+                results.push((name, Err(fault)));
+            }
         }
     });
 }
 
-fn platform(target: &Target) -> Result<&Platform, String> {
-    match &target.platform {
-        Some(platform) => Ok(platform),
-        None if Os::from_name(&target.os).is_none() => Err(format!("unsupported target os {}", target.os)),
-        None => Err(format!("unsupported target architecture {} for xx-verify", target.arch)),
-    }
+fn platform(target: &Target) -> Result<&Platform, Fault> {
+    target.platform.as_ref().ok_or_else(|| {
+        let reason = match Os::from_name(&target.os) {
+            None => format!("unsupported target os {}", target.os),
+            Some(_) => format!("unsupported target architecture {} for xx-verify", target.arch),
+        };
+        Fault::new(reason, NO_PLATFORM)
+    })
 }
 
 /// Opens without waiting for a writer, should it be a pipe.
@@ -187,7 +133,7 @@ pub(crate) fn open(path: &Path) -> std::io::Result<File> {
 /// What a file turned out to be.
 enum Checked {
     /// An object file, or one that cannot be read as what it starts like.
-    Object(Result<Fit, String>),
+    Object(Result<Fit, Fault>),
     /// No object file.
     Other,
     /// A folder.
@@ -203,7 +149,7 @@ fn check_file(name: &str, file: &File, platform: &Platform, request: &Request) -
         }
         Ok(None) => Checked::Other,
         Err(object::ObjectError::Io(error)) if error.kind() == ErrorKind::IsADirectory => Checked::Folder,
-        Err(error) => Checked::Object(Err(format!("cannot verify {name}: {error}"))),
+        Err(error) => Checked::Object(Err(Fault::of(name, &error))),
     }
 }
 
@@ -214,6 +160,7 @@ fn what_else(file: &File) -> &'static str {
     match start.get(..read).unwrap_or_default() {
         [] => "it is empty",
         [b'#', b'!', ..] => "it is a script, which runs on every architecture or none",
+        [b'!', b'<', b'a', b'r'] => "it is an archive without object files",
         [b'B', b'C', 0xc0, 0xde] => "it is LLVM bitcode, which is not compiled yet",
         [b'P', b'K', ..] | [0x1f, 0x8b, ..] | [0xfd, b'7', ..] | [0x28, 0xb5, 0x2f, 0xfd] => {
             "it is a compressed archive"
@@ -223,10 +170,10 @@ fn what_else(file: &File) -> &'static str {
 }
 
 /// Holds one file's facts against the platform, in the words of the original.
-fn fits(file: &str, facts: &Facts, platform: &Platform, static_only: bool) -> Result<(), String> {
+fn fits(file: &str, facts: &Facts, platform: &Platform, static_only: bool) -> Result<(), Fault> {
     if let Some(mismatch) = facts.mismatch(platform) {
         let (os, arch) = (platform.os(), platform.arch());
-        return Err(match mismatch.aspect {
+        let reason = match mismatch.aspect {
             Aspect::Format | Aspect::Os => {
                 format!("file {file} does not match expected target OS {os}: {facts}")
             }
@@ -236,14 +183,16 @@ fn fits(file: &str, facts: &Facts, platform: &Platform, static_only: bool) -> Re
             Aspect::Endian => format!("file {file} does not match expected endianness for {arch}: {facts}"),
             Aspect::Variant => format!("file {file} does not match expected target variant: {mismatch}"),
             Aspect::FloatAbi => format!("file {file} does not match expected float ABI: {mismatch}"),
-        });
+        };
+        return Err(Fault::new(reason, BUILT_ELSEWHERE));
     }
     let os = platform.os_id();
     if names_itself(os) && facts.os.is_none() && facts.kind != Kind::Relocatable {
-        return Err(format!("file {file} does not match expected target OS {}: {facts}", platform.os()));
+        let reason = format!("file {file} does not match expected target OS {}: {facts}", platform.os());
+        return Err(Fault::new(reason, BUILT_ELSEWHERE));
     }
     if static_only && matches!(os, Os::Linux | Os::Freebsd) && !facts.is_static {
-        return Err(format!("file {file} is not statically linked: {facts}"));
+        return Err(Fault::new(format!("file {file} is not statically linked: {facts}"), NOT_STATIC));
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 //! The content of one file: from an open file to a new one, or read again when it changed meanwhile.
 
 use std::fs::File;
-use std::io::{self, Read, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::fd::AsFd as _;
 
 use rustix::fs::Stat;
@@ -19,50 +19,66 @@ fn is_same(left: &Stat, right: &Stat) -> bool {
     look(left) == look(right)
 }
 
+/// A file that was copied.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Read {
+    /// Its metadata when it was read.
+    pub(super) stat: Stat,
+    /// Whether it may be an object file; an answer of no comes from its content.
+    pub(super) is_object: bool,
+}
+
 /// Copies the content of `from`, which `stat` was read of. With `settle` the file is looked at again
-/// afterwards, and copied again if it changed meanwhile; the answer is what its metadata then was.
+/// afterwards, and copied again if it changed meanwhile.
 pub(super) fn contents(
     mut from: &File,
     mut to: &File,
     stat: &Stat,
     settle: bool,
     buffer: &mut Vec<u8>,
-) -> io::Result<Stat> {
-    let mut stat = *stat;
+) -> io::Result<Read> {
+    let mut read = Read { stat: *stat, is_object: true };
     for attempt in 0..ATTEMPTS {
         if attempt > 0 {
             from.rewind()?;
             to.rewind()?;
             to.set_len(0)?;
         }
-        copy_once(from, to, stat.st_size.unsigned_abs(), buffer)?;
+        read.is_object = copy_once(from, to, read.stat.st_size.unsigned_abs(), buffer)?;
         if !settle {
-            return Ok(stat);
+            break;
         }
         let after = rustix::fs::fstat(from.as_fd())?;
-        let same = is_same(&stat, &after);
-        stat = after;
+        let same = is_same(&read.stat, &after);
+        read.stat = after;
         if same {
             break;
         }
     }
-    Ok(stat)
+    Ok(read)
 }
 
-fn copy_once(mut from: &File, mut to: &File, size: u64, buffer: &mut Vec<u8>) -> io::Result<()> {
+/// Copies from where both files stand; whether it may have been an object file.
+fn copy_once(mut from: &File, mut to: &File, size: u64, buffer: &mut Vec<u8>) -> io::Result<bool> {
     if size >= SMALL as u64 {
-        if rustix::fs::ioctl_ficlone(to, from).is_ok() {
-            return Ok(());
+        if rustix::fs::ioctl_ficlone(to, from).is_err() {
+            io::copy(&mut from, &mut to)?;
         }
-        return io::copy(&mut from, &mut to).map(drop);
+        return Ok(true);
     }
     buffer.resize(SMALL, 0);
+    let mut is_object = None;
     loop {
         let count = from.read(buffer)?;
-        to.write_all(buffer.get(..count).unwrap_or_default())?;
+        let bytes = buffer.get(..count).unwrap_or_default();
+        to.write_all(bytes)?;
+        if count > 0 {
+            // What comes in pieces is not looked at.
+            is_object = Some(is_object.is_some() || !matches!(platform_db::object::read(bytes), Ok(None)));
+        }
         // A read that gives all there was to read needs no other to find the end.
         if count == 0 || (count as u64 == size && count < SMALL) {
-            return Ok(());
+            return Ok(is_object.unwrap_or(false));
         }
     }
 }

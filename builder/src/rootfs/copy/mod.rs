@@ -4,29 +4,37 @@
 //! it; the contents of a source directory are merged into an existing one; a file replaces a file or a
 //! link but never a directory; modification times are kept.
 //! Several threads copy, a directory at a time. A directory gets its metadata when everything is there.
+//! Files that an earlier copy left are linked instead, see [`Again`].
 
+mod again;
+mod directory;
 mod file;
+mod target;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::mode::ModeChange;
 use super::scan::{Listed, Listing, Select, Visitor};
 use super::tree::{Match, Tree};
 use super::walk::{Entry, EntryKind, Visibility, Xattrs, open_xattrs};
-use super::{
-    Located, Metadata, NewDirectories, Owners, Root, RootError, link_target, mtime, open_directory, set_time,
-};
+use super::{Metadata, NewDirectories, Owners, Root, RootError, link_target, mtime};
+use crate::sync::lock;
+
+pub use again::{Again, Mark};
+use directory::{Directory, Made, Spot, kind_below};
+use file::Read;
+pub use target::Target;
 
 /// How files are copied.
 #[derive(Debug, Clone)]
@@ -67,99 +75,59 @@ pub fn copy(
     destination: &str,
     options: &CopyOptions,
 ) -> Result<(), RootError> {
-    let target = prepare(source, root, destination, options)?;
+    copy_to(tree, source, select, Target::prepare(source, root, destination, options)?, options, None)
+        .map(drop)
+}
+
+/// As [`copy`], to a place that has been looked up; `again` knows what an earlier copy left. Returns the paths from the
+/// target of all files that may be object files.
+///
+/// # Errors
+/// As for [`copy`].
+pub fn copy_to(
+    tree: &Tree,
+    source: &Match,
+    select: Select<'_>,
+    target: Target,
+    options: &CopyOptions,
+    again: Option<&Again>,
+) -> Result<Vec<PathBuf>, RootError> {
     let copier = Copier {
         tree,
-        owners: root.owners(),
         options,
-        top_existed: target.stat()?.is_some(),
         target,
+        again,
         made: Mutex::default(),
         links: Mutex::default(),
+        objects: Mutex::default(),
     };
     tree.scan(source, select, options.threads, &copier, None)?;
     copier.finish()
 }
 
-/// Finds the name that the source gets, making the directories above it.
-fn prepare(
-    source: &Match,
-    root: Root<'_>,
-    destination: &str,
-    options: &CopyOptions,
-) -> Result<Located, RootError> {
-    let into = destination.ends_with('/') || destination.ends_with("/.");
-    let path = Path::new(destination);
-    if into {
-        drop(root.create_directories(path, options.directories())?);
-    }
-    let target = root.locate_or_create(path, true, options.directories())?;
-    let source_is_directory =
-        source.located().stat()?.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir());
-    let existing = target.stat()?.map(|stat| FileType::from_raw_mode(stat.st_mode));
-    let inside = if source_is_directory {
-        !options.contents_only && existing.is_some()
-    } else {
-        existing.is_some_and(FileType::is_dir)
-    };
-    if inside {
-        let directory = open_directory(target.directory.as_fd(), &target.name)
-            .map_err(|errno| RootError::new("cannot open directory", &target.path, errno))?;
-        // The root of a tree has no name of its own: it is merged into the directory.
-        let is_root = source.name == "/";
-        let name = if is_root { OsString::from(".") } else { source.name.clone() };
-        let path = if is_root { target.path } else { target.path.join(&name) };
-        return Ok(Located { directory, name, path, owners: root.owners() });
-    }
-    if source_is_directory && options.contents_only && existing.is_none() {
-        drop(root.create_directories(&target.path, options.directories())?);
-    }
-    Ok(target)
-}
-
 struct Copier<'a> {
     tree: &'a Tree,
-    /// How owners are kept where the copy goes.
-    owners: Owners,
     options: &'a CopyOptions,
-    target: Located,
-    /// Whether the topmost directory was there before, and keeps its metadata.
-    top_existed: bool,
+    target: Target,
+    again: Option<&'a Again>,
     /// Directories that still have to get their metadata.
     made: Mutex<Vec<Made>>,
     /// Where the first of several names of one file went.
-    links: Mutex<HashMap<(u64, u64), PathBuf>>,
+    links: Mutex<HashMap<(u64, u64), FirstName>>,
+    /// Files that may be object files, from the target.
+    objects: Mutex<Vec<PathBuf>>,
 }
 
-struct Made {
-    /// From the target.
-    path: PathBuf,
-    metadata: Metadata,
-    /// It was there before: only its time is put back.
-    keep: bool,
-}
-
-/// A directory of the copy. It is made when something in it is shown.
-struct Directory {
-    above: Option<Arc<Directory>>,
-    name: OsString,
-    /// From the target; empty for the target itself.
-    path: PathBuf,
-    source: Stat,
-    xattrs: Xattrs,
-    open: Mutex<Option<Arc<OwnedFd>>>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// Where the first name of a file went, and whether that may be an object file. Locked while it is copied: the others
+/// need it complete.
+type FirstName = Arc<Mutex<Option<(PathBuf, bool)>>>;
 
 impl Visitor for Copier<'_> {
     type State = Option<Arc<Directory>>;
     type Error = RootError;
 
     fn visit(&self, listing: &Listing<'_>, state: &Self::State) -> Result<(), RootError> {
-        let mut buffer = vec![];
+        let mut work = Work { buffer: vec![], marks: vec![], objects: vec![] };
         for listed in listing.entries {
             if listed.is_directory() || listed.visibility != Visibility::Show {
                 continue;
@@ -168,12 +136,16 @@ impl Visitor for Copier<'_> {
             let entry = listing.entry(listed, &path);
             match state {
                 Some(directory) => {
-                    let directory = self.open(directory)?;
-                    self.entry(&entry, directory.as_fd(), &listed.name, &mut buffer)?;
+                    let open = self.open(directory)?;
+                    self.entry(&entry, Spot::inside(&open, &listed.name), &mut work)?;
                 }
-                None => self.entry(&entry, self.target.directory.as_fd(), &self.target.name, &mut buffer)?,
+                None => self.entry(&entry, Spot::of(&self.target), &mut work)?,
             }
         }
+        if let Some(again) = self.again {
+            again.note(work.marks);
+        }
+        lock(&self.objects).append(&mut work.objects);
         Ok(())
     }
 
@@ -186,65 +158,47 @@ impl Visitor for Copier<'_> {
         let path = listing.path_of(listed);
         let directory = Arc::new(Directory {
             above: above.clone(),
-            name: if above.is_some() { listed.name.clone() } else { self.target.name.clone() },
+            name: if above.is_some() { listed.name.clone() } else { self.target.located.name.clone() },
             source: listed.stat,
             xattrs: listing.entry(listed, &path).xattrs()?,
             path,
-            open: Mutex::default(),
+            place: Mutex::default(),
         });
         if listed.visibility == Visibility::Show {
-            self.open(&directory)?;
+            self.ensure(&directory, &mut lock(&directory.place))?;
         }
         Ok(Some(directory))
     }
 }
 
+/// What a thread carries from file to file of one directory.
+struct Work {
+    buffer: Vec<u8>,
+    marks: Vec<Mark>,
+    objects: Vec<PathBuf>,
+}
+
 impl Copier<'_> {
     fn shown(&self, path: &Path) -> PathBuf {
-        self.target.path.join(path)
+        self.target.located.path.join(path)
     }
 
-    /// Opens a directory of the copy, making it and those above it first.
-    fn open(&self, directory: &Directory) -> Result<Arc<OwnedFd>, RootError> {
-        let mut open = lock(&directory.open);
-        if let Some(fd) = &*open {
-            return Ok(Arc::clone(fd));
-        }
-        let above = directory.above.as_ref().map(|above| self.open(above)).transpose()?;
-        let above = above.as_ref().map_or(self.target.directory.as_fd(), |fd| fd.as_fd());
-        let (name, shown) = (&directory.name, self.shown(&directory.path));
-        let fail = |errno| RootError::new("cannot write", &shown, errno);
-        // Open to its maker until everything is in it.
-        let mode = Mode::from_raw_mode(directory.source.st_mode & 0o7777) | Mode::RWXU;
-        match rustix::fs::mkdirat(above, name, mode) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => self.existing_directory(above, name, mode, &shown)?,
-            Err(errno) => return Err(fail(errno)),
-        }
-        let fd = Arc::new(open_directory(above, name).map_err(fail)?);
-        let metadata = self.metadata(&directory.source, directory.xattrs.clone());
-        let keep = directory.path.as_os_str().is_empty() && self.top_existed;
-        lock(&self.made).push(Made { path: directory.path.clone(), metadata, keep });
-        *open = Some(Arc::clone(&fd));
-        Ok(fd)
+    /// How owners are kept where the copy goes.
+    fn owners(&self) -> Owners {
+        self.target.located.owners
     }
 
-    fn entry(
-        &self,
-        entry: &Entry<'_>,
-        directory: BorrowedFd<'_>,
-        name: &OsStr,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), RootError> {
+    fn entry(&self, entry: &Entry<'_>, spot: Spot<'_>, work: &mut Work) -> Result<(), RootError> {
+        let Spot { directory, name, .. } = spot;
         let shown = self.shown(entry.path);
         let fail = |errno| RootError::new("cannot write", &shown, errno);
         match entry.kind() {
-            EntryKind::File => return self.file(entry, directory, name, buffer),
+            EntryKind::File => return self.file(entry, spot, work),
             // Visited as a listing of its own.
             EntryKind::Directory => return Ok(()),
             EntryKind::Symlink => {
                 let target = link_target(entry)?;
-                self.make(directory, name, &shown, &mut || {
+                self.make(spot, &shown, &mut || {
                     rustix::fs::symlinkat(OsStr::from_bytes(&target), directory, name)
                 })?;
             }
@@ -252,8 +206,8 @@ impl Copier<'_> {
                 let kind = FileType::from_raw_mode(entry.stat.st_mode);
                 let mode = Mode::from_raw_mode(entry.stat.st_mode);
                 let mut made = false;
-                self.make(directory, name, &shown, &mut || {
-                    made = self.owners.make_special(directory, name, (kind, mode, entry.stat.st_rdev))?;
+                self.make(spot, &shown, &mut || {
+                    made = self.owners().make_special(directory, name, (kind, mode, entry.stat.st_rdev))?;
                     Ok(())
                 })?;
                 if !made {
@@ -262,7 +216,7 @@ impl Copier<'_> {
             }
         }
         let metadata = self.metadata(&entry.stat, entry.xattrs()?);
-        metadata.apply(self.owners, directory, name).map_err(fail)
+        metadata.apply(self.owners(), directory, name).map_err(fail)
     }
 
     /// What a copy of something with this metadata gets.
@@ -277,63 +231,64 @@ impl Copier<'_> {
         }
     }
 
-    /// Something is where a directory is to be: another one will do.
-    fn existing_directory(
-        &self,
-        directory: BorrowedFd<'_>,
-        name: &OsStr,
-        mode: Mode,
-        shown: &Path,
-    ) -> Result<(), RootError> {
-        let fail = |errno| RootError::new("cannot write", shown, errno);
-        let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
-        if FileType::from_raw_mode(stat.st_mode).is_dir() {
-            return Ok(());
+    fn file(&self, entry: &Entry<'_>, spot: Spot<'_>, work: &mut Work) -> Result<(), RootError> {
+        let is_object = if entry.stat.st_nlink < 2 {
+            self.lone_file(entry, spot, work)?
+        } else {
+            self.linked_file(entry, spot, work)?
+        };
+        if is_object {
+            work.objects.push(entry.path.to_owned());
         }
-        if !self.options.replace {
-            return Err(RootError::new("cannot copy a directory over the file", shown, Errno::NOTDIR));
-        }
-        rustix::fs::unlinkat(directory, name, AtFlags::empty()).map_err(fail)?;
-        rustix::fs::mkdirat(directory, name, mode).map_err(fail)
+        Ok(())
     }
 
-    fn file(
-        &self,
-        entry: &Entry<'_>,
-        directory: BorrowedFd<'_>,
-        name: &OsStr,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), RootError> {
-        if entry.stat.st_nlink < 2 {
-            return self.new_file(entry, directory, name, buffer);
-        }
-        // Held while the first name is copied: the others need it complete.
-        let mut links = lock(&self.links);
+    /// A file of several names, of which one is copied; whether it may be an object file.
+    fn linked_file(&self, entry: &Entry<'_>, spot: Spot<'_>, work: &mut Work) -> Result<bool, RootError> {
         let inode = (entry.stat.st_dev, entry.stat.st_ino);
-        match links.get(&inode) {
-            Some(first) => {
+        let first = Arc::clone(lock(&self.links).entry(inode).or_default());
+        let mut first = lock(&first);
+        match &*first {
+            Some((first, is_object)) => {
                 let shown = self.shown(entry.path);
                 let above = self.reopen(first.parent().unwrap_or(Path::new("")))?;
                 let first = first.file_name().unwrap_or_default();
-                self.make(directory, name, &shown, &mut || {
-                    rustix::fs::linkat(&above, first, directory, name, AtFlags::empty())
-                })
+                self.make(spot, &shown, &mut || {
+                    rustix::fs::linkat(&above, first, spot.directory, spot.name, AtFlags::empty())
+                })?;
+                Ok(*is_object)
             }
             None => {
-                self.new_file(entry, directory, name, buffer)?;
-                links.insert(inode, entry.path.to_owned());
-                Ok(())
+                let is_object = self.new_file(entry, spot, &mut work.buffer)?.is_object;
+                *first = Some((entry.path.to_owned(), is_object));
+                Ok(is_object)
             }
         }
     }
 
-    fn new_file(
-        &self,
-        entry: &Entry<'_>,
-        directory: BorrowedFd<'_>,
-        name: &OsStr,
-        buffer: &mut Vec<u8>,
-    ) -> Result<(), RootError> {
+    /// A file of one name: linked, if an earlier copy of it is there. Whether it may be an object file.
+    fn lone_file(&self, entry: &Entry<'_>, spot: Spot<'_>, work: &mut Work) -> Result<bool, RootError> {
+        if let Some(again) = self.again
+            && let Some(earlier) = spot.earlier
+            && let Some(is_object) = again.find(entry.path, &entry.stat)
+        {
+            let link = || rustix::fs::linkat(earlier, spot.name, spot.directory, spot.name, AtFlags::empty());
+            let is_free = !matches!(kind_below(spot), Ok(Some(kind)) if kind.is_dir());
+            // Whatever is wrong with the earlier one, a copy is as good.
+            if is_free && link().is_ok() {
+                work.marks.push(again::mark(entry.path, &entry.stat, is_object));
+                return Ok(is_object);
+            }
+        }
+        let Read { stat, is_object } = self.new_file(entry, spot, &mut work.buffer)?;
+        if self.again.is_some_and(|again| again.is_certain(&stat)) {
+            work.marks.push(again::mark(entry.path, &stat, is_object));
+        }
+        Ok(is_object)
+    }
+
+    fn new_file(&self, entry: &Entry<'_>, spot: Spot<'_>, buffer: &mut Vec<u8>) -> Result<Read, RootError> {
+        let Spot { directory, name, .. } = spot;
         let shown = self.shown(entry.path);
         let read = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let from = rustix::fs::openat(entry.directory, entry.name, read, Mode::empty())
@@ -341,79 +296,56 @@ impl Copier<'_> {
         let write = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mode = Mode::from_raw_mode(entry.stat.st_mode & 0o777) | Mode::RUSR | Mode::WUSR;
         let mut to = None;
-        self.make(directory, name, &shown, &mut || {
+        self.make(spot, &shown, &mut || {
             rustix::fs::openat(directory, name, write, mode).map(|fd| to = Some(fd))
         })?;
-        let Some(to) = to else { return Ok(()) };
+        let Some(to) = to else { return Ok(Read { stat: entry.stat, is_object: true }) };
         let xattrs = open_xattrs(from.as_fd())
             .map_err(|errno| RootError::new("cannot read extended attributes of", entry.path, errno))?;
         let (from, to) = (File::from(from), File::from(to));
         // The result of a step does not change any more; a directory of the user may.
         let settle = self.tree.is_root_owned();
-        let mut stat = file::contents(&from, &to, &entry.stat, settle, buffer)
+        let read = file::contents(&from, &to, &entry.stat, settle, buffer)
             .map_err(|error| RootError::new("cannot copy to", &shown, error))?;
+        let mut stat = read.stat;
         // Owners are as they were shown, not as the kernel has them.
         (stat.st_uid, stat.st_gid) = (entry.stat.st_uid, entry.stat.st_gid);
         let metadata = self.metadata(&stat, xattrs);
         metadata
-            .apply_to_open(self.owners, to.as_fd(), (directory, name))
-            .map_err(|errno| RootError::new("cannot write", &shown, errno))
+            .apply_to_open(self.owners(), to.as_fd(), (directory, name))
+            .map_err(|errno| RootError::new("cannot write", &shown, errno))?;
+        Ok(read)
     }
 
-    /// Opens a directory that this copy made, without following links.
-    fn reopen(&self, path: &Path) -> Result<OwnedFd, RootError> {
-        let fail = |errno| RootError::new("cannot write", self.shown(path), errno);
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::RDONLY | OFlags::CLOEXEC;
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-        let mut directory = open_directory(self.target.directory.as_fd(), &self.target.name).map_err(fail)?;
-        // One call takes a path of 4095 bytes at most.
-        let mut rest = path;
-        while !rest.as_os_str().is_empty() {
-            let mut part = rest;
-            while part.as_os_str().len() > 4000 {
-                part = part.parent().unwrap_or(Path::new(""));
-            }
-            directory = rustix::fs::openat2(&directory, part, flags, Mode::empty(), resolve).map_err(fail)?;
-            rest = rest.strip_prefix(part).unwrap_or(Path::new(""));
-        }
-        Ok(directory)
-    }
-
-    /// Gives the directories their metadata.
-    fn finish(self) -> Result<(), RootError> {
-        let made = std::mem::take(&mut *lock(&self.made));
-        for Made { path, metadata, keep } in made.into_iter().rev() {
-            let fail = |errno| RootError::new("cannot write", self.shown(&path), errno);
-            let (fd, itself) = (self.reopen(&path)?, OsStr::new("."));
-            match metadata.time {
-                Some(time) if keep => set_time(fd.as_fd(), itself, time).map_err(fail)?,
-                _ => metadata.apply(self.owners, fd.as_fd(), itself).map_err(fail)?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Makes something with `create`; a file or link that is in the way goes first.
+    /// Makes something that is no directory with `create`; a file or link that is in the way goes first.
     fn make(
         &self,
-        directory: BorrowedFd<'_>,
-        name: &OsStr,
+        spot: Spot<'_>,
         shown: &Path,
         create: &mut dyn FnMut() -> rustix::io::Result<()>,
     ) -> Result<(), RootError> {
+        let Spot { directory, name, .. } = spot;
         let fail = |errno| RootError::new("cannot write", shown, errno);
+        let in_the_way = || {
+            if self.options.replace {
+                return Ok(());
+            }
+            Err(RootError::new("cannot replace a directory with the file", shown, Errno::ISDIR))
+        };
+        if kind_below(spot).map_err(fail)?.is_some_and(FileType::is_dir) {
+            in_the_way()?;
+        }
         match create() {
             Err(Errno::EXIST) => {}
             result => return result.map_err(fail),
         }
         let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
-        if !FileType::from_raw_mode(stat.st_mode).is_dir() {
-            rustix::fs::unlinkat(directory, name, AtFlags::empty()).map_err(fail)?;
-        } else if self.options.replace {
+        if FileType::from_raw_mode(stat.st_mode).is_dir() {
+            in_the_way()?;
             super::remove_all(directory, name)
                 .map_err(|error| RootError::new("cannot remove", shown, error.source))?;
         } else {
-            return Err(RootError::new("cannot replace a directory with the file", shown, Errno::ISDIR));
+            rustix::fs::unlinkat(directory, name, AtFlags::empty()).map_err(fail)?;
         }
         create().map_err(fail)
     }

@@ -24,9 +24,9 @@ use self::config::{Bound, Parts};
 use super::inside::{Inside, Make, Stub};
 use super::mountapi::{attach, clone_tree, new_fs};
 use super::prepare::{Prepared, Source, prepare};
-use super::run::{Cancel, pump};
+use super::run::pump;
 use super::step::{BindSource, Exit, Finished, Mount, MountKind, Step, Stream};
-use super::{SandboxError, etc};
+use super::{Cancel, SandboxError, etc, signals};
 
 /// An OCI runtime on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -172,6 +172,7 @@ fn start(runtime: &Runtime, bundle: &Path) -> io::Result<Child> {
         .stderr(Stdio::piped());
     let prepare = || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+        signals::unblock();
         // The runtime looks itself up in `/proc`, which has to be that of its own PID namespace.
         let proc = new_fs(c"proc", &[], MountAttrFlags::empty())?;
         let place = rustix::fs::openat(CWD, c"/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;

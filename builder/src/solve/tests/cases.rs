@@ -13,6 +13,8 @@ use crate::solve::{Edge, Graph, Key, Machine};
 struct Round {
     /// Contents that differ from 0 from here on: of local directories, and of what steps make.
     content: &'static [(&'static str, u8)],
+    /// Steps whose results are pruned before this build.
+    evicted: &'static [&'static str],
     /// Steps that fail this time.
     fails: &'static [&'static str],
     /// What must run: names, sorted. After a failure, what may have run at the most.
@@ -22,7 +24,7 @@ struct Round {
 }
 
 const fn round(ran: &'static str) -> Round {
-    Round { content: &[], fails: &[], ran, works: true }
+    Round { content: &[], evicted: &[], fails: &[], ran, works: true }
 }
 
 struct Case {
@@ -111,6 +113,54 @@ const CASES: &[Case] = &[
         name: "a step may read one result twice",
         graph: "image b; run x b; run y x x x; copy f /a y y; want f",
         rounds: &[round("b f x y"), round("")],
+    },
+    Case {
+        name: "what was made of a pruned result stays, and what is pruned is made again for those who read it",
+        graph: "image b; run make b; copy f /bin b make; run end f; want end",
+        rounds: &[
+            round("b end f make"),
+            Round { evicted: &["make"], ..round("") },
+            Round { evicted: &["b", "f"], ..round("") },
+            Round { evicted: &["end"], ..round("b end f make") },
+            Round { evicted: &["end"], ..round("end") },
+            Round { evicted: &["b", "end"], ..round("end") },
+            Round { evicted: &["make", "end", "f"], ..round("b end f make") },
+        ],
+    },
+    Case {
+        name: "a pruned result that one of two reads",
+        graph: "image b; run make b; copy f /bin b make; copy g /lib b make; run x f; run y g make; want x; want y",
+        rounds: &[
+            round("b f g make x y"),
+            Round { evicted: &["make", "g", "f"], ..round("") },
+            Round { evicted: &["y"], ..round("g make y") },
+            Round { evicted: &["make", "x"], ..round("f make x") },
+        ],
+    },
+    Case {
+        name: "a change needs what was pruned",
+        graph: "image b; local c; run make b; copy f /x make c; run end f; run more end make; want more",
+        rounds: &[
+            round("b end f make more"),
+            Round { evicted: &["make", "b"], ..round("") },
+            Round { content: &[("c", 1)], ..round("b end f make more") },
+            Round { content: &[("c", 0)], evicted: &["more", "f"], ..round("") },
+        ],
+    },
+    Case {
+        name: "what is wanted and read has been pruned",
+        graph: "image b; run x b; run y x; refuse y; want x; want y",
+        rounds: &[round("b x y"), Round { evicted: &["b", "x"], ..round("b x y") }, round("y")],
+    },
+    Case {
+        name: "a pruned commit of a server",
+        graph: "remote r; run x r; want x",
+        rounds: &[
+            round("r x"),
+            Round { evicted: &["r"], ..round("") },
+            Round { evicted: &["x"], ..round("r x") },
+            Round { content: &[("r", 1)], ..round("r x") },
+        ],
     },
     Case {
         name: "two targets that want the same thing",
@@ -222,6 +272,10 @@ fn graphs_are_solved_in_any_order() {
                 world
                     .content
                     .extend(round.content.iter().map(|(name, content)| ((*name).to_owned(), *content)));
+                for step in round.evicted {
+                    let identity = world.made.get(*step).copied();
+                    world.evicted.extend(identity);
+                }
                 world.fails = round.fails.iter().map(|name| (*name).to_owned()).collect();
                 let mut ran = world.solve_in_order(&definitions, seed, limit);
                 let place = format!("{}: round {number}, seed {seed}, {limit} at once", case.name);

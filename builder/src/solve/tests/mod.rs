@@ -121,6 +121,9 @@ impl Writer {
 #[derive(Default)]
 struct World {
     links: HashMap<Key, Identity>,
+    /// What each step made last, by name, and which of it has been pruned.
+    made: HashMap<String, Identity>,
+    evicted: HashSet<Identity>,
     /// Content of each local directory or result, by the name of the step that made it.
     content: HashMap<String, u8>,
     fails: HashSet<String>,
@@ -169,7 +172,10 @@ impl World {
 
     fn perform(&mut self, machine: &Machine, work: Work, ran: &mut Vec<String>) -> Outcome {
         match work {
-            Work::Lookup { key, .. } => Outcome::Found(self.links.get(&key).copied()),
+            Work::Lookup { key, .. } => match self.links.get(&key) {
+                Some(identity) if self.evicted.contains(identity) => Outcome::Evicted(*identity),
+                found => Outcome::Found(found.copied()),
+            },
             Work::Resolve { vertex } => {
                 let source = name(machine, vertex);
                 Outcome::Digest(Key([self.content.get(&source).copied().unwrap_or(0); 32]))
@@ -184,7 +190,9 @@ impl World {
                 if self.fails.contains(&name) {
                     return Outcome::Failed;
                 }
-                ran.push(name);
+                ran.push(name.clone());
+                self.made.insert(name, identity);
+                self.evicted.remove(&identity);
                 for key in machine.keys(vertex) {
                     self.links.insert(key, identity);
                 }

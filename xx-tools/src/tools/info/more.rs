@@ -22,6 +22,7 @@ const SPELLINGS: &[Spelling] = &[
     ("docker", |platform, _| owned(platform.docker_prefix())),
     ("dynamic-linker", |platform, libc| platform.dynamic_linker(libc)),
     ("efi", |platform, _| owned(platform.efi_boot_file())),
+    ("go", |platform, _| Some(format!("{}/{}", platform.os(), platform.arch())).filter(|_| platform.is_go())),
     ("goarch", |platform, _| owned(Some(platform.arch()).filter(|_| platform.is_go()))),
     ("goarm", |platform, _| {
         owned(platform.go_level().filter(|(name, _)| *name == "GOARM").map(|(_, level)| level))
@@ -67,6 +68,7 @@ const READERS: &[Reader] = &[
     ("debian", Platform::from_debian),
     ("docker", Platform::from_docker_prefix),
     ("efi", Platform::from_efi_boot_file),
+    ("go", |name| name.split_once('/').and_then(|(os, arch)| Platform::from_go(os, arch))),
     ("llvm", Platform::from_triple),
     ("nix", Platform::from_nix),
     ("npm", |name| name.split_once('-').and_then(|(os, cpu)| Platform::from_npm(os, cpu))),
@@ -97,7 +99,10 @@ fn from(text: &str) -> Result<Platform, Failure> {
     let reader = READERS.iter().find(|(known, _)| *known == spelling);
     let (_, read) =
         reader.ok_or_else(|| Failure::new(format!("`{spelling}` is no spelling")).hint(hint()))?;
-    read(name).ok_or_else(|| Failure::new(format!("`{name}` is no platform in the spelling `{spelling}`")))
+    read(name).ok_or_else(|| {
+        let failure = Failure::new(format!("`{name}` is no platform in the spelling `{spelling}`"));
+        failure.hint("`xx-info list` has every platform, `xx-info translate --to` how each tool spells it")
+    })
 }
 
 /// Answers `translate --to NAME` or `translate --format TEXT`, for the target, `--platform P` or `--from SPELLING=NAME`.
@@ -116,9 +121,7 @@ pub(super) fn translate(args: &[String], target: &Target) -> Result<Plan, Failur
             None => (arg.as_str(), args.next().cloned().ok_or_else(usage)?),
         };
         match flag {
-            "--platform" => {
-                platform = Some(value.parse::<Platform>().map_err(|error| Failure::new(error.to_string()))?)
-            }
+            "--platform" => platform = Some(value.parse::<Platform>()?),
             "--from" => platform = Some(from(&value)?),
             "--to" => text = Some(format!("{{{value}}}")),
             "--format" => text = Some(value),
@@ -136,15 +139,17 @@ fn fill(format: &str, platform: &Platform, libc: Libc) -> Result<String, Failure
     let mut text = String::new();
     let mut rest = format;
     while let Some((before, after)) = rest.split_once('{') {
-        let (name, next) = after
-            .split_once('}')
-            .ok_or_else(|| Failure::new(format!("`{format}`: a brace is not closed")))?;
+        let (name, next) = after.split_once('}').ok_or_else(|| {
+            Failure::new(format!("`{format}`: a brace is not closed")).hint("write it as in `{os}_{arch}`")
+        })?;
         let spelling = SPELLINGS.iter().find(|(known, _)| *known == name);
         let (_, spell) = spelling.ok_or_else(|| {
             Failure::new(format!("`{name}` is no spelling")).hint(format!("known: {}", names(SPELLINGS)))
         })?;
-        let word = spell(platform, libc)
-            .ok_or_else(|| Failure::new(format!("{platform} has no name in the spelling `{name}`")))?;
+        let word = spell(platform, libc).ok_or_else(|| {
+            let failure = Failure::new(format!("{platform} has no name in the spelling `{name}`"));
+            failure.hint("`xx-info --json` has the names of the target")
+        })?;
         text.push_str(before);
         text.push_str(&word);
         rest = next;
@@ -162,9 +167,10 @@ pub(super) fn list() -> Plan {
 /// Answers `qemu`: the user-mode program that runs the target, and the folder of its libraries.
 pub(super) fn qemu(target: &Target, host: &dyn Host) -> Result<Plan, Failure> {
     let platform = target.known()?;
-    let suffix = platform
-        .qemu()
-        .ok_or_else(|| Failure::new(format!("QEMU has no user-mode program for {platform}")))?;
+    let suffix = platform.qemu().ok_or_else(|| {
+        let failure = Failure::new(format!("QEMU has no user-mode program for {platform}"));
+        failure.hint("run its programs on a machine of that platform")
+    })?;
     let names = [format!("qemu-{suffix}"), format!("qemu-{suffix}-static")];
     let found = names.iter().find_map(|name| host.program(name));
     let program =

@@ -3,6 +3,7 @@
 use platform_db::object::Kind;
 use platform_db::{Arch, Libc, Os, Variant};
 
+use super::fault::Fault;
 use super::{Answer, Fit};
 use crate::plan::Step;
 
@@ -15,7 +16,9 @@ pub(super) fn print(results: Vec<Answer>) -> Step {
 fn object((file, result): Answer) -> serde_json::Value {
     let Fit { facts, words } = match result {
         Ok(fit) => fit,
-        Err(reason) => return serde_json::json!({ "file": file, "fits": false, "reason": reason }),
+        Err(Fault { reason, hint }) => {
+            return serde_json::json!({ "file": file, "fits": false, "reason": reason, "hint": hint });
+        }
     };
     let facts = facts.as_ref();
     serde_json::json!({

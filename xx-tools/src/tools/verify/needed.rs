@@ -7,29 +7,29 @@ use std::path::{Path, PathBuf};
 use platform_db::Libc;
 use platform_db::object::{self, Facts, Kind, Needs};
 
-use super::Request;
+use super::fault::{Fault, NEWER_GLIBC, NOT_IN_ROOT, OTHER_LIBC, UNREADABLE};
+use super::request::Request;
 use super::root::Root;
 
 /// Checks a file against the flags that look beyond its header.
-pub(super) fn check(file: &str, opened: &File, facts: &Facts, request: &Request) -> Result<(), String> {
+pub(super) fn check(file: &str, opened: &File, facts: &Facts, request: &Request) -> Result<(), Fault> {
     let asks = request.libc.is_some() || request.max_glibc.is_some() || request.needed_in.is_some();
     if !asks || matches!(facts.kind, Kind::Relocatable | Kind::Other) {
         return Ok(());
     }
-    let needs =
-        object::needs(opened).map_err(|error| format!("cannot verify {file}: {error}"))?.unwrap_or_default();
+    let needs = object::needs(opened).map_err(|error| Fault::of(file, &error))?.unwrap_or_default();
     if let (Some(wanted), Some(found)) = (request.libc, facts.libc.or_else(|| libc_of(&needs)))
         && wanted != found
     {
-        return Err(format!("file {file} is linked against {found}, expected {wanted}: {facts}"));
+        let reason = format!("file {file} is linked against {found}, expected {wanted}: {facts}");
+        return Err(Fault::new(reason, OTHER_LIBC));
     }
     if let (Some((major, minor)), Some(found)) = (request.max_glibc, needs.glibc)
         && found > (major, minor)
     {
-        return Err(format!(
-            "file {file} needs glibc {}.{}, expected at most {major}.{minor}",
-            found.0, found.1
-        ));
+        let reason =
+            format!("file {file} needs glibc {}.{}, expected at most {major}.{minor}", found.0, found.1);
+        return Err(Fault::new(reason, NEWER_GLIBC));
     }
     match &request.needed_in {
         Some(root) => in_root(file, facts, &needs, root),
@@ -51,11 +51,13 @@ const FOLDERS: &[&str] =
     &["/lib", "/usr/lib", "/lib64", "/usr/lib64", "/usr/local/lib", "/lib32", "/usr/lib32", "/libx32"];
 
 /// Looks for the interpreter, and for every library that the file and its libraries need.
-fn in_root(file: &str, facts: &Facts, needs: &Needs, path: &Path) -> Result<(), String> {
+fn in_root(file: &str, facts: &Facts, needs: &Needs, path: &Path) -> Result<(), Fault> {
     let missing = |name: &str, through: &str| {
-        format!("file {file} needs {name}{through}, which is not in {}", path.display())
+        let reason = format!("file {file} needs {name}{through}, which is not in {}", path.display());
+        Fault::new(reason, NOT_IN_ROOT)
     };
-    let root = Root::open(path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    let root = Root::open(path)
+        .map_err(|error| Fault::new(format!("cannot read {}: {error}", path.display()), UNREADABLE))?;
     let fits =
         |found: &File| object::read(found).ok().flatten().is_some_and(|found| found.arch == facts.arch);
     if let Some(interpreter) = &facts.interpreter
