@@ -103,17 +103,17 @@ pub fn outline(file: &Dockerfile, config: &BuildConfig) -> Result<Value, LowerEr
     Ok(object(vec![
         ("name", name.into()),
         ("description", about.into()),
-        ("args", args.into_values().collect::<Vec<_>>().into()),
+        ("args", by_line(args).into()),
         ("secrets", by_line(secrets).into()),
         ("ssh", by_line(agents).into()),
         ("sources", sources(&file.source)),
     ]))
 }
 
-/// What the instructions take, by line and name.
+/// What the instructions take, by name, with the line. Of two arguments with one name the later one counts.
 #[derive(Default)]
 struct Taken {
-    args: BTreeMap<(usize, String), Value>,
+    args: BTreeMap<String, (usize, Value)>,
     /// Names of arguments that something uses.
     used: Vec<String>,
     secrets: BTreeMap<String, (usize, Value)>,
@@ -133,7 +133,7 @@ impl Taken {
                 }
                 if own.is_some() || global.is_none() {
                     let entry = argument(instruction, &pair.key, own.unwrap_or_default());
-                    self.args.insert((instruction.node.lines.0, pair.key.clone()), entry);
+                    self.args.insert(pair.key.clone(), (instruction.node.lines.0, entry));
                 }
             }
         } else if let Command::Env(pairs) = &instruction.command {
@@ -208,7 +208,8 @@ fn used_in_from(build: &Target<'_>, stages: &[&Stage]) -> Vec<String> {
 }
 
 /// Arguments before the first FROM that are used, by FROM, by a stage, or by the default of another used one.
-fn add_global_args(build: &Target<'_>, used: Vec<String>, args: &mut BTreeMap<(usize, String), Value>) {
+fn add_global_args(build: &Target<'_>, used: Vec<String>, args: &mut BTreeMap<String, (usize, Value)>) {
+    let own: BTreeSet<String> = args.keys().cloned().collect();
     let mut open = used;
     let mut seen = BTreeSet::new();
     while let Some(name) = open.pop() {
@@ -223,7 +224,10 @@ fn add_global_args(build: &Target<'_>, used: Vec<String>, args: &mut BTreeMap<(u
                     build.expand(default, &build.args, pair.span).map(|e| e.used).unwrap_or_default(),
                 );
                 let value = build.args.get(&name).unwrap_or_default().to_owned();
-                args.insert((instruction.node.lines.0, name.clone()), argument(instruction, &name, value));
+                if !own.contains(&name) {
+                    let entry = argument(instruction, &name, value);
+                    args.insert(name.clone(), (instruction.node.lines.0, entry));
+                }
             }
         }
     }
