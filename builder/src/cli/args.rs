@@ -220,6 +220,9 @@ pub(super) struct Solve {
     /// OCI layout for sources whose `oci.store` is NAME
     #[arg(long, value_name = "NAME=DIR")]
     pub(super) oci_layout: Vec<String>,
+    /// OCI layout in the place of the image REFERENCE
+    #[arg(long, value_name = "REFERENCE=DIR[:TAG]")]
+    pub(super) image: Vec<String>,
     /// Platform of the result [default: that of the last program or image in the graph]
     #[arg(long)]
     pub(super) platform: Option<String>,
@@ -233,6 +236,7 @@ pub(super) struct Solve {
 const SOLVE_EXAMPLES: &str = "\
 Examples:
   go run ./graph | xx-build solve --local context=. -o type=oci,dest=image.tar -
+  go run ./graph | xx-build solve --image docker.io/library/debian:13=debian -o out
   xx-build build --print=llb,format=pb . >graph.pb
   xx-build solve --local context=. -o out graph.pb";
 

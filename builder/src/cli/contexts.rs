@@ -98,7 +98,7 @@ fn remote(name: &str, value: &str) -> Result<NamedContext, Report> {
 }
 
 /// `DIR[:TAG]` or `DIR@DIGEST`.
-fn layout_reference(text: &str) -> (&str, Option<&str>) {
+pub(super) fn layout_reference(text: &str) -> (&str, Option<&str>) {
     if let Some((path, digest)) = text.split_once('@') {
         return (path, Some(digest));
     }

@@ -10,13 +10,17 @@ use platform_db::Platform;
 
 use super::Environment;
 use super::args::Solve;
-use super::contexts::existing;
+use super::contexts::{existing, layout_reference};
 use super::execute::{Graph, Session, Target};
 use super::settings;
+use crate::fetch::Layout;
+use crate::llb::replace::replace_sources;
 use crate::llb::validate::{Valid, inputs_first, validate};
+use crate::llb::wire::DecodeError;
 use crate::llb::{pb, wire};
-use crate::lower::empty_image;
+use crate::lower::{empty_image, to_op};
 use crate::oci::image::Image;
+use crate::oci::reference::Reference;
 use crate::report::Report;
 use crate::source_text::SourceText;
 
@@ -40,8 +44,13 @@ pub(super) fn run(environment: &Environment, args: &Solve) -> Result<(), Report>
     }
     let definition = wire::decode_definition(&bytes).map_err(|error| refuse(format!("is {error}")))?;
     let definition = inputs_first(definition).map_err(|refused| refuse(format!("is refused: {refused}")))?;
-    let valid = validate(&definition).map_err(|refused| refuse(format!("is refused: {refused}")))?;
+    let images = Images::parse(&args.image)?;
     let build_platform = Platform::from_uname(&environment.machine).map_err(Report::new)?;
+    let definition = images.put_into(definition, &build_platform).map_err(|failed| match failed {
+        Failed::Graph(error) => refuse(format!("is {error}")),
+        Failed::Image(report) => report,
+    })?;
+    let valid = validate(&definition).map_err(|refused| refuse(format!("is refused: {refused}")))?;
     let platform = match &args.platform {
         Some(text) => Platform::parse_on(text, &build_platform).map_err(Report::new)?,
         None => platform_of(&valid).unwrap_or(build_platform),
@@ -54,7 +63,10 @@ pub(super) fn run(environment: &Environment, args: &Solve) -> Result<(), Report>
         source: source_of(&definition),
         targets: vec![Target { platform, definition, image }],
         locals: places(&args.local, "--local", "")?,
-        layouts: places(&args.oci_layout, "--oci-layout", "index.json")?,
+        layouts: places(&args.oci_layout, "--oci-layout", "index.json")?
+            .into_iter()
+            .chain(images.stores())
+            .collect(),
         epoch: settings::epoch(environment.variable("SOURCE_DATE_EPOCH"))?,
     };
     Session::open(environment, &args.run)?.execute(graph)
@@ -96,14 +108,89 @@ fn places(arguments: &[String], option: &str, file: &str) -> Result<BTreeMap<Str
     arguments.iter().map(place).collect()
 }
 
+/// Images that the graph takes from registries, by their full names: the directory of the layout, and what in it.
+struct Images(BTreeMap<String, (PathBuf, String)>);
+
+/// Why images cannot take their places.
+enum Failed {
+    Graph(DecodeError),
+    Image(Report),
+}
+
+impl From<DecodeError> for Failed {
+    fn from(error: DecodeError) -> Self {
+        Self::Graph(error)
+    }
+}
+
+impl Images {
+    fn parse(arguments: &[String]) -> Result<Self, Report> {
+        let one = |argument: &String| {
+            let bad = |problem: String| {
+                Report::new(format!("`--image {argument}`: {problem}"))
+                    .hint("write `--image docker.io/library/debian:13=DIR[:TAG]`; DIR is an OCI layout")
+            };
+            let (name, place) =
+                argument.split_once('=').ok_or_else(|| bad("it has no directory".to_owned()))?;
+            let name = Reference::parse(name).map_err(|error| bad(error.to_string()))?;
+            let (path, tag) = layout_reference(place);
+            let path = existing(argument, Path::new(path), "index.json")?;
+            Ok((full_name(&name), (path, tag.unwrap_or_default().to_owned())))
+        };
+        arguments.iter().map(one).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Puts the layouts in the place of the images; an image that was not given is refused.
+    fn put_into(
+        &self,
+        definition: pb::Definition,
+        build_platform: &Platform,
+    ) -> Result<pb::Definition, Failed> {
+        replace_sources(definition, |source, platform| {
+            let Some(text) = source.identifier.strip_prefix("docker-image://") else { return Ok(None) };
+            let image =
+                |problem: String| Failed::Image(Report::new(format!("the image `{text}`: {problem}")));
+            let reference = Reference::parse(text).map_err(|error| image(error.to_string()))?;
+            let name = full_name(&reference);
+            let (path, tag) = self.0.get(&name).ok_or_else(|| {
+                let missing = Report::new(format!("the graph needs the image `{name}`, which was not given"));
+                Failed::Image(
+                    missing.hint(format!("pass it with `--image {name}=DIR`; DIR is an OCI layout")),
+                )
+            })?;
+            let platform = platform.and_then(of_op).unwrap_or_else(|| build_platform.clone());
+            let found =
+                Layout::new(path).resolve(tag, &platform).map_err(|error| image(error.to_string()))?;
+            let new = pb::SourceOp {
+                identifier: format!("oci-layout://{}/{}@{}", reference.domain, reference.path, found.digest),
+                attrs: [("oci.store".to_owned(), name)].into(),
+            };
+            Ok(Some((new, to_op(&platform))))
+        })
+    }
+
+    fn stores(self) -> impl Iterator<Item = (String, PathBuf)> {
+        self.0.into_iter().map(|(name, (path, _))| (name, path))
+    }
+}
+
+/// `host/name:tag`, also where the graph pins a digest.
+fn full_name(reference: &Reference) -> String {
+    Reference { digest: None, ..reference.clone() }.with_default_tag().to_string()
+}
+
+fn of_op(platform: &pb::Platform) -> Option<Platform> {
+    let parts = [&platform.os, &platform.architecture, &platform.variant];
+    let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
+    parts.join("/").parse().ok()
+}
+
 /// The platform of the program or image nearest to the result.
 fn platform_of(valid: &Valid) -> Option<Platform> {
     let mut next = valid.result.map(|(digest, _)| digest);
     while let Some(op) = next.and_then(|digest| valid.ops.get(&digest)) {
         if let Some(platform) = &op.platform {
-            let parts = [&platform.os, &platform.architecture, &platform.variant];
-            let parts: Vec<&str> = parts.into_iter().map(String::as_str).filter(|p| !p.is_empty()).collect();
-            return parts.join("/").parse().ok();
+            return of_op(platform);
         }
         next = op.inputs.first().and_then(|input| input.digest.parse().ok());
     }

@@ -1,6 +1,6 @@
 //! The syntax of one instruction before its meaning: keyword, flags, arguments.
 //!
-//! The splitting depends on the keyword (see [`Form`]); unknown keywords keep their text for the error message.
+//! The splitting depends on the keyword (see `FORMS`); unknown keywords keep their text for the error message.
 //! [`super::sexpr`] prints this level, [`super::instruction`] gives it meaning.
 
 use super::diagnostic::Diagnostic;

@@ -17,6 +17,11 @@ impl EnvList {
         self.0.iter().map(|(key, _)| key.as_str())
     }
 
+    /// Names and values, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    }
+
     /// `KEY=value`, in order.
     pub(super) fn to_vec(&self) -> Vec<String> {
         self.0.iter().map(|(key, value)| format!("{key}={value}")).collect()

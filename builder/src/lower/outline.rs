@@ -3,18 +3,20 @@
 //! Nothing is resolved: triggers of images that are not known here are left out. JSON in the schemas of BuildKit's
 //! subrequests `frontend.targets` and `frontend.outline`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::LowerError;
 use super::config::BuildConfig;
+use super::env::EnvList;
 use super::images::ResolvedImages;
-use super::stages::Target;
+use super::stages::{SCRATCH, Target};
 use crate::dockerfile::Dockerfile;
 use crate::dockerfile::ast::{Command, Instruction, Stage};
-use crate::dockerfile::expand::Variables as _;
+use crate::dockerfile::expand::{Rules, Variables as _, expand};
 use crate::dockerfile::mount;
+use crate::dockerfile::node::Word;
 use crate::oci::base64;
 use crate::source_text::SourceText;
 
@@ -79,41 +81,16 @@ pub fn outline(file: &Dockerfile, config: &BuildConfig) -> Result<Value, LowerEr
     let reachable = build.reachable(target);
     let stages: Vec<&Stage> = reachable.iter().filter_map(|index| file.stages.get(*index)).collect();
 
-    let mut args: BTreeMap<(usize, String), Value> = BTreeMap::new();
-    let mut used = used_in_from(&build, &stages);
-    let mut secrets = BTreeMap::new();
-    let mut agents = BTreeMap::new();
-    for instruction in stages.iter().flat_map(|s| &s.instructions) {
-        if let Command::Arg(pairs) = &instruction.command {
-            for pair in pairs {
-                used.push(pair.key.clone());
-                let given = config.build_args.get(&pair.key);
-                if given.is_none() && pair.value.is_none() && build.args.get(&pair.key).is_some() {
-                    continue;
-                }
-                let value = given.or(pair.value.as_ref()).cloned().unwrap_or_default();
-                let entry = argument(instruction, &pair.key, value);
-                args.insert((instruction.node.lines.0, pair.key.clone()), entry);
-            }
+    let mut taken = Taken { used: used_in_from(&build, &stages), ..Taken::default() };
+    let mut scopes: BTreeMap<usize, Scope> = BTreeMap::new();
+    for index in reachable.iter().copied() {
+        let mut scope = Scope::of(&build, &scopes, index);
+        for instruction in file.stages.get(index).into_iter().flat_map(|stage| &stage.instructions) {
+            taken.read(&build, &mut scope, instruction);
         }
-        if let Command::Run(run) = &instruction.command {
-            for word in &run.mounts {
-                let Ok(mount) = mount::parse(word, |value| Ok(value.to_owned())) else { continue };
-                let (kind, id) = match mount.kind {
-                    mount::Kind::Secret => (&mut secrets, secret_id(&mount)),
-                    mount::Kind::Ssh if mount.id.is_empty() => (&mut agents, "default".to_owned()),
-                    mount::Kind::Ssh => (&mut agents, mount.id.clone()),
-                    mount::Kind::Bind | mount::Kind::Cache | mount::Kind::Tmpfs => continue,
-                };
-                let entry = object(vec![
-                    ("name", id.clone().into()),
-                    ("required", mount.required.into()),
-                    ("location", location(instruction)),
-                ]);
-                kind.entry(id).or_insert((instruction.node.lines.0, entry));
-            }
-        }
+        scopes.insert(index, scope);
     }
+    let Taken { mut args, used, secrets, agents } = taken;
     add_global_args(&build, used, &mut args);
     let by_line = |map: BTreeMap<String, (usize, Value)>| {
         let mut list: Vec<(usize, Value)> = map.into_values().collect();
@@ -126,11 +103,87 @@ pub fn outline(file: &Dockerfile, config: &BuildConfig) -> Result<Value, LowerEr
     Ok(object(vec![
         ("name", name.into()),
         ("description", about.into()),
-        ("args", args.into_values().collect::<Vec<_>>().into()),
+        ("args", by_line(args).into()),
         ("secrets", by_line(secrets).into()),
         ("ssh", by_line(agents).into()),
         ("sources", sources(&file.source)),
     ]))
+}
+
+/// What the instructions take, by name, with the line. Of two arguments with one name the later one counts.
+#[derive(Default)]
+struct Taken {
+    args: BTreeMap<String, (usize, Value)>,
+    /// Names of arguments that something uses.
+    used: Vec<String>,
+    secrets: BTreeMap<String, (usize, Value)>,
+    agents: BTreeMap<String, (usize, Value)>,
+}
+
+impl Taken {
+    fn read(&mut self, build: &Target<'_>, scope: &mut Scope, instruction: &Instruction) {
+        if let Command::Arg(pairs) = &instruction.command {
+            for pair in pairs {
+                self.used.push(pair.key.clone());
+                let default = pair.value.as_ref().map(|value| scope.expand(value));
+                let own = build.config.build_args.get(&pair.key).cloned().or(default);
+                let global = build.args.get(&pair.key);
+                if let Some(value) = own.as_deref().or(global) {
+                    scope.env.set(&pair.key, value);
+                }
+                if own.is_some() || global.is_none() {
+                    let entry = argument(instruction, &pair.key, own.unwrap_or_default());
+                    self.args.insert(pair.key.clone(), (instruction.node.lines.0, entry));
+                }
+            }
+        } else if let Command::Env(pairs) = &instruction.command {
+            let expanded = pairs.iter().map(|pair| (scope.expand(&pair.key), scope.expand(&pair.value)));
+            let expanded: Vec<_> = expanded.collect();
+            expanded.into_iter().for_each(|(key, value)| scope.env.set(key, value));
+        } else if let Command::Run(run) = &instruction.command {
+            run.mounts.iter().for_each(|word| self.mount(scope, word, instruction));
+        }
+    }
+
+    fn mount(&mut self, scope: &Scope, word: &Word, instruction: &Instruction) {
+        let Ok(mount) = mount::parse(word, |value| Ok(scope.expand(value))) else { return };
+        let (kind, id) = match mount.kind {
+            mount::Kind::Secret => (&mut self.secrets, secret_id(&mount)),
+            mount::Kind::Ssh if mount.id.is_empty() => (&mut self.agents, "default".to_owned()),
+            mount::Kind::Ssh => (&mut self.agents, mount.id.clone()),
+            mount::Kind::Bind | mount::Kind::Cache | mount::Kind::Tmpfs => return,
+        };
+        let entry = object(vec![
+            ("name", id.clone().into()),
+            ("required", mount.required.into()),
+            ("location", location(instruction)),
+        ]);
+        kind.entry(id).or_insert((instruction.node.lines.0, entry));
+    }
+}
+
+/// The variables of a stage, as far as they are known without its base image.
+#[derive(Clone)]
+struct Scope {
+    env: EnvList,
+    rules: Rules,
+}
+
+impl Scope {
+    /// What the stage begins with: the variables of the stage it is built on. Those that an image may set stay as written.
+    fn of(build: &Target<'_>, scopes: &BTreeMap<usize, Self>, index: usize) -> Self {
+        let stage = build.stages.get(index);
+        if let Some(base) = stage.and_then(|stage| scopes.get(&stage.base?)) {
+            return base.clone();
+        }
+        let from_image = stage.is_none_or(|stage| stage.base_name != SCRATCH);
+        let rules = Rules { keep_unset: from_image, ..Rules::new(build.file.escape()) };
+        Self { env: EnvList::default(), rules }
+    }
+
+    fn expand(&self, text: &str) -> String {
+        expand(text, &self.env, self.rules).map_or_else(|_| text.to_owned(), |expanded| expanded.text)
+    }
 }
 
 fn argument(instruction: &Instruction, name: &str, value: String) -> Value {
@@ -155,9 +208,10 @@ fn used_in_from(build: &Target<'_>, stages: &[&Stage]) -> Vec<String> {
 }
 
 /// Arguments before the first FROM that are used, by FROM, by a stage, or by the default of another used one.
-fn add_global_args(build: &Target<'_>, used: Vec<String>, args: &mut BTreeMap<(usize, String), Value>) {
+fn add_global_args(build: &Target<'_>, used: Vec<String>, args: &mut BTreeMap<String, (usize, Value)>) {
+    let own: BTreeSet<String> = args.keys().cloned().collect();
     let mut open = used;
-    let mut seen = std::collections::BTreeSet::new();
+    let mut seen = BTreeSet::new();
     while let Some(name) = open.pop() {
         if !seen.insert(name.clone()) {
             continue;
@@ -170,7 +224,10 @@ fn add_global_args(build: &Target<'_>, used: Vec<String>, args: &mut BTreeMap<(u
                     build.expand(default, &build.args, pair.span).map(|e| e.used).unwrap_or_default(),
                 );
                 let value = build.args.get(&name).unwrap_or_default().to_owned();
-                args.insert((instruction.node.lines.0, name.clone()), argument(instruction, &name, value));
+                if !own.contains(&name) {
+                    let entry = argument(instruction, &name, value);
+                    args.insert(name.clone(), (instruction.node.lines.0, entry));
+                }
             }
         }
     }

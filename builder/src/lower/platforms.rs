@@ -33,7 +33,7 @@ impl StagePlatform {
 }
 
 /// A platform in an operation.
-pub(super) fn to_op(platform: &Platform) -> pb::Platform {
+pub(crate) fn to_op(platform: &Platform) -> pb::Platform {
     pb::Platform {
         architecture: platform.arch().to_owned(),
         os: platform.os().to_owned(),

@@ -1,5 +1,8 @@
 //! RUN: the command, its mounts, its environment.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use super::LowerError;
 use super::config::NetworkMode;
 use super::env::EnvList;
@@ -15,9 +18,14 @@ use crate::dockerfile::node::Word;
 use crate::llb::graph::{NONE, Node, NodeId, NodeOp};
 use crate::llb::pb;
 use crate::llb::pb::file_action::Action;
+use crate::source_text::Span;
 
 /// Where a heredoc with a shebang is mounted.
 const PIPES: &str = "/dev/pipes/";
+
+/// Most bytes of arguments and variables that the commands of one graph hold together. Each command of the graph holds
+/// its whole environment, so that n variables and n commands take n times n; builds in use are a thousand times smaller.
+const MAX_COMMANDS: usize = 64 << 20;
 
 /// The parts of an operation that mounts fill in.
 #[derive(Default)]
@@ -47,12 +55,12 @@ impl<'a> Target<'a> {
         let (line, summary) =
             self.heredoc_command(stage, &run.line, step.instruction.heredocs(), &mut mounts);
         let args = with_shell(&stage.image, &line);
-        let mut masked = stage.state.env.clone();
+        let mut masked = Cow::Borrowed(&stage.state.env);
         for (word, source) in run.mounts.iter().zip(&step.sources) {
             let env = &stage.state.env;
             let mount = parse(word, |value| self.expand(value, env, word.span).map(|e| e.text))?;
             if let (Kind::Secret, Some(name)) = (mount.kind, &mount.env) {
-                masked.set(name, "****");
+                masked.to_mut().set(name, "****");
             }
             self.mount(stage, word, mount, *source, &mut mounts)?;
         }
@@ -65,11 +73,13 @@ impl<'a> Target<'a> {
         let rules = Rules { raw_quotes: true, keep_unset: true, ..Rules::new(self.file.escape()) };
         let shown = self.display(&format!("{}{summary}", node.code), &masked, rules);
         let state_platform = stage.state.platform.clone();
-        let plain_env = stage.state.env.clone();
+        let meta = self.meta(stage, args.clone(), &env);
+        self.count(&meta, node.keyword.span)?;
+        let plain_env = std::mem::take(&mut stage.state.env);
         let label = self.step_name(stage, &shown, state_platform.as_ref(), &plain_env);
+        stage.state.env = plain_env;
         let mut metadata = self.step_metadata(stage, &label);
         metadata.description.insert(super::dispatch::DOCKERFILE_COMMAND.to_owned(), node.code.clone());
-        let meta = self.meta(stage, args.clone(), &env);
         let exec = pb::ExecOp {
             meta: Some(meta),
             mounts: mounts.secrets.into_iter().chain(mounts.sockets).collect(),
@@ -88,6 +98,20 @@ impl<'a> Target<'a> {
         let message = format!("RUN {}", history_command(&args, stage));
         self.commit(stage, message, true, true);
         Ok(())
+    }
+
+    /// Adds what a command holds to what all of them hold.
+    fn count(&mut self, meta: &pb::Meta, span: Span) -> Result<(), Diagnostic> {
+        self.shared.command_bytes += meta.args.iter().chain(&meta.env).map(String::len).sum::<usize>();
+        if self.shared.command_bytes <= MAX_COMMANDS {
+            return Ok(());
+        }
+        let message = format!(
+            "the commands up to here hold more than {} MiB of arguments and variables",
+            MAX_COMMANDS >> 20
+        );
+        Err(Diagnostic::error(span, message)
+            .hint("each RUN holds every variable before it: COPY a file with them, or put the RUNs first"))
     }
 
     /// A command with here documents: one document alone is the script, several are given back to the shell.
@@ -366,27 +390,30 @@ fn ssh(mount: Mount, out: &mut Mounts) {
 }
 
 /// Gives agent sockets without a target theirs, and tells the program about the first.
-fn with_agent(env: &EnvList, sockets: &mut [pb::Mount]) -> EnvList {
+fn with_agent<'e>(env: &'e EnvList, sockets: &mut [pb::Mount]) -> Cow<'e, EnvList> {
     for (index, socket) in sockets.iter_mut().enumerate() {
         if socket.dest.is_empty() {
             socket.dest = format!("/run/buildkit/ssh_agent.{index}");
         }
     }
-    let mut env = env.clone();
+    let mut env = Cow::Borrowed(env);
     if let (Some(first), None) = (sockets.first(), env.get("SSH_AUTH_SOCK")) {
-        env.set("SSH_AUTH_SOCK", first.dest.clone());
+        env.to_mut().set("SSH_AUTH_SOCK", first.dest.clone());
     }
     env
 }
 
 /// The command as the history shows it: `|2 A=1 B=2 /bin/sh -c ...` when build arguments are declared.
 fn history_command(args: &[String], stage: &StageState<'_>) -> String {
-    let mut shown: Vec<(String, String)> = Vec::new();
+    let env: BTreeMap<&str, &str> = stage.state.env.iter().collect();
+    let mut shown: Vec<(&str, &str)> = Vec::new();
+    let mut places: BTreeMap<&str, usize> = BTreeMap::new();
     for (key, value) in &stage.build_args {
-        let value = stage.state.env.get(key).map(str::to_owned).or_else(|| value.clone()).unwrap_or_default();
-        match shown.iter_mut().find(|(known, _)| known == key) {
+        let value = env.get(key.as_str()).copied().or(value.as_deref()).unwrap_or_default();
+        let place = *places.entry(key).or_insert(shown.len());
+        match shown.get_mut(place) {
             Some((_, slot)) => *slot = value,
-            None => shown.push((key.clone(), value)),
+            None => shown.push((key, value)),
         }
     }
     let count = (!shown.is_empty()).then(|| format!("|{}", shown.len()));

@@ -100,6 +100,8 @@ pub(super) struct Shared<'a> {
     /// Entries of histories, each with the one before it. Stages share what their common base did: in the images
     /// themselves a chain of stages would hold a square number of entries.
     pub(super) commits: Vec<(History, Option<usize>)>,
+    /// Bytes of arguments and variables of all commands.
+    pub(super) command_bytes: usize,
     /// Stages for other platforms, by platform and index.
     pub(super) foreign: BTreeMap<(Platform, usize), StageState<'a>>,
 }

@@ -56,6 +56,29 @@ fn targets_and_outline() {
     assert_eq!(outline["name"], "build");
 }
 
+/// Values as the build sees them, as far as no image is needed for that.
+#[test]
+fn values_of_an_outline_are_expanded() {
+    let file = parse(
+        "FROM scratch AS a\nARG V=1 W=\"q q\"\nENV E=e$V\nFROM a\nARG U=${V}/$E/$NONE I=id\n\
+         RUN --mount=type=secret,id=$I-$V [\"x\"]\nFROM debian\nARG O=$OF_BASE/${P:-d}\nCOPY --from=1 / /\n",
+    );
+    let mut config = BuildConfig::new("linux/amd64".parse().unwrap());
+    let value = |config: &BuildConfig, index: usize| {
+        outline(&file, config).unwrap()["args"][index]["value"].as_str().unwrap().to_owned()
+    };
+    let values: Vec<String> = (0..5).map(|index| value(&config, index)).collect();
+    assert_eq!(values, ["1", "q q", "id", "1/e1/", "$OF_BASE/${P:-d}"]);
+    assert_eq!(outline(&file, &config).unwrap()["secrets"][0]["name"], "id-1");
+    let twice = parse("ARG A=0\nARG B=0\nFROM scratch\nARG A=1\nARG A=2\nARG B\nARG B\n");
+    let shown = outline(&twice, &config).unwrap()["args"].clone();
+    let shown: Vec<_> =
+        shown.as_array().unwrap().iter().map(|a| format!("{}={}", a["name"], a["value"])).collect();
+    assert_eq!(shown, ["\"B\"=\"0\"", "\"A\"=\"2\""], "one of each name, the later one");
+    config.build_args.insert("V".into(), "2".into());
+    assert_eq!((value(&config, 0), value(&config, 3)), ("2".into(), "2/e2/".into()));
+}
+
 #[test]
 fn s_expressions() {
     let cases = [

@@ -81,6 +81,11 @@ const ERRORS: &[(&str, &str)] = &[
         "2:5 `1` in a JSON array of arguments is not a string | put every argument in double quotes",
     ),
     ("FROM scratch\nSHELL bash -c\n", "2:1 SHELL needs a JSON array | write `SHELL [\"/bin/sh\", \"-c\"]`"),
+    (
+        "FROM scratch\nONBUILD ONBUILD RUN x\n",
+        "2:9 ONBUILD cannot stand behind ONBUILD | write it in the Dockerfiles",
+    ),
+    ("FROM scratch\nONBUILD MAINTAINER x\n", "2:9 MAINTAINER cannot stand behind ONBUILD | write it"),
     ("FROM scratch\nONBUILD FROM x\n", "2:9 FROM cannot stand behind ONBUILD | write it in the Dockerfiles"),
     ("FROM scratch\nHEALTHCHECK CMD\n", "2:1 HEALTHCHECK CMD has no command | write the command after CMD"),
     (
@@ -266,6 +271,9 @@ fn huge_input_is_bounded() {
     assert!(problems(&nested)[0].starts_with("3:5 the text becomes longer than"), "{:?}", problems(&nested));
     let slow = format!("FROM scratch\nENV A={}\nENV B=${{A//a*b/c}}\n", "a".repeat(60_000));
     assert_eq!(problems(&slow), Vec::<String>::new());
+    let many = format!("FROM scratch\nENV A={}\n{}", "a".repeat(60_000), "RUN [\"x\"]\n".repeat(1200));
+    let found = problems(&many);
+    assert!(found[0].starts_with("1120:1 the commands up to here hold more than 64 MiB"), "{found:?}");
     let onbuild = format!("FROM scratch\n{}RUN x\n", "ONBUILD ".repeat(8_000));
     assert_eq!(problems(&onbuild).len(), 1);
 }

@@ -117,6 +117,46 @@ fn a_graph_of_a_go_client_is_solved() {
     assert!(!place.exists("out/copied/b.txt") && !place.exists("out/copied/c.md"));
 }
 
+/// The graph of a Go client names images of a registry; a layout takes the place of each.
+#[test]
+fn images_of_a_graph_are_given() {
+    let place = Place::new("solve-image");
+    place.write("Dockerfile", "FROM scratch\nCOPY a /a\nENV A=1\n");
+    place.write("a", "of the image\n");
+    let made = place.run(&["build", "-q", "-o", "type=oci,dest=layout,tar=false", "-t", "app:1", "."]);
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let image = |identifier: &str| {
+        let source = pb::SourceOp { identifier: identifier.into(), ..Default::default() };
+        op(&[], Kind::Source(source))
+    };
+    for identifier in ["docker-image://docker.io/library/app:latest", "docker-image://app@sha256:"] {
+        let base = image(&identifier.replace("sha256:", &Digest::of(b"x").to_string()));
+        let copied = pb::Op { inputs: vec![input(&base, 0)], ..copy("/a", "/dir/b") };
+        let graph = bytes(&[copied.clone(), base, end(&copied)]);
+        for layout in ["--image=app=layout", "--image=docker.io/library/app=layout:1"] {
+            let ran = solve(&place, &graph, &[layout]);
+            assert_eq!(ran.code, Some(0), "{layout}: {}", ran.stderr);
+            assert_eq!(place.read("out/dir/b"), "of the image\n");
+            std::fs::remove_dir_all(place.path("out")).unwrap();
+        }
+        for (layout, parts) in [
+            (
+                "--quiet",
+                ["the graph needs the image `docker.io/library/app:latest`", "hint: pass it with `--image"],
+            ),
+            ("--image=app:2=layout", ["the graph needs the image", "hint: pass it"]),
+            ("--image=app=layout:7", ["the image `", "`7`"]),
+            ("--image=app", ["`--image app`: it has no directory", "hint: write `--image"]),
+            ("--image=App=layout", ["a repository name must be lower case", "hint: write"]),
+            ("--image=app=nowhere", ["which is no OCI layout", "nowhere"]),
+        ] {
+            let ran = solve(&place, &graph, &[layout]);
+            let shown = parts.iter().all(|part| ran.stderr.contains(part));
+            assert!(ran.code == Some(1) && shown && !place.exists("out"), "{layout}: {}", ran.stderr);
+        }
+    }
+}
+
 /// What a hostile client may send, and what is said about it.
 fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
     let graph = |op: pb::Op| bytes(&[local(), op.clone(), end(&op)]);
