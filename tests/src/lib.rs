@@ -149,6 +149,14 @@ impl Place {
         Built::of(self.command(arguments).output().expect("xx-build starts"))
     }
 
+    /// A folder of the store, which for a user with one uid lies deeper.
+    #[must_use]
+    pub fn store(&self, folder: &str) -> PathBuf {
+        let store = self.path("store");
+        let deeper = store.join("one-uid");
+        if deeper.exists() { deeper.join(folder) } else { store.join(folder) }
+    }
+
     /// The context.
     #[must_use]
     pub fn context(&self) -> PathBuf {

@@ -170,7 +170,7 @@ fn a_killed_build_leaves_the_store_right() {
     place.build_well(&["--output", &output.display().to_string()]);
     assert_eq!(fs::read_to_string(output.join("done")).expect("the file"), "done\n");
     assert_eq!(place.mounts(), [""; 0]);
-    let left = fs::read_dir(place.path("store/work")).expect("the folder").count();
+    let left = fs::read_dir(place.store("work")).expect("the folder").count();
     assert_eq!(left, 0, "nothing of the killed builds is left");
 }
 

@@ -70,7 +70,7 @@ fn assert_sound(place: &Place, case: &str) {
     place.write("Dockerfile", "FROM debian\nRUN echo sound\n");
     let built = place.build(&["--no-cache"]);
     assert_eq!((built.code, built.printed("sound")), (Some(0), 1), "{case}: {}", built.stderr);
-    assert_eq!(entries(&place.path("store/work")), 0, "{case}");
+    assert_eq!(entries(&place.store("work")), 0, "{case}");
     assert_eq!(place.mounts(), [""; 0], "{case}");
 }
 
@@ -97,7 +97,7 @@ fn a_signal_ends_a_build_that_waits_for_a_server() {
         assert_eq!(built.code, code, "{case}: {}", built.stderr);
         if code.is_some() {
             assert!(built.stderr.contains("error: the build was cancelled\n"), "{case}: {}", built.stderr);
-            assert_eq!(entries(&place.path("store/work")), 0, "{case}: tidied up");
+            assert_eq!(entries(&place.store("work")), 0, "{case}: tidied up");
         }
         assert_gone(&at, &case);
         assert_sound(&place, &case);

@@ -245,7 +245,7 @@ fn hostile_cache_ids_and_mounts_stay_inside() {
         let _built = place.build_well(&[]);
     }
     assert_eq!(fs::read_to_string(place.path("outside")).expect("still there"), "untouched");
-    for entry in fs::read_dir(place.path("store/cache")).expect("caches").flatten() {
+    for entry in fs::read_dir(place.store("cache")).expect("caches").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "{name}");
     }
