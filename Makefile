@@ -30,12 +30,12 @@ out/debian/index.json: images/debian/Dockerfile | programs needs-demo
 	mkdir -p out/rootfs
 	mmdebstrap --quiet --variant=minbase --include=ca-certificates \
 	    --setup-hook='sed -i "/bookworm-/d" "$$1/etc/apt/sources.list"' bookworm out/rootfs/rootfs.tar
-	$(XX_BUILD) build --file images/debian/Dockerfile --output type=oci,dest=out/debian,tar=false out/rootfs
+	$(XX_BUILD) build --file images/debian/Dockerfile --tag debian --output type=oci,dest=out/debian,tar=false out/rootfs
 	rm -r out/rootfs
 
 # The helper image, built by xx-build itself.
 image: programs
-	$(XX_BUILD) build --build-context bin=$(BIN) --output type=oci,dest=out/xx,tar=false images/xx
+	$(XX_BUILD) build --build-context bin=$(BIN) --tag xx --output type=oci,dest=out/xx,tar=false images/xx
 
 demo: programs base image
 	@XX_BUILD=$(XX_BUILD) XX=$(BIN)/xx PLATFORMS=$(PLATFORMS) examples/zstd/demo

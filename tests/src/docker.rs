@@ -67,30 +67,21 @@ impl Docker {
         command
     }
 
-    /// Loads an OCI layout as image `name`. Docker takes layouts as archives, and the name from the index.
-    pub fn load(&self, layout: &Path, name: &str, directory: &Path) {
-        let copy = directory.join(format!("{name}.load"));
-        let linked = Command::new("cp").args(["-al"]).args([layout, &copy]).status().expect("cp starts");
-        if !linked.success() {
-            let copied = Command::new("cp").arg("-a").args([layout, &copy]).status().expect("cp starts");
-            assert!(copied.success());
-        }
-        let text = std::fs::read(layout.join("index.json")).expect("an index");
-        let mut index: serde_json::Value = serde_json::from_slice(&text).expect("an index");
-        for manifest in index["manifests"].as_array_mut().expect("manifests") {
-            manifest["annotations"]["io.containerd.image.name"] =
-                format!("docker.io/library/{name}:latest").into();
-        }
-        std::fs::remove_file(copy.join("index.json")).expect("the copied index");
-        std::fs::write(copy.join("index.json"), index.to_string()).expect("an index");
-        let archive = directory.join(format!("{name}.tar"));
-        let packed = Command::new("tar").arg("-C").arg(&copy).arg("-cf").arg(&archive).arg(".").status();
+    /// Loads the image of an OCI layout, under the name that the layout gives it. Docker takes layouts as archives.
+    pub fn load(&self, layout: &Path, directory: &Path) {
+        let archive = directory.join("load.tar");
+        let packed = Command::new("tar").arg("-C").arg(layout).arg("-cf").arg(&archive).arg(".").status();
         assert!(packed.expect("tar starts").success());
         let loaded =
             Built::of(self.command("docker").args(["load", "-i"]).arg(&archive).output().expect("sh starts"));
         assert_eq!(loaded.code, Some(0), "{}", loaded.stderr);
+        let place = layout.display();
+        assert!(
+            loaded.stdout.contains(":latest"),
+            "{place} was built without a name: remove it and run `make base image`: {}",
+            loaded.stdout
+        );
         std::fs::remove_file(archive).expect("the archive");
-        std::fs::remove_dir_all(copy).expect("the copied layout");
     }
 
     /// Builds a context with `docker buildx build`, steps in the daemon's own network.

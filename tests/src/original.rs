@@ -32,7 +32,7 @@ pub fn original(case: &str, directory: &Path) -> Option<Kit> {
     fs::write(directory.join("context/Dockerfile"), "FROM scratch\nCOPY root/ /\n").expect("a file");
     let helpers = directory.join("xx");
     let output = format!("type=oci,dest={},tar=false", helpers.display());
-    let built = xx_build(&kit)(&directory.join("context"), &["--output", &output]);
+    let built = xx_build(&kit)(&directory.join("context"), &["--tag", "xx", "--output", &output]);
     assert_eq!(built.code, Some(0), "{}", built.stderr);
     Some(Kit { helpers, ..kit })
 }

@@ -1,5 +1,5 @@
 //! A copy that links to what an earlier one left is the copy that a new store makes.
-#![expect(clippy::disallowed_methods, reason = "starts programs")]
+#![expect(clippy::expect_used, clippy::disallowed_methods, reason = "helpers of tests, which start programs")]
 
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;

@@ -5,17 +5,14 @@ use std::path::Path;
 
 use integration_tests::Kit;
 use integration_tests::docker::Docker;
-use integration_tests::examples::{EXAMPLES, differences};
-use integration_tests::foreign::{Program, folder, verify};
+use integration_tests::examples::{EXAMPLES, differences, told};
 use integration_tests::original::original;
-
-const THREE: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
 
 /// A daemon with the bases of the kit.
 fn start(case: &str, kit: &Kit, directory: &Path) -> Option<Docker> {
     let docker = Docker::start(case, directory)?;
-    docker.load(&kit.debian, "debian", directory);
-    docker.load(&kit.helpers, "xx", directory);
+    docker.load(&kit.debian, directory);
+    docker.load(&kit.helpers, directory);
     Some(docker)
 }
 
@@ -27,14 +24,8 @@ fn examples_in_docker_engine() {
     let Some(docker) = start(case, &kit, directory.path()) else { return };
     for example in EXAMPLES {
         let output = directory.path().join(example.name);
-        example.build(&|context, options| docker.build(context, options), &THREE, false, &output);
-        for platform in THREE {
-            let program = output.join(folder(platform)).join(example.program);
-            verify(&kit, platform, &["--static"], &program);
-            if let Some(program) = Program::of(case, &kit, platform, &program) {
-                (example.check)(&program);
-            }
-        }
+        example.build(&|context, options| docker.build(context, options), false, &output);
+        example.verify(case, &kit, &output);
         docker.prune();
     }
 }
@@ -51,15 +42,15 @@ fn the_originals_scripts_make_the_same_programs_in_docker_engine() {
         let Some(docker) = start(case, kit, &place) else { return };
         for example in EXAMPLES {
             let output = place.join(example.name);
-            example.build(&|context, options| docker.build(context, options), &THREE, false, &output);
+            example.build(&|context, options| docker.build(context, options), false, &output);
             docker.prune();
         }
     }
     for example in EXAMPLES {
         let [one, other] = ["ours", "theirs"].map(|side| directory.path().join(side).join(example.name));
-        for difference in differences(&THREE, &one, &other) {
+        for difference in differences(&one, &other) {
             of_kind += usize::from(difference.is_of_kind);
-            report.push_str(&format!("{}: {}: {}\n", example.name, difference.path, difference.what));
+            report.push_str(&told(example, &difference));
         }
     }
     println!("{report}");

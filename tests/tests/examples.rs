@@ -8,25 +8,16 @@
 
 use std::process::Command;
 
-use integration_tests::examples::{EXAMPLES, Example, differences, facts, xx_build};
-use integration_tests::foreign::{Program, folder, verify};
+use integration_tests::examples::{EXAMPLES, Example, THREE, differences, facts, told, xx_build};
 use integration_tests::original::original;
 use integration_tests::{Built, Kit, repository, run, skipped};
-
-const THREE: [&str; 3] = ["linux/amd64", "linux/arm64", "linux/arm/v7"];
 
 fn example(case: &str, name: &str) {
     let Some(kit) = Kit::find(case) else { return };
     let example = EXAMPLES.iter().find(|example| example.name == name).expect("an example");
     let directory = tempfile::tempdir().expect("a directory");
-    example.build(&xx_build(&kit), &THREE, false, directory.path());
-    for platform in THREE {
-        let program = directory.path().join(folder(platform)).join(example.program);
-        verify(&kit, platform, &["--static"], &program);
-        if let Some(program) = Program::of(case, &kit, platform, &program) {
-            (example.check)(&program);
-        }
-    }
+    example.build(&xx_build(&kit), false, directory.path());
+    example.verify(case, &kit, directory.path());
 }
 
 #[test]
@@ -93,16 +84,16 @@ fn the_originals_scripts_make_the_same_programs() {
     {
         let name = format!("{}-{}", example.name, if dynamic { "dynamic" } else { "static" });
         let [one, other] = ["ours", "theirs"].map(|side| directory.path().join(&name).join(side));
-        example.build(&xx_build(&ours), &THREE, dynamic, &one);
-        example.build(&xx_build(&theirs), &THREE, dynamic, &other);
+        example.build(&xx_build(&ours), dynamic, &one);
+        example.build(&xx_build(&theirs), dynamic, &other);
         let loads = facts(&one.join("linux_arm64").join(example.program));
         let is_dynamic = loads.iter().any(|line| line.contains("(NEEDED)"));
         assert_eq!(is_dynamic, dynamic, "{name}: {loads:?}");
-        let found = differences(&THREE, &one, &other);
+        let found = differences(&one, &other);
         same += THREE.len() - found.len();
         of_kind += found.iter().filter(|difference| difference.is_of_kind).count();
         for difference in found {
-            report.push_str(&format!("{name}: {}: {}\n", difference.path, difference.what));
+            report.push_str(&told(example, &difference));
         }
     }
     println!("{same} programs have the same bytes\n{report}");

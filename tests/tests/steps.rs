@@ -496,6 +496,7 @@ fn a_flood_of_output_loses_its_middle() {
         "FROM debian\nRUN head -c 1G /dev/zero & head -c 1G /dev/zero >&2; wait; echo; echo end\n",
     );
     let build = place.command(&[]);
+    #[expect(clippy::disallowed_methods, reason = "starts xx-build under a limit")]
     let mut command = std::process::Command::new("prlimit");
     command.arg("--data=256000000").arg(build.get_program()).args(build.get_args());
     let built = Built::of(command.current_dir(&place.directory).output().expect("prlimit"));

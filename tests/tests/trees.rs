@@ -96,7 +96,7 @@ fn trees_and_configurations_are_dockers() {
     let Some(kit) = Kit::find(case) else { return };
     let place = Place::new(kit);
     let Some(docker) = Docker::start(case, place.directory.path()) else { return };
-    docker.load(&place.kit().debian, "debian", place.directory.path());
+    docker.load(&place.kit().debian, place.directory.path());
     let image = Image::of(&place.kit().debian, "amd64");
     let base = Base { tree: image.tree(&place.kit().debian, &Tree::new(), 0), layers: image.layers.len() };
     fill(&place.context());

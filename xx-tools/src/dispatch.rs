@@ -95,10 +95,12 @@ fn prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
         env.args.splice(0..0, [std::ffi::OsString::from(format!("--target={triple}"))]);
         return Some(tools::windres::plan(env, host));
     }
-    for (suffix, name) in [("-zig-cc", "xx-cc"), ("-zig-c++", "xx-c++")] {
-        if triple(suffix).is_some() {
-            let zig = Env { name: name.to_owned(), ..env.clone() }.with("XX_CC_PREFER_COMPILER", "zig");
-            return Some(tools::cc::plan(zig, host));
+    for compiler in ["gcc", "zig"] {
+        for language in ["cc", "c++"] {
+            if triple(&format!("-{compiler}-{language}")).is_some() {
+                let env = Env { name: format!("xx-{language}"), ..env.clone() };
+                return Some(tools::cc::plan(env.with("XX_CC_PREFER_COMPILER", compiler), host));
+            }
         }
     }
     let compilers =

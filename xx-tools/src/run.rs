@@ -29,9 +29,7 @@ pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
                 write(&path, &text, mode).map_err(|error| cannot("write", &path, &error))?;
             }
             Step::Link { to, path } => link(&to, &path).map_err(|error| cannot("link", &path, &error))?,
-            Step::Copy { from, to } => {
-                fs::copy(&from, &to).map_err(|error| cannot("write", &to, &error))?;
-            }
+            Step::Copy { from, to } => copy(&from, &to).map_err(|error| cannot("write", &to, &error))?,
             Step::Temporary(path) => temporary.push(Temporary(path)),
             Step::Remove(path) => {
                 gone(fs::remove_file(&path)).map_err(|error| cannot("remove", &path, &error))?;
@@ -196,6 +194,17 @@ fn write(path: &Path, text: &str, mode: u32) -> io::Result<()> {
     write().inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
+/// Copies to a file under a temporary name, then renames; to a pipe, a device or where a link leads, in place.
+fn copy(from: &Path, to: &Path) -> io::Result<()> {
+    let all_to = |path: &Path| io::copy(&mut File::open(from)?, &mut File::create(path)?);
+    if fs::symlink_metadata(to).is_ok_and(|there| !there.is_file()) {
+        return all_to(to).map(drop);
+    }
+    let temporary = temporary_beside(to);
+    let whole = all_to(&temporary).and_then(|_| fs::rename(&temporary, to));
+    whole.inspect_err(|_| drop(fs::remove_file(&temporary)))
+}
+
 fn link(to: &Path, path: &Path) -> io::Result<()> {
     if let Some(dir) = path.parent().filter(|dir| !dir.is_dir()) {
         fs::create_dir_all(dir)?;
@@ -231,6 +240,8 @@ fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
         failure.hint("the folder must be writable; files of compilers go where XX_SETUP_DIR says")
     } else if is(&[io::ErrorKind::StorageFull, io::ErrorKind::QuotaExceeded]) {
         failure.hint("make room there; nothing half-written was left")
+    } else if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) {
+        failure.hint("a link on the way leads back to itself: `ls -l` shows where each leads")
     } else {
         failure
     }
@@ -238,7 +249,7 @@ fn cannot(what: &str, path: &Path, error: &io::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::{link, write};
+    use super::{copy, link, write};
 
     /// What cannot be put in place leaves nothing behind, and what is put in place is replaced whole.
     #[test]
@@ -248,12 +259,16 @@ mod tests {
         std::fs::create_dir_all(taken.join("full")).unwrap();
         assert!(write(&taken, "text", 0o644).is_err());
         assert!(link("to".as_ref(), &taken).is_err());
+        assert!(copy("/dev/null".as_ref(), &taken).is_err());
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only the folder that was there");
         let file = dir.path().join("new/file");
         for text in ["long text", "short"] {
             write(&file, text, 0o755).unwrap();
             assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
         }
+        copy("/dev/null".as_ref(), &file).unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "", "an empty file took its place");
+        copy(&file, "/dev/null".as_ref()).unwrap();
         std::os::unix::fs::symlink("loop", dir.path().join("loop")).unwrap();
         write(&dir.path().join("loop"), "text", 0o644).unwrap();
         assert_eq!(std::fs::read_to_string(dir.path().join("loop")).unwrap(), "text");

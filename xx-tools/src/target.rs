@@ -176,15 +176,26 @@ impl Target {
         }
     }
 
-    /// Returns where dynamic linkers of the target are: what QEMU's `-L` takes.
+    /// Returns where dynamic linkers of the target are: what QEMU's `-L` takes. None where it is at its own place in the
+    /// running system: that of a cross compiler's package is of another build, and would not fit the libraries there.
     #[must_use]
     pub fn ld_prefix(&self, host: &dyn Host) -> Option<String> {
+        if self.sysroot.is_empty() && self.dynamic_linker().is_some_and(|path| host.is_file(Path::new(&path)))
+        {
+            return None;
+        }
         let triple = self.names.as_ref().map(|names| names.triple.as_str()).unwrap_or_default();
         let roots = match self.sysroot.as_str() {
             "" => vec![format!("/{triple}"), format!("/usr/{triple}")],
             root => vec![format!("{root}/usr/{triple}"), root.to_owned()],
         };
         roots.into_iter().find(|root| host.is_dir(&Path::new(root).join("lib")))
+    }
+
+    /// Returns the path of the dynamic linker that programs of the target name.
+    #[must_use]
+    pub fn dynamic_linker(&self) -> Option<String> {
+        self.platform.as_ref()?.dynamic_linker(self.libc_id())
     }
 
     /// Returns the C library as the platform table knows it.

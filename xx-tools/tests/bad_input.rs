@@ -70,6 +70,8 @@ const CASES: &[(&str, &str, Vars, &[&str], u8, &str, &str)] = &[
     ("xx-cargo", "build", ARM64, &["rustc"], 127, "rustc: not found", "rustup"),
     ("xx-cargo", "build", ARM64, &["clang"], 1, "/usr/bin/clang not found", "install the package `clang`"),
     ("xx-go", "build", ARM64, &["go"], 127, "go: not found", "golang"),
+    ("xx-apk", "add x", ARM64, &[], 127, "apk: not found", "xx-apk is for Alpine"),
+    ("xx-clang", "--target=../x x.c", ARM64, &[], 1, "`../x` is no target triple", "xx-info triple"),
     ("xx-dnf", "install x", ARM64, &["dnf"], 127, "dnf: not found", "install the package `dnf`"),
     ("xx-windres", "x.rc", ARM64, &["llvm-rc"], 1, "llvm-rc not installed", "install the package `llvm`"),
     ("xx-windres", "-J foo a b", ARM64, &[], 1, "invalid input format foo", ""),
@@ -211,8 +213,11 @@ fn a_program_that_is_not_there() {
     let vars = [("PATH", dir.path().to_str().unwrap()), ("TARGETPLATFORM", "")];
     let found = xx(dir.path(), &["apk", "list"], &vars).output().unwrap();
     let text = String::from_utf8(found.stderr).unwrap();
-    assert_eq!(text, "apk: not found\nhint: it is not on PATH: install the package that brings it\n");
+    assert!(text.starts_with("apk: not found\nhint: xx-apk is for Alpine; `xx-apt-get`"), "{text}");
     assert_eq!(found.status.code(), Some(127));
+    let found = xx(dir.path(), &["apt", "update"], &vars).output().unwrap();
+    let text = String::from_utf8(found.stderr).unwrap();
+    assert_eq!(text, "apt: not found\nhint: it is not on PATH: install the package that brings it\n");
 }
 
 /// Both calls end well, and what they made is whole.

@@ -26,9 +26,11 @@ fn debian() -> FakeHost {
 
 /// The same, with everything set up.
 fn ready() -> FakeHost {
-    let made = ["clang", "clang++"].map(|name| format!("armv7-unknown-linux-gnueabihf-{name}"));
+    let made = ["clang", "clang++", "cc", "gcc", "c++", "g++", "pkg-config"]
+        .map(|name| format!("armv7-unknown-linux-gnueabihf-{name}"));
     debian()
         .programs_in("/usr/bin", &made.each_ref().map(String::as_str))
+        .programs_in("/usr/bin", &["arm-linux-gnueabihf-pkg-config"])
         .file("/usr/bin/armv7-unknown-linux-gnueabihf.cfg", "")
         .file("/rust/lib/rustlib/armv7-unknown-linux-gnueabihf/lib/libstd.rlib", "")
 }
@@ -86,6 +88,7 @@ fn the_users_variables_stay() {
         ("TARGET_PKG_CONFIG_LIBDIR".to_owned(), "PKG_CONFIG_LIBDIR_".to_owned()),
         ("PKG_CONFIG_LIBDIR".to_owned(), "PKG_CONFIG_LIBDIR_".to_owned()),
         ("TARGET_CMAKE_TOOLCHAIN_FILE".to_owned(), "CMAKE_TOOLCHAIN_FILE_".to_owned()),
+        ("PKG_CONFIG".to_owned(), format!(" PKG_CONFIG_{t}=")),
         ("PKG_CONFIG_ALLOW_CROSS".to_owned(), "ALLOW_CROSS".to_owned()),
     ];
     let plain = run(&ready(), "xx-cargo", "build", &[ARM]);
@@ -115,6 +118,10 @@ fn flags_for_rustc() {
         (
             &[("TARGETPLATFORM", "linux/arm64/v8.2")],
             " CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUSTFLAGS=-Ctarget-feature=+v8.2a ",
+        ),
+        (
+            &[v3, ("CARGO_BUILD_RUSTFLAGS", "-Cx")],
+            " CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUSTFLAGS='-Ctarget-cpu=x86-64-v3 -Cx' ",
         ),
         (&[v3, ("RUSTFLAGS", "-Cx")], " RUSTFLAGS='-Ctarget-cpu=x86-64-v3 -Cx' "),
         (
@@ -246,6 +253,17 @@ fn other_compilers() {
     let gcc = run(&host(), "xx-cargo", "build", &vars);
     assert!(gcc.contains("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc"), "{gcc}");
     assert!(!gcc.contains("lock"), "nothing is set up: {gcc}");
+    // With flags it is no single word any more.
+    let flags = [vars[0], vars[1], ("XX_SYSROOT", "/root")];
+    let gcc = run(&host(), "xx-cargo", "build", &flags);
+    for part in [
+        "link /usr/bin/aarch64-linux-gnu-gcc-cc -> /usr/bin/xx\n",
+        "CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc-cc",
+    ] {
+        assert!(gcc.contains(part), "{part} is missing in {gcc}");
+    }
+    let linker = run(&host(), "aarch64-linux-gnu-gcc-cc", "x.o", &flags);
+    assert_eq!(linker, "exec aarch64-linux-gnu-gcc --sysroot=/root x.o\n");
 }
 
 /// What is missing is named, with what to type.

@@ -294,6 +294,37 @@ fn set_up_follows_what_is_installed() {
     assert_eq!(plan(&host, "xx-clang", &["--setup-target-triple"], vars), "", "the user's own file");
 }
 
+/// Dockerfiles name the linker in the call that sets up, and not in those that follow: what each later call says, and
+/// the linker then.
+#[test]
+fn the_preferred_linker_is_said_once() {
+    let vars = |more: &[(&'static str, &'static str)]| {
+        [&[("TARGETPLATFORM", "linux/arm64"), ("PATH", "/usr/bin")], more].concat()
+    };
+    let host = debian(&["lld", "aarch64-linux-gnu-ld"]);
+    let first = plan(&host, "xx-clang", &["--setup-target-triple"], &vars(&[("XX_CC_PREFER_LINKER", "ld")]));
+    let stamp = first.split_once("/var/lib/xx/aarch64-linux-gnu '").unwrap().1.trim_end_matches("'\n");
+    let host = host
+        .file(
+            "/usr/bin/aarch64-linux-gnu.cfg",
+            "--target=aarch64-linux-gnu -fuse-ld=/usr/bin/aarch64-linux-gnu-ld\n",
+        )
+        .file("/var/lib/xx/aarch64-linux-gnu", &format!("{stamp}\n"))
+        .programs_in("/usr/bin", &["llvm-ar"]);
+    let cases: &[(&[(&str, &str)], &str)] = &[
+        (&[], "-fuse-ld=/usr/bin/aarch64-linux-gnu-ld"),
+        (&[("XX_CC_PREFER_LINKER", "lld")], "-fuse-ld=lld"),
+        (&[("XX_CC_PREFER_LINKER", "")], "-fuse-ld=lld"),
+    ];
+    for (more, linker) in cases {
+        let found = config(&host, &vars(more));
+        assert_eq!(found, format!("--target=aarch64-linux-gnu {linker}"), "{more:?}");
+    }
+    let mut host = host;
+    host.files.remove(std::path::Path::new("/usr/bin/aarch64-linux-gnu.cfg"));
+    assert_eq!(config(&host, &vars(&[])), "--target=aarch64-linux-gnu -fuse-ld=lld", "set-up was undone");
+}
+
 /// The file for calls without a target: what was there, and whether it is written anew.
 #[test]
 fn the_default_configuration() {
@@ -399,16 +430,33 @@ fn variants_are_flags() {
         assert!(direct.ends_with(&format!("exec /usr/bin/clang {expected}\n")), "{platform}: {direct}");
         let triple = plan(&host, "xx-clang", &["--print-target-triple"], &vars);
         let triple = triple.lines().last().unwrap().trim_start_matches("print ");
+        let cfg = format!("/usr/bin/{triple}.cfg");
+        let host = host.file(&cfg, "");
         let prefixed = dry_run(
             xx_tools::dispatch::plan(Env::new(&format!("{triple}-clang"), &[arg], &vars), &host),
             &host,
         );
-        assert_eq!(prefixed, format!("exec /usr/bin/clang {expected}\n"), "{platform}");
+        assert_eq!(prefixed, format!("exec /usr/bin/clang --config {cfg} {expected}\n"), "{platform}");
     }
     let other = Env::new("x86_64-linux-gnu-clang", &["x.c"], &[("TARGETPLATFORM", "linux/arm/v7")]);
-    let host = debian(&["lld"]);
+    let host = debian(&["lld"]).file("/usr/bin/x86_64-linux-gnu.cfg", "");
     let found = dry_run(xx_tools::dispatch::plan(other, &host), &host);
-    assert_eq!(found, "exec /usr/bin/clang x.c\n", "the variant is the target's only");
+    let config = "exec /usr/bin/clang --config /usr/bin/x86_64-linux-gnu.cfg";
+    assert_eq!(found, format!("{config} x.c\n"), "the variant is the target's only");
+}
+
+/// Without its configuration `TRIPLE-clang` would build for the build machine: set-up is made again, or the call fails.
+#[test]
+fn a_prefix_without_its_set_up() {
+    let call = |host: &FakeHost| {
+        let env = Env::new("aarch64-linux-gnu-clang", &["x.c"], &[]);
+        dry_run(xx_tools::dispatch::plan(env, host), host)
+    };
+    let again = call(&debian(&["lld"]));
+    assert!(again.contains("/aarch64-linux-gnu.cfg '--target=aarch64-linux-gnu -fuse-ld=lld'\n"), "{again}");
+    let last = "exec /usr/bin/clang --config /usr/bin/aarch64-linux-gnu.cfg x.c\n";
+    assert!(again.ends_with(last), "{again}");
+    assert!(call(&debian(&[])).contains("error 1: no suitable linker found for aarch64-linux-gnu"));
 }
 
 /// LLVM's programs would take `.0-ar` for the end of a file's name.
@@ -454,6 +502,8 @@ fn each_choice_has_a_reason() {
 fn files_for_cmake_and_meson() {
     let host = debian(&["lld", "qemu-aarch64-static", "aarch64-linux-gnu-ar"])
         .file("/lib/ld-linux-aarch64.so.1", "")
+        // As the package of a cross compiler has it.
+        .file("/usr/aarch64-linux-gnu/lib/ld-linux-aarch64.so.1", "")
         .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
     let vars: &[(&str, &str)] = &[("TARGETPLATFORM", "linux/arm64")];
     let cmake = plan(&host, "xx-clang", &["--print-cmake-toolchain"], vars);

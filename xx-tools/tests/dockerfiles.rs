@@ -1,6 +1,11 @@
 //! What Dockerfiles in the wild write around the tools, each with a row: it works as written there.
 
-#![allow(clippy::type_complexity, clippy::too_many_lines, reason = "cases are tables")]
+#![allow(
+    clippy::type_complexity,
+    clippy::too_many_lines,
+    clippy::unwrap_used,
+    reason = "cases are tables, and helpers of tests are test code"
+)]
 
 mod support;
 
@@ -209,4 +214,40 @@ fn links_are_no_gcc() {
     assert_eq!(run(&host, "xx-cc", &["x.c"], &vars), "error 127: aarch64-linux-gnu-gcc not found\n");
     let go = run(&host, "xx-go", &["build"], &[ARM64, ("XX_GO_PREFER_C_COMPILER", "gcc")]);
     assert!(!go.contains("CC="), "{go}");
+}
+
+/// Some mount single tools (`RUN --mount=from=xx,source=/usr/bin/xx-cc,target=/usr/bin/xx-clang`) or edit one in place
+/// (`sed -i ... $(which xx-cargo)`): names that are no links, of programs that still know each other.
+#[test]
+fn tools_that_are_no_links() {
+    let mounted = |own: &str| FakeHost { own: Some(own.into()), ..debian() };
+    let host = mounted("/usr/bin/xx-clang")
+        .programs_in("/usr/bin", &["xx-clang", "clang"])
+        .link("/usr/local/bin/clang", "/usr/bin/xx-go");
+    let host = host.file("/usr/bin/xx-go", "").file("/usr/local/bin/clang", "");
+    let call = run(&host, "xx-clang", &["x.c"], &[ARM64]);
+    assert_eq!(call, "exec /usr/bin/clang --config /usr/bin/aarch64-linux-gnu.cfg x.c\n");
+    let program = std::fs::read(env!("CARGO_BIN_EXE_xx")).unwrap();
+    for pattern in ["xx-clang --setup-target-triple", "$(xx-info)-"] {
+        let found = program.windows(pattern.len()).any(|bytes| bytes == pattern.as_bytes());
+        assert!(!found, "`sed -i` on the script's `{pattern}` would break the program");
+    }
+    let mut host = mounted("/usr/bin/xx-cargo");
+    host.files.remove(std::path::Path::new("/rust/lib/rustlib/aarch64-unknown-linux-gnu/lib/libstd.rlib"));
+    let call = run(&host, "xx-cargo", &["build"], &[ARM64]);
+    assert!(call.contains("run env -u XX_VENDOR xx-apt-get install -y libstd-rust-dev\n"), "{call}");
+}
+
+/// Programs under the triple that `xx-cargo --print-target-triple` prints.
+#[test]
+fn programs_with_rusts_triple() {
+    let plan = run(&debian(), "xx-cargo", &["--setup-target-triple"], &[ARM64]);
+    for name in ["clang", "clang++", "gcc", "strip", "ar", "pkg-config"] {
+        let link = format!("link /usr/bin/aarch64-unknown-linux-gnu-{name} -> ");
+        assert!(plan.contains(&link), "{link} is missing in\n{plan}");
+    }
+    let root = alpine().file("/aarch64-alpine-linux-musl/usr/lib/libc.a", "");
+    let plan = run(&root, "xx-cargo", &["--setup-target-triple"], &[ARM64]);
+    let link = "link /aarch64-unknown-linux-musl -> aarch64-alpine-linux-musl\n";
+    assert!(plan.contains(link), "{link} is missing in\n{plan}");
 }

@@ -109,10 +109,15 @@ fn a_c_compiler_for_cgo() {
         (&[arm64, ("XX_GO_PREFER_C_COMPILER", "gcc")], "CC=aarch64-linux-gnu-gcc"),
         (&[arm64, ("XX_GO_PREFER_C_COMPILER", "none")], "CC=aarch64-linux-gnu-gcc"),
         (&[arm64, ("XX_CC_PREFER_COMPILER", "gcc")], "CC=aarch64-linux-gnu-gcc"),
+        (
+            &[arm64, ("XX_CC_PREFER_COMPILER", "gcc"), ("XX_SYSROOT", "/root")],
+            "CC='aarch64-linux-gnu-gcc --sysroot=/root'",
+        ),
         (&[arm64, ("XX_GO_PREFER_C_COMPILER", "zig")], "CC=aarch64-linux-gnu-gcc"),
     ];
     for (vars, expected) in cases {
         let plan = run(&host(), "xx-go", "build", vars);
+        let plan = plan.replace("exec XX_SYSROOT=/root ", "exec ");
         let middle =
             plan.trim_start_matches("exec GOOS=linux GOARCH=arm64").trim_end_matches(" /usr/bin/go build\n");
         assert_eq!(middle.trim(), *expected, "{vars:?}: {plan}");

@@ -54,10 +54,11 @@ pub(super) enum Debug {
 #[derive(Debug, Args)]
 #[command(after_help = BUILD_EXAMPLES)]
 pub(super) struct Build {
-    /// The build context: a directory
+    /// The build context: a directory, `-` (an archive or a Dockerfile on standard input), a git repository
+    /// (`https://host/path.git#branch:folder`), or the URL of an archive or Dockerfile
     #[arg(default_value = ".")]
     pub(super) context: PathBuf,
-    /// Dockerfile; `-` is standard input [default: CONTEXT/Dockerfile]
+    /// Dockerfile: a path, a URL, or `-` for standard input [default: CONTEXT/Dockerfile]
     #[arg(short, long)]
     pub(super) file: Option<PathBuf>,
     /// Platforms of the result, such as `linux/amd64,linux/arm/v7` [default: this machine's]
@@ -87,13 +88,20 @@ pub(super) struct Build {
     /// Network of every RUN that names none: `default`, `host`, `none`
     #[arg(long, default_value = "default", value_name = "MODE")]
     pub(super) network: String,
+    /// Control group above those of the steps, for engines that have one
+    #[arg(long, value_name = "NAME", default_value = "", hide_default_value = true)]
+    pub(super) cgroup_parent: String,
+    /// Ask for base images anew, whatever an engine has of them
+    #[arg(long)]
+    pub(super) pull: bool,
     /// Run every step, whatever the cache holds
     #[arg(long)]
     pub(super) no_cache: bool,
     /// Stages for which the cache is not used
     #[arg(long, value_delimiter = ',', value_name = "STAGE")]
     pub(super) no_cache_filter: Vec<String>,
-    /// Say something about the Dockerfile instead of building it: `check`, `outline`, `targets`, with `,format=json`
+    /// Say something about the Dockerfile instead of building it: `check`, `outline`, `targets`, with `,format=json`;
+    /// `ignorestatus=true` makes findings no error
     #[arg(long, default_value = "build", value_name = "METHOD")]
     pub(super) call: String,
     /// Short for `--call=check`
@@ -103,6 +111,24 @@ pub(super) struct Build {
     /// runs where, `,format=text` or `,format=json`)
     #[arg(long, value_name = "WHAT")]
     pub(super) print: Option<String>,
+    /// Attestations, which do not exist here: only `false` is taken
+    #[arg(long, value_name = "false", hide = true)]
+    pub(super) provenance: Option<String>,
+    /// As `--provenance`
+    #[arg(long, value_name = "false", hide = true)]
+    pub(super) sbom: Option<String>,
+    /// As `--provenance`; `type=...,disabled=true` is taken
+    #[arg(long, value_name = "ATTESTATION", hide = true)]
+    pub(super) attest: Vec<String>,
+    /// Taken and without effect, as for `docker buildx build`
+    #[arg(long, hide = true)]
+    pub(super) compress: bool,
+    /// As `--compress`
+    #[arg(long, hide = true)]
+    pub(super) rm: bool,
+    /// As `--compress`
+    #[arg(long, hide = true)]
+    pub(super) force_rm: bool,
     #[command(flatten)]
     pub(super) run: Run,
 }
@@ -158,10 +184,16 @@ pub(super) struct Run {
     /// Allow executables of another platform at these paths of the image, such as `/opt/*/bin/*`
     #[arg(long, value_name = "GLOB")]
     pub(super) allow_foreign: Vec<String>,
+    /// Write the digest of the image (of its configuration, when it is for one platform) to a file
+    #[arg(long, value_name = "FILE")]
+    pub(super) iidfile: Option<PathBuf>,
+    /// Write names and digests of the image to a JSON file
+    #[arg(long, value_name = "FILE")]
+    pub(super) metadata_file: Option<PathBuf>,
     /// How progress is shown
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) progress: Progress,
-    /// Show nothing but errors
+    /// Show nothing but errors, and the digest of the image at the end
     #[arg(short, long)]
     pub(super) quiet: bool,
     /// Where results and caches are kept [default: $XX_BUILD_STORE or the user's data folder]
@@ -172,7 +204,7 @@ pub(super) struct Run {
 impl Run {
     /// Whether only errors are shown.
     pub(super) fn is_quiet(&self) -> bool {
-        self.quiet || self.progress == Progress::Quiet
+        self.quiet || matches!(self.progress, Progress::Quiet | Progress::None)
     }
 }
 
@@ -269,4 +301,6 @@ pub(super) enum Progress {
     Plain,
     /// Nothing but errors
     Quiet,
+    /// The same
+    None,
 }

@@ -11,15 +11,16 @@ use super::args::Build;
 use super::call::Call;
 use super::checks;
 use super::contexts::{self, Contexts};
-use super::execute::{Graph, Target, execute};
-use super::input::{self, Input};
+use super::execute::{Graph, Session, Target};
+use super::input::{self, Context, Input};
 use super::print::Print;
 use super::settings;
+use super::{refused, remote};
 use crate::dockerfile::{self, Diagnostic, Dockerfile};
 use crate::fetch::{FetchError, Layout};
 use crate::lower::{
-    BuildConfig, ImageRequest, ImageSource, LowerError, Lowered, NoCache, ResolvedImage, ResolvedImages,
-    lower,
+    BuildConfig, ImageRequest, ImageSource, LowerError, Lowered, MainContext, NoCache, ResolveMode,
+    ResolvedImage, ResolvedImages, lower,
 };
 use crate::report::Report;
 
@@ -27,11 +28,13 @@ use crate::report::Report;
 pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> {
     let colour = environment.colour();
     let print = args.print.as_deref().map(Print::parse).transpose()?;
+    refused::attestations(&args)?;
     let call = Call::parse(if args.check { "check" } else { &args.call })?;
     let contexts = Contexts::parse(&args.build_context, colour)?;
-    let input = Input::read(&args, environment, std::io::stdin().lock(), colour)?;
-    let source = &input.dockerfile;
     let build_args = build_args(environment, &args);
+    let mut session = None;
+    let input = read(environment, &args, &build_args, &mut session)?;
+    let source = &input.dockerfile;
     let front_end = build_args.get("BUILDKIT_SYNTAX").map(String::as_str);
     let file =
         dockerfile::parse_as(source, front_end).map_err(|problems| call.refuse(&problems, source, colour))?;
@@ -46,7 +49,9 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
         return print.write(&lowered, &config.build_platform, &mut std::io::stdout().lock());
     }
     let mut locals = contexts.locals;
-    locals.insert("context".to_owned(), input.context.clone());
+    if let Context::Folder(folder) = &input.context {
+        locals.insert("context".to_owned(), folder.clone());
+    }
     let epoch = lowered.targets.first().and_then(|target| target.epoch);
     let targets = lowered.targets.into_iter().map(|target| Target {
         platform: target.platform,
@@ -60,20 +65,48 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
         source: Some(source.clone()),
         epoch,
     };
-    let built = execute(environment, &args.run, graph);
+    let session = session.map_or_else(|| Session::open(environment, &args.run), Ok)?;
+    if !args.cgroup_parent.is_empty() {
+        session.warn("`--cgroup-parent` has no effect: steps run below the control group of this program");
+    }
+    let built = session.execute(graph);
     if !args.run.is_quiet() {
         checks::summary(&warnings, source, &mut std::io::stderr().lock()).map_err(Report::new)?;
     }
     built
 }
 
+/// Reads the Dockerfile; what is named by a URL is fetched, in a session that the build goes on with.
+fn read<'a>(
+    environment: &'a Environment,
+    args: &'a Build,
+    build_args: &BTreeMap<String, String>,
+    session: &mut Option<Session<'a>>,
+) -> Result<Input, Report> {
+    let colour = environment.colour();
+    let stdin = std::io::stdin().lock();
+    let context = args.context.to_str().map_or(Ok(None), remote::context_of)?;
+    let file = args.file.as_deref().filter(|file| file.to_str().is_some_and(remote::is_url));
+    match (context, file) {
+        (None, None) => Input::read(args, environment, stdin, colour),
+        (None, Some(url)) => {
+            let session = session.insert(Session::open(environment, &args.run)?);
+            Input::with_dockerfile(remote::dockerfile(session, url, colour)?, &args.context, colour)
+        }
+        (Some(context), _) => {
+            let session = session.insert(Session::open(environment, &args.run)?);
+            remote::read(args, context, session, build_args, stdin, colour)
+        }
+    }
+}
+
 /// Runs `xx-build debug ast`.
 pub(super) fn print_ast(environment: &Environment, path: &Path) -> Result<(), Report> {
     let colour = environment.colour();
     let source = input::file(path, colour)?;
-    let file =
-        dockerfile::parse(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
-    write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&file)).map_err(Report::new)
+    let nodes =
+        dockerfile::syntax(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
+    write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&nodes)).map_err(Report::new)
 }
 
 /// `--build-arg`; `SOURCE_DATE_EPOCH` of the environment counts as one, as for buildx.
@@ -116,10 +149,16 @@ fn configuration(
         build_args,
         labels: contexts::pairs(&args.label, None),
         contexts: contexts.named.clone(),
+        context: match &input.context {
+            Context::Folder(_) => MainContext::Local,
+            Context::Remote(context) => context.clone(),
+        },
         dockerignore: input.dockerignore.clone(),
         no_cache,
         add_hosts: args.add_host.iter().map(|text| settings::host(text)).collect::<Result<_, _>>()?,
         ulimits: args.ulimit.iter().map(|text| settings::ulimit(text)).collect::<Result<_, _>>()?,
+        cgroup_parent: args.cgroup_parent.clone(),
+        resolve_mode: if args.pull { ResolveMode::Pull } else { ResolveMode::Default },
         shm_size: args.shm_size.as_deref().map_or(Ok(0), settings::shm_size)?,
         network: settings::network(&args.network)?,
         ..BuildConfig::new(build_platform)

@@ -16,6 +16,8 @@ use crate::source_text::SourceText;
 pub(super) struct Call {
     method: Method,
     json: bool,
+    /// Findings of a check are no error.
+    ignore_status: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,10 +29,10 @@ enum Method {
 }
 
 impl Call {
-    /// Reads `METHOD[,format=json]`.
+    /// Reads `METHOD[,format=json][,ignorestatus=true]`.
     pub(super) fn parse(text: &str) -> Result<Self, Report> {
-        let (method, format) = text.split_once(',').unwrap_or((text, "format=text"));
-        let method = match method {
+        let mut fields = text.split(',');
+        let method = match fields.next().unwrap_or_default() {
             "build" => Method::Build,
             "check" | "lint" => Method::Check,
             "outline" => Method::Outline,
@@ -40,12 +42,20 @@ impl Call {
                     .hint("`build`, `check`, `outline` or `targets`"));
             }
         };
-        match format {
-            "format=text" => Ok(Self { method, json: false }),
-            "format=json" => Ok(Self { method, json: true }),
-            other => Err(Report::new(format!("`--call`: `{other}` is not known"))
-                .hint("`format=json` or `format=text`")),
+        let mut call = Self { method, json: false, ignore_status: false };
+        for field in fields {
+            match field {
+                "format=text" => call.json = false,
+                "format=json" => call.json = true,
+                "ignorestatus" | "ignorestatus=true" => call.ignore_status = true,
+                "ignorestatus=false" => call.ignore_status = false,
+                other => {
+                    return Err(Report::new(format!("`--call`: `{other}` is not known"))
+                        .hint("`format=json`, `format=text` or `ignorestatus=true`"));
+                }
+            }
         }
+        Ok(call)
     }
 
     /// Whether the Dockerfile is to be built.
@@ -89,7 +99,7 @@ impl Call {
             },
             Method::Check => {
                 let found = check(file, &checks::context(config, BTreeMap::new()))
-                    .map_err(|error| checks::invalid(&error))?;
+                    .map_err(|error| checks::invalid(&error, source, environment.colour()))?;
                 if self.json {
                     print(&pretty(&lint::json::report(source, &found, None))?)?;
                 } else {
@@ -99,6 +109,7 @@ impl Call {
                 }
                 match found.warnings.len() {
                     0 => Ok(()),
+                    _ if self.ignore_status => Ok(()),
                     1 => Err(Report::new("the check found 1 problem")),
                     count => Err(Report::new(format!("the check found {count} problems"))),
                 }
@@ -114,16 +125,18 @@ mod tests {
     #[test]
     fn calls_are_read() {
         let cases = [
-            ("build", Some((Method::Build, false))),
-            ("check", Some((Method::Check, false))),
-            ("check,format=json", Some((Method::Check, true))),
-            ("outline", Some((Method::Outline, false))),
-            ("targets", Some((Method::Targets, false))),
+            ("build", Some((Method::Build, false, false))),
+            ("check", Some((Method::Check, false, false))),
+            ("check,format=json", Some((Method::Check, true, false))),
+            ("lint,format=json,ignorestatus=true", Some((Method::Check, true, true))),
+            ("outline", Some((Method::Outline, false, false))),
+            ("targets", Some((Method::Targets, false, false))),
             ("nosuch", None),
             ("check,format=xml", None),
+            ("check,ignorestatus=maybe", None),
         ];
         for (text, expected) in cases {
-            let read = Call::parse(text).ok().map(|call| (call.method, call.json));
+            let read = Call::parse(text).ok().map(|call| (call.method, call.json, call.ignore_status));
             assert_eq!(read, expected, "{text}");
         }
     }

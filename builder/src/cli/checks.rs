@@ -38,8 +38,14 @@ pub(super) fn bases(targets: &[LoweredTarget]) -> BTreeMap<usize, Base> {
 }
 
 /// A `# check=` line or `BUILDKIT_DOCKERFILE_CHECK` that cannot be read.
-pub(super) fn invalid(error: &InvalidControl) -> Report {
-    Report::new(error).hint("docs/checks/README.md has the rules and how to switch them")
+pub(super) fn invalid(error: &InvalidControl, source: &SourceText, colour: bool) -> Report {
+    match error.span {
+        Some(span) => {
+            let problem = Diagnostic::error(span, error.to_string()).hint(error.hint());
+            Report::diagnostics(&[problem], source, colour)
+        }
+        None => Report::new(format!("BUILDKIT_DOCKERFILE_CHECK: {error}")).hint(error.hint()),
+    }
 }
 
 /// Checks a file that is about to be built.
@@ -52,7 +58,8 @@ pub(super) fn before_build(
     bases: BTreeMap<usize, Base>,
     colour: bool,
 ) -> Result<Vec<Diagnostic>, Report> {
-    let found = check(file, &context(config, bases)).map_err(|error| invalid(&error))?;
+    let found =
+        check(file, &context(config, bases)).map_err(|error| invalid(&error, &file.source, colour))?;
     if found.failed {
         let hint = "the file says `# check=error=true`, or BUILDKIT_DOCKERFILE_CHECK does; `skip=RULE` there leaves a rule out";
         return Err(Report::diagnostics(&found.warnings, &file.source, colour).hint(hint));

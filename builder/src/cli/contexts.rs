@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::Environment;
-use super::input::{ignore_list, is_remote};
+use super::input::ignore_list;
+use super::remote::{is_remote, is_url};
 use crate::lower::{BuildConfig, Lowered, NamedContext, is_git_url};
 use crate::report::Report;
 
@@ -49,7 +50,7 @@ impl Contexts {
         } else if let Some(stage) = value.strip_prefix("target:") {
             self.targets.push((name.to_owned(), stage.to_owned()));
             return Ok(());
-        } else if value.starts_with("http://") || value.starts_with("https://") || is_remote(value) {
+        } else if is_remote(value) {
             remote(name, value)?
         } else {
             let path = existing(name, Path::new(value), "")?;
@@ -90,7 +91,7 @@ fn remote(name: &str, value: &str) -> Result<NamedContext, Report> {
     if is_git_url(value) {
         return Ok(NamedContext::Git(value.to_owned()));
     }
-    if value.starts_with("http://") || value.starts_with("https://") {
+    if is_url(value) {
         return Ok(NamedContext::Http(value.to_owned()));
     }
     Err(Report::new(format!("the context `{name}={value}` is of no known kind")).hint(FORMS))

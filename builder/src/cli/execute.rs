@@ -9,18 +9,22 @@ use platform_db::Platform;
 use super::Environment;
 use super::args::Run;
 use super::contexts;
+use super::metadata;
 use super::output::{self, Common, Output};
 use super::{steps, storage};
 use crate::dockerfile::ignore::Matcher;
 use crate::engine::{self, PlatformResult, Request};
+use crate::export::Annotation;
 use crate::llb::pb;
 use crate::oci::image::Image;
 use crate::oci::reference::Reference;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
+use crate::rootfs::Owners;
 use crate::sandbox::{Cancel, Signals, userns};
 use crate::source_text::SourceText;
 use crate::store::Store;
+use crate::store::policy::Policy;
 use crate::verify::verify;
 
 /// What is to be solved, and what it refers to.
@@ -44,69 +48,137 @@ pub(super) struct Target {
     pub(super) image: Image,
 }
 
-/// Solves the graph and writes the outputs.
-pub(super) fn execute(environment: &Environment, options: &Run, graph: Graph) -> Result<(), Report> {
-    let colour = environment.colour();
-    let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let annotations = output::annotations(&options.annotation)?;
-    let secrets = contexts::secrets(&options.secret, environment)?;
-    let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
-    let (steps, warnings) = steps::options(options, environment)?;
-    let policies = storage::policies(environment)?;
-    // From here on files of many owners are handled; no thread has been started yet.
-    let mode = enter_namespaces(environment)?;
-    if let (userns::Mode::SingleUid { why }, true) = (&mode, options.oci_runtime.is_some()) {
-        return Err(Report::new(format!("`--oci-runtime` takes more than one uid: {why}")).hint(why.hint()));
+/// A build whose options are read, whose namespaces are entered and whose store is open.
+pub(super) struct Session<'a> {
+    environment: &'a Environment,
+    options: &'a Run,
+    outputs: Vec<Output>,
+    annotations: Vec<Annotation>,
+    tags: Vec<String>,
+    policies: Option<Vec<Policy>>,
+    store: Store,
+    progress: Plain<std::io::Stderr>,
+    /// All that every solving has in common; the graph comes later.
+    request: Request,
+    cancel: Arc<Cancel>,
+    signals: Signals,
+}
+
+impl<'a> Session<'a> {
+    /// Reads the options and opens the store. No thread may have been started yet.
+    pub(super) fn open(environment: &'a Environment, options: &'a Run) -> Result<Self, Report> {
+        let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
+        metadata::check(options, &outputs)?;
+        let annotations = output::annotations(&options.annotation)?;
+        let secrets = contexts::secrets(&options.secret, environment)?;
+        let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
+        let (steps, warnings) = steps::options(options, environment)?;
+        let policies = storage::policies(environment)?;
+        // From here on files of many owners are handled.
+        let mode = enter_namespaces(environment)?;
+        if let (userns::Mode::SingleUid { why }, true) = (&mode, options.oci_runtime.is_some()) {
+            return Err(
+                Report::new(format!("`--oci-runtime` takes more than one uid: {why}")).hint(why.hint())
+            );
+        }
+        let store = storage::open_store(environment, options.store.as_deref(), &mode)?;
+        let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
+        let progress = Plain::new(std::io::stderr(), detail);
+        if let userns::Mode::SingleUid { why } = &mode {
+            progress.note(&format!("users other than root are pretended: {why}"));
+        }
+        warnings.iter().for_each(|warning| progress.note(warning));
+        let request = Request {
+            secrets,
+            steps,
+            now: environment.now,
+            parallelism: (environment.processors * 4).max(32),
+            machine: Platform::from_uname(&environment.machine).ok(),
+            threads: environment.processors,
+            ..Request::default()
+        };
+        let cancel = Arc::new(Cancel::new().map_err(Report::new)?);
+        let signals = Signals::watch(Arc::clone(&cancel)).map_err(Report::new)?;
+        Ok(Self {
+            environment,
+            options,
+            outputs,
+            annotations,
+            tags,
+            policies,
+            store,
+            progress,
+            request,
+            cancel,
+            signals,
+        })
     }
-    let store = storage::open_store(environment, options.store.as_deref(), &mode)?;
-    let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
-    let progress = Plain::new(std::io::stderr(), detail);
-    if let userns::Mode::SingleUid { why } = &mode {
-        progress.note(&format!("users other than root are pretended: {why}"));
+
+    /// Says something that the user did not ask for.
+    pub(super) fn warn(&self, text: &str) {
+        self.progress.note(&format!("warning: {text}"));
     }
-    warnings.iter().for_each(|warning| progress.note(warning));
-    let (definitions, images): (Vec<_>, Vec<_>) =
-        graph.targets.into_iter().map(|target| (target.definition, (target.platform, target.image))).unzip();
-    let request = Request {
-        definitions,
-        locals: graph.locals,
-        layouts: graph.layouts,
-        secrets,
-        steps,
-        now: environment.now,
-        parallelism: (environment.processors * 4).max(32),
-        machine: Platform::from_uname(&environment.machine).ok(),
-        threads: environment.processors,
-    };
-    let cancel = Arc::new(Cancel::new().map_err(Report::new)?);
-    let signals = Signals::watch(Arc::clone(&cancel)).map_err(Report::new)?;
-    let solved = engine::solve(&store, &request, &progress, &cancel).map_err(|failure| {
-        let nothing = SourceText::new("", "");
-        let report = Report::failure(&failure, graph.source.as_ref().unwrap_or(&nothing), colour);
-        signals.caught().map_or(report, Report::cancelled)
-    })?;
-    let results: Vec<PlatformResult> = images
-        .into_iter()
-        .zip(&solved.results)
-        .map(|((platform, image), layer)| PlatformResult { platform, layer: *layer, image })
-        .collect();
-    check(&store, &results, &solved, &options.allow_foreign)?;
-    let common = Common {
-        tags: &tags,
-        annotations: &annotations,
-        epoch: graph.epoch,
-        threads: environment.processors,
-    };
-    for output in &outputs {
-        progress.note(&output.write(&store, &results, common)?);
+
+    /// Solves a graph that needs nothing of this machine; gives its result as directories, the uppermost first.
+    pub(super) fn fetch(&mut self, definition: pb::Definition) -> Result<Vec<PathBuf>, Report> {
+        self.request.definitions = vec![definition];
+        let solved = self.solve(None)?;
+        let top = solved.results.first().copied().flatten();
+        let layers = self.store.layer_chain(top).map_err(Report::new)?;
+        Ok(layers.into_iter().map(|layer| layer.path).collect())
     }
-    if let Some(policies) = policies
-        && let Some(text) = storage::collect(&store, &policies, environment.seconds())?
-    {
-        progress.note(&text);
+
+    fn solve(&self, source: Option<&SourceText>) -> Result<engine::Solved, Report> {
+        engine::solve(&self.store, &self.request, &self.progress, &self.cancel).map_err(|failure| {
+            let nothing = SourceText::new("", "");
+            let report = Report::failure(&failure, source.unwrap_or(&nothing), self.environment.colour());
+            self.signals.caught().map_or(report, Report::cancelled)
+        })
     }
-    progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
-    Ok(())
+
+    /// Whose files the directories of [`Self::fetch`] hold.
+    pub(super) fn owners(&self) -> Owners {
+        self.store.owners()
+    }
+
+    /// Solves the graph and writes the outputs.
+    pub(super) fn execute(mut self, graph: Graph) -> Result<(), Report> {
+        let (definitions, images): (Vec<_>, Vec<_>) = graph
+            .targets
+            .into_iter()
+            .map(|target| (target.definition, (target.platform, target.image)))
+            .unzip();
+        self.request.definitions = definitions;
+        self.request.locals = graph.locals;
+        self.request.layouts = graph.layouts;
+        let solved = self.solve(graph.source.as_ref())?;
+        let results: Vec<PlatformResult> = images
+            .into_iter()
+            .zip(&solved.results)
+            .map(|((platform, image), layer)| PlatformResult { platform, layer: *layer, image })
+            .collect();
+        check(&self.store, &results, &solved, &self.options.allow_foreign)?;
+        let common = Common {
+            tags: &self.tags,
+            annotations: &self.annotations,
+            epoch: graph.epoch,
+            threads: self.environment.processors,
+        };
+        let mut image = None;
+        for output in &self.outputs {
+            let written = output.write(&self.store, &results, common)?;
+            self.progress.note(&written.text);
+            image = written.image.or(image);
+        }
+        metadata::write(self.options, &self.outputs, image.as_ref())?;
+        if let Some(policies) = &self.policies
+            && let Some(text) = storage::collect(&self.store, policies, self.environment.seconds())?
+        {
+            self.progress.note(&text);
+        }
+        self.progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
+        Ok(())
+    }
 }
 
 /// The full name of a tag: engines that load the image look for that.

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 use super::Environment;
 use super::args::Build;
 use crate::dockerfile::{Diagnostic, ignore_file, parse};
+use crate::lower::MainContext;
 use crate::report::Report;
 use crate::rootfs::decompressed;
 use crate::source_text::{SourceText, Span};
 
 /// Longest Dockerfile or `.dockerignore` that is read, in bytes. The longest in use have some hundred kilobytes.
-const MAX_TEXT: u64 = 16 << 20;
+pub(super) const MAX_TEXT: u64 = 16 << 20;
 
 /// What a build reads.
 pub(super) struct Input {
@@ -21,31 +22,36 @@ pub(super) struct Input {
     /// Text of the `.dockerignore` that counts.
     pub(super) dockerignore: Option<String>,
     /// The main context.
-    pub(super) context: PathBuf,
+    pub(super) context: Context,
     /// A context that was unpacked here; removed at the end.
     _unpacked: Option<Unpacked>,
 }
 
+/// Where the files of the main context are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Context {
+    /// In a directory of this machine.
+    Folder(PathBuf),
+    /// Elsewhere; the graph fetches them.
+    Remote(MainContext),
+}
+
 impl Input {
-    /// Reads what the arguments name.
+    /// A Dockerfile with its context.
+    pub(super) fn new(dockerfile: SourceText, dockerignore: Option<String>, context: Context) -> Self {
+        Self { dockerfile, dockerignore, context, _unpacked: None }
+    }
+
+    /// Reads what the arguments name on this machine.
     ///
     /// # Errors
-    /// Something cannot be read, is no text, or is of a kind that is not supported.
+    /// Something cannot be read, or is no text.
     pub(super) fn read(
         args: &Build,
         environment: &Environment,
         stdin: impl Read,
         colour: bool,
     ) -> Result<Self, Report> {
-        for (name, value) in [("context", Some(args.context.as_path())), ("Dockerfile", args.file.as_deref())]
-        {
-            let text = value.and_then(Path::to_str).unwrap_or_default();
-            if is_remote(text) {
-                return Err(Report::new(format!("the {name} `{text}` is not on this machine")).hint(
-                    "git and http contexts are not supported yet: clone or download it, and name the folder",
-                ));
-            }
-        }
         let stdin_file = args.file.as_deref() == Some(Path::new("-"));
         if args.context != Path::new("-") {
             return Self::of_folder(args, &args.context, stdin_file.then_some(stdin), colour);
@@ -65,7 +71,7 @@ impl Input {
             Self::of_folder(args, &folder.0, None::<std::io::Empty>, colour)?
         } else {
             let dockerfile = text(Path::new("-"), stdin, colour)?;
-            Self { dockerfile, dockerignore: None, context: folder.0.clone(), _unpacked: None }
+            Self::new(dockerfile, None, Context::Folder(folder.0.clone()))
         };
         input._unpacked = Some(folder);
         Ok(input)
@@ -77,12 +83,7 @@ impl Input {
         stdin: Option<impl Read>,
         colour: bool,
     ) -> Result<Self, Report> {
-        if !context.is_dir() {
-            let what = if context.exists() { "is not a folder" } else { "does not exist" };
-            return Err(Report::new(format!("the context `{}` {what}", context.display())).hint(
-                "name the folder with the files that COPY takes, `-` for an archive on standard input",
-            ));
-        }
+        let context_path = folder(context)?;
         let path = match &args.file {
             Some(path) if args.context == Path::new("-") => context.join(path),
             Some(path) => path.clone(),
@@ -93,9 +94,30 @@ impl Input {
             None => file(&path, colour)?,
         };
         let dockerignore = dockerignore(&path, context, colour)?;
-        let context = std::path::absolute(context).map_err(Report::new)?;
-        Ok(Self { dockerfile, dockerignore, context, _unpacked: None })
+        Ok(Self::new(dockerfile, dockerignore, Context::Folder(context_path)))
     }
+
+    /// A folder as context, with a Dockerfile that is not there.
+    pub(super) fn with_dockerfile(
+        dockerfile: SourceText,
+        context: &Path,
+        colour: bool,
+    ) -> Result<Self, Report> {
+        let path = folder(context)?;
+        let dockerignore = ignore_list(&context.join(".dockerignore"), colour)?;
+        Ok(Self::new(dockerfile, dockerignore, Context::Folder(path)))
+    }
+}
+
+/// The absolute path of a folder that is there.
+fn folder(context: &Path) -> Result<PathBuf, Report> {
+    if !context.is_dir() {
+        let what = if context.exists() { "is not a folder" } else { "does not exist" };
+        return Err(Report::new(format!("the context `{}` {what}", context.display())).hint(
+            "name the folder with the files that COPY takes, `-` for an archive on standard input, or a URL",
+        ));
+    }
+    std::path::absolute(context).map_err(Report::new)
 }
 
 /// `Dockerfile`, or `dockerfile` when only that is there.
@@ -120,7 +142,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Report {
 }
 
 /// Takes a text of bounded length; one that is too long, or not UTF-8, is shown with the place.
-fn text(path: &Path, from: impl Read, colour: bool) -> Result<SourceText, Report> {
+pub(super) fn text(path: &Path, from: impl Read, colour: bool) -> Result<SourceText, Report> {
     let name = path.file_name().map_or_else(|| "-".to_owned(), |name| name.to_string_lossy().into_owned());
     let mut bytes = Vec::new();
     from.take(MAX_TEXT + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, &error))?;
@@ -180,13 +202,8 @@ pub(super) fn ignore_list(path: &Path, colour: bool) -> Result<Option<String>, R
     Ok(Some(source.text().to_owned()))
 }
 
-/// Whether a context is named by a URL: the forms of `docker build`.
-pub(super) fn is_remote(text: &str) -> bool {
-    text.contains("://") || text.starts_with("git@") || text.starts_with("github.com/")
-}
-
 /// Whether bytes begin an archive: a compressed one, or the header of a tar file.
-fn is_archive(start: &[u8]) -> bool {
+pub(super) fn is_archive(start: &[u8]) -> bool {
     const COMPRESSED: [&[u8]; 4] =
         [&[0x1f, 0x8b], &[0x28, 0xb5, 0x2f, 0xfd], b"BZh", &[0xfd, b'7', b'z', b'X', b'Z']];
     COMPRESSED.iter().any(|magic| start.starts_with(magic)) || start.get(257..262) == Some(b"ustar")
@@ -245,16 +262,6 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             assert_eq!(is_archive(bytes), expected, "{bytes:?}");
-        }
-    }
-
-    #[test]
-    fn remote_contexts() {
-        for text in ["https://h/x.git", "git://h/x", "git@h:x", "github.com/a/b", "ssh://h/x"] {
-            assert!(is_remote(text), "{text}");
-        }
-        for text in [".", "/a/b", "a.git", "-"] {
-            assert!(!is_remote(text), "{text}");
         }
     }
 

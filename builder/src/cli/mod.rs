@@ -8,8 +8,11 @@ mod contexts;
 mod environment;
 mod execute;
 mod input;
+mod metadata;
 mod output;
 mod print;
+mod refused;
+mod remote;
 mod settings;
 mod solve;
 mod steps;
@@ -31,6 +34,9 @@ pub fn run(environment: &Environment) -> u8 {
         Err(error) => {
             // Help goes to standard output, errors to standard error; a closed pipe is nobody's loss.
             let _ = error.print();
+            if let Some(hint) = refused::hint(&error) {
+                let _ = writeln!(std::io::stderr(), "hint: {hint}");
+            }
             return u8::try_from(error.exit_code()).unwrap_or(2);
         }
     };

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use platform_db::Platform;
 
+use super::metadata::ImageResult;
 use crate::engine::PlatformResult;
 use crate::export::{self, Annotation, AnnotationLevel, Compression, FileOptions, Form, ImageOptions};
 use crate::report::Report;
@@ -33,6 +34,14 @@ pub(super) struct Common<'a> {
     pub(super) epoch: Option<i64>,
     /// How many threads compress and copy.
     pub(super) threads: usize,
+}
+
+/// What an output has become.
+pub(super) struct Written {
+    /// A line that says what was written.
+    pub(super) text: String,
+    /// The image, when it is one.
+    pub(super) image: Option<ImageResult>,
 }
 
 const HINT: &str = "write `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE`, `type=docker,dest=FILE`, `type=tar,dest=FILE` or `type=cacheonly`";
@@ -205,13 +214,27 @@ impl Output {
         }
     }
 
-    /// Writes the results there; returns a line that says what was written.
+    /// Whether the result is an image, with a digest.
+    pub(super) fn is_image(&self) -> bool {
+        matches!(self, Self::Image { .. })
+    }
+
+    /// Whether it takes standard output.
+    pub(super) fn is_stdout(&self) -> bool {
+        match self {
+            Self::Local { .. } | Self::CacheOnly => false,
+            Self::Tar { dest, .. } | Self::Image { dest, .. } => dest == Path::new("-"),
+        }
+    }
+
+    /// Writes the results there.
     pub(super) fn write(
         &self,
         store: &Store,
         results: &[PlatformResult],
         common: Common<'_>,
-    ) -> Result<String, Report> {
+    ) -> Result<Written, Report> {
+        let files_only = |text: String| Written { text, image: None };
         let failed = |error: export::ExportError| {
             let full = is_disk_full(&error);
             let report = Report::new(error);
@@ -233,11 +256,11 @@ impl Output {
         match self {
             Self::Local { dest, split } => {
                 export::write_files(store, results, dest, files(split)).map_err(failed)?;
-                Ok(format!("files written to {}", shown(dest)))
+                Ok(files_only(format!("files written to {}", shown(dest))))
             }
             Self::Tar { dest, split } => {
                 export::write_archive(store, results, dest, files(split)).map_err(failed)?;
-                Ok(format!("files written to {}", shown(dest)))
+                Ok(files_only(format!("files written to {}", shown(dest))))
             }
             Self::Image { dest, form, names, options } => {
                 let mut options = (**options).clone();
@@ -247,9 +270,10 @@ impl Output {
                 let image = export::assemble(store, results, &options).map_err(failed)?;
                 let tags = if names.is_empty() { common.tags } else { names };
                 export::write_layout(store, &image, tags, dest, *form).map_err(failed)?;
-                Ok(format!("image {} written to {}", image.root.digest, shown(dest)))
+                let text = format!("image {} written to {}", image.root.digest, shown(dest));
+                Ok(Written { text, image: Some(ImageResult { image, names: tags.to_vec() }) })
             }
-            Self::CacheOnly => Ok("no output: the result stays in the store".to_owned()),
+            Self::CacheOnly => Ok(files_only("no output: the result stays in the store".to_owned())),
         }
     }
 }

@@ -11,7 +11,7 @@ use platform_db::Platform;
 use super::Environment;
 use super::args::Solve;
 use super::contexts::existing;
-use super::execute::{Graph, Target, execute};
+use super::execute::{Graph, Session, Target};
 use super::settings;
 use crate::llb::validate::{Valid, inputs_first, validate};
 use crate::llb::{pb, wire};
@@ -57,7 +57,7 @@ pub(super) fn run(environment: &Environment, args: &Solve) -> Result<(), Report>
         layouts: places(&args.oci_layout, "--oci-layout", "index.json")?,
         epoch: settings::epoch(environment.variable("SOURCE_DATE_EPOCH"))?,
     };
-    execute(environment, &args.run, graph)
+    Session::open(environment, &args.run)?.execute(graph)
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, Report> {

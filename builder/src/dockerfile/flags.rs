@@ -77,12 +77,15 @@ impl<'n> Flags<'n> {
             let Some((_, takes)) = known.iter().find(|(n, _)| *n == name) else {
                 let keyword = node.keyword.text.to_ascii_uppercase();
                 let none = known.is_empty().then(|| format!("{keyword} has no flags"));
+                let all: Vec<String> = known.iter().map(|(name, _)| format!("`--{name}`")).collect();
+                let all = format!("its flags are {}", all.join(", "));
                 let near = suggest::nearest(name, known.iter().map(|(n, _)| *n));
                 return Err(Diagnostic::error(word.span, format!("unknown flag `--{name}` of {keyword}"))
-                    .maybe_hint(near.map(|n| format!("did you mean `--{n}`?")).or(none)));
+                    .maybe_hint(near.map(|n| format!("did you mean `--{n}`?")).or(none).or(Some(all))));
             };
             if *takes != Takes::Values && given.iter().any(|(n, ..)| *n == name) {
-                return Err(Diagnostic::error(word.span, format!("flag `--{name}` is given twice")));
+                return Err(Diagnostic::error(word.span, format!("flag `--{name}` is given twice"))
+                    .hint("keep one of the two"));
             }
             let missing = match takes {
                 Takes::Bool => value == Some(""),
@@ -99,7 +102,8 @@ impl<'n> Flags<'n> {
                 return Err(Diagnostic::error(
                     word.span,
                     format!("`{value}` is not a value of `--{name}`: expected `true` or `false`"),
-                ));
+                )
+                .hint(format!("write `--{name}` or `--{name}=false`")));
             }
             given.push((name, value, word));
         }

@@ -41,6 +41,7 @@ pub(super) fn command(node: &Node) -> Result<Command, Diagnostic> {
             node.keyword.span,
             format!("unknown instruction `{}`", shorten(&node.keyword.text)),
         )
+        .hint(format!("instructions are {}", keywords().collect::<Vec<_>>().join(", ")))
         .maybe_hint(suggest::hint(&node.keyword.text, keywords()))),
     }
 }
@@ -221,7 +222,7 @@ fn volume(node: &Node) -> Result<Vec<Word>, Diagnostic> {
     node.args
         .iter()
         .map(|word| match word.text.trim() {
-            "" => Err(Diagnostic::error(word.span, "VOLUME with an empty path")),
+            "" => Err(Diagnostic::error(word.span, "VOLUME with an empty path").hint("write `VOLUME /path`")),
             path => Ok(Word { text: path.to_owned(), span: word.span }),
         })
         .collect()
@@ -245,7 +246,8 @@ fn onbuild(node: &Node) -> Result<String, Diagnostic> {
     };
     let keyword = inner.keyword.text.to_ascii_uppercase();
     if matches!(keyword.as_str(), "ONBUILD" | "MAINTAINER" | "FROM") {
-        return Err(Diagnostic::error(inner.keyword.span, format!("{keyword} cannot stand behind ONBUILD")));
+        return Err(Diagnostic::error(inner.keyword.span, format!("{keyword} cannot stand behind ONBUILD"))
+            .hint("write it in the Dockerfiles that begin with this image"));
     }
     let after = node.code.get(node.keyword.text.len()..).unwrap_or_default();
     let mut text = after.trim_start().to_owned();
@@ -268,7 +270,8 @@ fn healthcheck(node: &Node) -> Result<Healthcheck, Diagnostic> {
     let kind_name = kind.text.to_ascii_uppercase();
     if kind_name == "NONE" {
         if let Some(extra) = command.first() {
-            return Err(Diagnostic::error(extra.span, "HEALTHCHECK NONE takes no arguments"));
+            return Err(Diagnostic::error(extra.span, "HEALTHCHECK NONE takes no arguments")
+                .hint("write `HEALTHCHECK NONE` alone"));
         }
         return Ok(Healthcheck { test: vec![kind_name], ..Healthcheck::default() });
     }
@@ -300,7 +303,8 @@ fn interval(name: &str, word: &Word) -> Result<i64, Diagnostic> {
         _ if word.text.is_empty() => Ok(0),
         Some(0) => Ok(0),
         Some(time) if time >= MILLISECOND => Ok(time),
-        Some(_) => Err(Diagnostic::error(word.span, format!("`--{name}` must be at least 1ms"))),
+        Some(_) => Err(Diagnostic::error(word.span, format!("`--{name}` must be at least 1ms"))
+            .hint("write a longer time such as `30s`; `0s` is the default")),
         None => Err(Diagnostic::error(word.span, format!("`{}` is not a duration", word.text))
             .hint("write numbers with units: `30s`, `1m30s`, `500ms`")),
     }
@@ -310,6 +314,7 @@ fn retries(word: &Word) -> Result<i64, Diagnostic> {
     match word.text.parse::<i32>() {
         _ if word.text.is_empty() => Ok(0),
         Ok(count) if count >= 0 => Ok(count.into()),
-        _ => Err(Diagnostic::error(word.span, format!("`--retries={}` is not a count", word.text))),
+        _ => Err(Diagnostic::error(word.span, format!("`--retries={}` is not a count", word.text))
+            .hint("write a whole number, as `--retries=3`")),
     }
 }

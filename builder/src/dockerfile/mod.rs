@@ -27,4 +27,4 @@ mod words;
 
 pub use ast::Dockerfile;
 pub use diagnostic::{Diagnostic, Severity};
-pub use parse::{parse, parse_as, parse_trigger};
+pub use parse::{parse, parse_as, parse_trigger, syntax};

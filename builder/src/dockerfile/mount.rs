@@ -211,7 +211,6 @@ fn set(
 }
 
 fn validate(span: Span, mount: &Mount, shared: Option<Sharing>) -> Result<(), Diagnostic> {
-    let error = |message: &str| Err(Diagnostic::error(span, message));
     for (key, given) in [("mode", mount.mode), ("uid", mount.uid), ("gid", mount.gid)] {
         if given.is_some() {
             fits(span, mount, key, &[Kind::Secret, Kind::Ssh, Kind::Cache])?;
@@ -219,14 +218,16 @@ fn validate(span: Span, mount: &Mount, shared: Option<Sharing>) -> Result<(), Di
     }
     if mount.kind == Kind::Secret {
         if !mount.from.is_empty() {
-            return error("a secret mount cannot have `from`");
+            return Err(Diagnostic::error(span, "a secret mount cannot have `from`")
+                .hint("secrets come from `--secret id=NAME`: write `--mount=type=secret,id=NAME`"));
         }
         if mount.source.is_empty() && mount.target.is_empty() && mount.id.is_empty() {
             return Err(Diagnostic::error(span, "a secret mount needs `id`, `source` or `target`")
                 .hint("write `--mount=type=secret,id=NAME`"));
         }
         if !mount.source.is_empty() && !mount.id.is_empty() {
-            return error("a secret mount cannot have both `source` and `id`");
+            return Err(Diagnostic::error(span, "a secret mount cannot have both `source` and `id`")
+                .hint("`source` is another word for `id`: keep one"));
         }
     }
     if shared.is_some() {
@@ -257,6 +258,7 @@ fn fits(span: Span, mount: &Mount, key: &str, kinds: &[Kind]) -> Result<(), Diag
 
 fn bad_value(span: Span, key: &str, value: &str, expected: &str) -> Diagnostic {
     Diagnostic::error(span, format!("invalid `{key}={value}` of a mount: expected {expected}"))
+        .hint(format!("write `{key}=VALUE` with {expected}, or leave it out"))
 }
 
 fn unknown_key(span: Span, key: &str) -> Diagnostic {

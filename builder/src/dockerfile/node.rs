@@ -213,7 +213,7 @@ fn split(logical: &Logical<'_>, from: usize, escape: char, depth: usize) -> Resu
         Some(Form::Health) => health(logical, line, args_at, &mut node)?,
         Some(Form::Inner) if args_at >= line.len() => {}
         Some(Form::Inner) if depth >= MAX_NESTING => {
-            return Err(Diagnostic::error(node.span, "ONBUILD is nested too deeply"));
+            return Err(Diagnostic::error(node.span, "ONBUILD is nested too deeply").hint("keep one ONBUILD"));
         }
         Some(Form::Inner) => node.inner = Some(Box::new(split(logical, args_at, escape, depth + 1)?)),
     }

@@ -12,6 +12,9 @@ use crate::source_text::{SourceText, Span};
 /// More errors than this in one file help nobody.
 const MAX_ERRORS: usize = 20;
 
+const NO_INSTRUCTIONS: &str = "there are no instructions in the file";
+const BEGIN: &str = "begin with `FROM image` or `FROM scratch`";
+
 /// Reads a Dockerfile.
 ///
 /// ```
@@ -31,7 +34,6 @@ pub fn parse(source: &SourceText) -> Result<Dockerfile, Vec<Diagnostic>> {
 /// # Errors
 /// As for [`parse`].
 pub fn parse_as(source: &SourceText, front_end: Option<&str>) -> Result<Dockerfile, Vec<Diagnostic>> {
-    let mut problems = Vec::new();
     let mut lines = Lines::new(source);
     let mut file = Dockerfile {
         source: source.clone(),
@@ -40,29 +42,14 @@ pub fn parse_as(source: &SourceText, front_end: Option<&str>) -> Result<Dockerfi
         stages: Vec::new(),
     };
     let mut empty = true;
-    loop {
-        match node::next(&mut lines, &mut problems) {
-            Ok(Some(node)) => {
-                empty = false;
-                if let Err(problem) = place(&mut file, node) {
-                    problems.push(problem);
-                }
-            }
-            Ok(None) => break,
-            Err(problem) => {
-                problems.push(problem);
-                break;
-            }
-        }
-        if problems.len() >= MAX_ERRORS {
-            break;
-        }
-    }
+    let mut problems = read(&mut lines, |node| {
+        empty = false;
+        place(&mut file, node)
+    });
     if problems.is_empty() && file.stages.is_empty() {
-        let what =
-            if empty { "there are no instructions in the file" } else { "there is no FROM in the file" };
+        let what = if empty { NO_INSTRUCTIONS } else { "there is no FROM in the file" };
         let span = file.global_args.last().map_or(Span::default(), Instruction::span);
-        problems.push(Diagnostic::error(span, what).hint("begin with `FROM image` or `FROM scratch`"));
+        problems.push(Diagnostic::error(span, what).hint(BEGIN));
     }
     file.directives = lines.directives;
     problems.extend(refuse_other_front_end(source, front_end));
@@ -72,6 +59,39 @@ pub fn parse_as(source: &SourceText, front_end: Option<&str>) -> Result<Dockerfi
         problems.sort_by_key(|p| p.span);
         Err(problems)
     }
+}
+
+/// Reads the syntax alone, as BuildKit's parser does: an instruction may be unknown, stand before the first FROM, or have
+/// flags and arguments that mean nothing.
+///
+/// # Errors
+/// What cannot be split into instructions, in order, at most twenty; each with its place.
+pub fn syntax(source: &SourceText) -> Result<Vec<Node>, Vec<Diagnostic>> {
+    let mut nodes = Vec::new();
+    let mut problems = read(&mut Lines::new(source), |node| {
+        nodes.push(node);
+        Ok(())
+    });
+    if problems.is_empty() && nodes.is_empty() {
+        problems.push(Diagnostic::error(Span::default(), NO_INSTRUCTIONS).hint(BEGIN));
+    }
+    if problems.is_empty() { Ok(nodes) } else { Err(problems) }
+}
+
+/// Reads instruction by instruction; gives what is wrong with the text or with what `take` makes of it.
+fn read(lines: &mut Lines<'_>, mut take: impl FnMut(Node) -> Result<(), Diagnostic>) -> Vec<Diagnostic> {
+    let mut problems = Vec::new();
+    while problems.len() < MAX_ERRORS {
+        match node::next(lines, &mut problems) {
+            Ok(Some(node)) => problems.extend(take(node).err()),
+            Ok(None) => break,
+            Err(problem) => {
+                problems.push(problem);
+                break;
+            }
+        }
+    }
+    problems
 }
 
 /// Reads the one instruction of an image's `ONBUILD` entry.
@@ -90,7 +110,8 @@ pub fn parse_trigger(text: &str) -> Result<Instruction, Diagnostic> {
             let command = instruction::command(&node)?;
             Ok(Instruction { command, node })
         }
-        _ => Err(Diagnostic::error(Span::default(), "an ONBUILD trigger must be one instruction")),
+        _ => Err(Diagnostic::error(Span::default(), "an ONBUILD trigger must be one instruction")
+            .hint("write one ONBUILD for each instruction in the Dockerfile of the image")),
     }
 }
 

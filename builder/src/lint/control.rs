@@ -2,6 +2,8 @@
 
 use super::Rule;
 use crate::dockerfile::mount::boolean;
+use crate::dockerfile::suggest;
+use crate::source_text::Span;
 
 /// Which rules hold.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,9 +23,32 @@ struct Names {
 /// A control that cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "invalid check option `{0}`: expected `skip=RULE,...|all`, `error=true` or `experimental=RULE,...|all`"
+    "invalid check option `{option}`: expected `skip=RULE,...|all`, `error=true` or `experimental=RULE,...|all`"
 )]
-pub struct InvalidControl(pub String);
+pub struct InvalidControl {
+    /// The part of the control that is wrong.
+    pub option: String,
+    /// Where it stands in the Dockerfile; `None` when the control came from elsewhere.
+    pub span: Option<Span>,
+}
+
+impl InvalidControl {
+    /// What to write instead.
+    #[must_use]
+    pub fn hint(&self) -> String {
+        let key = self.option.split('=').next().unwrap_or_default().trim();
+        suggest::hint(key, ["error", "experimental", "skip"]).unwrap_or_else(|| {
+            "docs/checks/README.md has the rules and how to switch them: `# check=skip=RULE;error=true`"
+                .to_owned()
+        })
+    }
+
+    /// The same error with its place in the comment that holds the control.
+    pub(super) fn within(self, comment: &str, start: usize) -> Self {
+        let at = start + comment.find(&self.option).unwrap_or(0);
+        Self { span: Some(Span::new(at, at + self.option.len())), ..self }
+    }
+}
 
 impl Names {
     fn parse(text: &str) -> Self {
@@ -46,7 +71,7 @@ impl Control {
     pub fn parse(text: &str) -> Result<Self, InvalidControl> {
         let mut control = Self::default();
         for part in text.split(';').filter(|_| !text.trim().is_empty()) {
-            let invalid = || InvalidControl(part.trim().chars().take(100).collect());
+            let invalid = || InvalidControl { option: part.trim().chars().take(100).collect(), span: None };
             let (key, value) = part.split_once('=').ok_or_else(invalid)?;
             match key.trim() {
                 "skip" => control.skip = Names::parse(value),

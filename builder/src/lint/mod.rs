@@ -258,9 +258,13 @@ pub struct Report {
 /// # Errors
 /// The control, in the file or given, is malformed.
 pub fn check(file: &Dockerfile, context: &Context) -> Result<Report, InvalidControl> {
-    // As BuildKit has it, the value of a directive ends at the first space.
-    let in_file = file.directives.check.as_ref().and_then(|d| d.value.split(' ').next());
-    let control = Control::parse(context.control.as_deref().or(in_file).unwrap_or_default())?;
+    let control = match (&context.control, &file.directives.check) {
+        (Some(given), _) => Control::parse(given)?,
+        // As BuildKit has it, the value of a directive ends at the first space.
+        (None, Some(directive)) => Control::parse(directive.value.split(' ').next().unwrap_or_default())
+            .map_err(|wrong| wrong.within(file.source.slice(directive.span), directive.span.start))?,
+        (None, None) => Control::default(),
+    };
     let facts = Facts::new(file, context);
     let mut warnings = Vec::new();
     for rule in &RULES {

@@ -122,8 +122,7 @@ impl<'a> Target<'a> {
     ) -> Result<(), LowerError> {
         let platform = stage.platform.clone().unwrap_or_else(|| StagePlatform::of(self.platform.clone()));
         let rules = paths::Rules::of(platform.value.os());
-        let in_place =
-            |e: paths::PathError| LowerError::from(Diagnostic::error(transfer.span, e.to_string()));
+        let in_place = |e: paths::PathError| LowerError::from(e.at(transfer.span));
         let relative = rules.without_drive(&transfer.dest, true).map_err(in_place)?;
         let relative = if matches!(relative.as_str(), "." | "") { "./" } else { &relative };
         let base = if rules.is_absolute(relative) { "/" } else { stage.state.dir.as_str() };
@@ -196,7 +195,8 @@ impl<'a> Target<'a> {
         let wrong = |message: String| LowerError::from(Diagnostic::error(source.span, message));
         let text = source.text.as_str();
         let url = text.starts_with("http://") || text.starts_with("https://");
-        let repository = git::Repository::parse(text).map_err(wrong)?.filter(|r| !r.like_a_path);
+        let repository =
+            git::Repository::parse(text).map_err(|e| hint(wrong(e), git::FORM))?.filter(|r| !r.like_a_path);
         if from.is_none() && !(transfer.add && url) {
             self.use_context(text);
         }
@@ -218,7 +218,8 @@ impl<'a> Target<'a> {
                 .split_once("://")
                 .is_none_or(|(_, rest)| rest.is_empty() || rest.starts_with(['/', '?', '#']))
             {
-                return Err(wrong(format!("the URL `{text}` has no host")));
+                return Err(wrong(format!("the URL `{text}` has no host")))
+                    .map_err(|e| hint(e, "write `https://host/path`"));
             }
             let file = git::file_name_of_url(text);
             let mut attrs = std::collections::BTreeMap::from([("http.filename".to_owned(), file.clone())]);
@@ -233,7 +234,7 @@ impl<'a> Target<'a> {
             };
             return Ok((Action::Copy(copy), Some(node)));
         }
-        let in_place = |e: paths::PathError| LowerError::from(Diagnostic::error(source.span, e.to_string()));
+        let in_place = |e: paths::PathError| LowerError::from(e.at(source.span));
         let mut copy = pb::FileActionCopy {
             follow_symlink: true,
             dir_copy_contents: true,

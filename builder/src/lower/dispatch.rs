@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use platform_db::Platform;
 
-use super::config::MainContext;
+use super::context;
 use super::env::{self, EnvList};
 use super::git;
 use super::named::{json_list, named};
@@ -15,10 +15,9 @@ use super::stages::{StageState, Step, Target};
 use super::{LowerError, LoweredTarget, paths};
 use crate::dockerfile::ast::Command;
 use crate::dockerfile::expand::{Rules, expand};
-use crate::dockerfile::mount::boolean;
 use crate::dockerfile::{Diagnostic, ignore};
 use crate::lint::Base;
-use crate::llb::graph::{Node, NodeId, NodeOp, SourceFile};
+use crate::llb::graph::{NodeId, SourceFile};
 use crate::llb::pb;
 use crate::oci::image::{History, Image};
 use crate::oci::time::rfc3339;
@@ -67,9 +66,7 @@ impl<'a> Target<'a> {
         }
         if !stage.image.config.working_dir.is_empty() {
             let dir = stage.image.config.working_dir.clone();
-            stage
-                .enter_dir(&dir, platform.value.os())
-                .map_err(|e| Diagnostic::error(stage.span, e.to_string()))?;
+            stage.enter_dir(&dir, platform.value.os()).map_err(|e| e.at(stage.span))?;
         }
         stage.state.user.clone_from(&stage.image.config.user);
         let steps = std::mem::take(&mut stage.steps);
@@ -112,48 +109,18 @@ impl<'a> Target<'a> {
         if let Some(node) = self.shared.context {
             return Ok(node);
         }
-        let node = match &self.config.context {
-            MainContext::Local => {
+        let wrong =
+            |message: String| Diagnostic::error(crate::source_text::Span::default(), message).hint(git::FORM);
+        let remote = context::add(&mut self.shared.graph, &self.config.context, &self.config.build_args);
+        let node = match remote.map_err(wrong)? {
+            Some(node) => node,
+            None => {
                 let excludes = ignore::patterns(self.config.dockerignore.as_deref().unwrap_or_default());
                 self.local_source("context", &excludes, "context", "[internal] load build context", None)
-            }
-            MainContext::Git(url) => {
-                let wrong = |message: String| Diagnostic::error(crate::source_text::Span::default(), message);
-                let repository = git::Repository::parse(url).map_err(wrong)?;
-                let repository = repository.ok_or_else(|| wrong(format!("`{url}` is not a git URL")))?;
-                let dated = self.config.build_args.contains_key("SOURCE_DATE_EPOCH");
-                let keep = self.config.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR");
-                let keep = keep.and_then(|text| boolean(text)).unwrap_or(false);
-                let source = repository.source(&git::Options::of_url(&repository, dated).keeping(keep));
-                self.plain_source(source, &format!("[internal] load git source {url}"))
-            }
-            MainContext::Http { url, archive } => {
-                let attrs = [("http.filename".to_owned(), "context".to_owned())].into();
-                let source = pb::SourceOp { identifier: url.clone(), attrs };
-                let node = self.plain_source(source, "[internal] load remote build context");
-                if *archive { self.unpacked(node) } else { node }
             }
         };
         self.shared.context = Some(node);
         Ok(node)
-    }
-
-    fn unpacked(&mut self, archive: NodeId) -> NodeId {
-        let copy = pb::FileActionCopy {
-            src: "/context".to_owned(),
-            dest: "/".to_owned(),
-            mode: -1,
-            attempt_unpack_docker_compatibility: true,
-            timestamp: -1,
-            ..pb::FileActionCopy::default()
-        };
-        let action = (pb::file_action::Action::Copy(copy), Some(archive));
-        self.shared.graph.add(Node {
-            op: NodeOp::File { base: None, actions: vec![action] },
-            platform: None,
-            metadata: pb::OpMetadata::default(),
-            lines: None,
-        })
     }
 
     /// Marks a path of the main context as used.

@@ -7,6 +7,10 @@ use super::paths;
 use crate::dockerfile::mount::boolean;
 use crate::llb::pb;
 
+/// How a URL of a repository is written.
+pub(super) const FORM: &str =
+    "write `https://host/path.git#REF:FOLDER`, or `?ref=REF&subdir=FOLDER&checksum=COMMIT` for `#`";
+
 /// A git repository and what of it is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Repository {
@@ -82,7 +86,8 @@ impl Repository {
     /// # Errors
     /// It is one, and its query is wrong.
     pub(super) fn parse(text: &str) -> Result<Option<Self>, String> {
-        if text.starts_with("./") || text.starts_with("../") {
+        let is_path = text.starts_with("./") || text.starts_with("../");
+        if is_path || text.contains(|c: char| c.is_ascii_control()) {
             return Ok(None);
         }
         let Some(mut parts) = Parts::of(text) else { return Ok(None) };
@@ -265,13 +270,36 @@ fn decode(text: &str) -> String {
     String::from_utf8_lossy(&out).into_owned()
 }
 
+/// A URL for display: user and password in it are nobody's business.
+pub(super) fn without_secrets(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+            format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or(authority))
+        }
+        None => url.to_owned(),
+    }
+}
+
+/// Name of a download whose URL ends in none, or is malformed.
+const UNNAMED: &str = "__unnamed__";
+
 /// The file name that a URL's download gets.
 pub(super) fn file_name_of_url(url: &str) -> String {
     let rest = url.split(['?', '#']).next().unwrap_or(url);
     let path = rest.split_once("://").map_or(rest, |(_, after)| after);
-    let path = path.find('/').and_then(|slash| path.get(slash..)).unwrap_or("");
+    let (host, path) = path.split_at(path.find('/').unwrap_or(path.len()));
+    let escaped = |(at, _): (usize, &str)| {
+        path.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let malformed = url.contains(|c: char| c.is_ascii_control())
+        || (host.contains('%') && !host.contains('['))
+        || !path.match_indices('%').all(escaped);
+    if malformed {
+        return UNNAMED.to_owned();
+    }
     match paths::base_name(&decode(path)) {
-        "." | "/" => "__unnamed__".to_owned(),
+        "." | "/" => UNNAMED.to_owned(),
         name => name.to_owned(),
     }
 }
@@ -301,6 +329,7 @@ mod tests {
             ("./x.git", None),
             ("a/b", None),
             ("ftp://host/r.git", None),
+            ("https://host/r\u{13}.git", None),
         ];
         for (url, expected) in cases {
             assert_eq!(identifier(url), Ok(expected.map(str::to_owned)), "{url}");
@@ -326,6 +355,19 @@ mod tests {
     }
 
     #[test]
+    fn urls_for_display() {
+        let cases = [
+            ("https://u:p@h/r.git#v1", "https://h/r.git#v1"),
+            ("https://h/r@v.git", "https://h/r@v.git"),
+            ("git@h:r", "git@h:r"),
+            ("https://token@h", "https://h"),
+        ];
+        for (url, shown) in cases {
+            assert_eq!(without_secrets(url), shown);
+        }
+    }
+
+    #[test]
     fn names_of_downloads() {
         let cases = [
             ("https://h/a/b.tar.gz?x=1#y", "b.tar.gz"),
@@ -333,6 +375,9 @@ mod tests {
             ("https://h/", "__unnamed__"),
             ("https://h", "__unnamed__"),
             ("https://h/dir/", "dir"),
+            ("https://h%20h/a", "__unnamed__"),
+            ("https://h/a%2", "__unnamed__"),
+            ("https://h/a\u{1}", "__unnamed__"),
         ];
         for (url, name) in cases {
             assert_eq!(file_name_of_url(url), name, "{url}");

@@ -156,7 +156,9 @@ impl<'a> Target<'a> {
         for word in words {
             let path = self.expand(&word.text, &stage.state.env, word.span)?.text;
             if path.is_empty() {
-                return Err(Diagnostic::error(word.span, "VOLUME with an empty path"));
+                return Err(
+                    Diagnostic::error(word.span, "VOLUME with an empty path").hint("write `VOLUME /path`")
+                );
             }
             stage.image.config.volumes.insert(path.clone(), json!({}));
             volumes.push(path);
@@ -192,7 +194,7 @@ impl<'a> Target<'a> {
         let path = self.expand(&word.text, &stage.state.env, word.span)?.text;
         let platform = stage.platform.clone().unwrap_or_else(|| StagePlatform::of(self.platform.clone()));
         let dir = stage.enter_dir(&path, platform.value.os());
-        let dir = dir.map_err(|e| Diagnostic::error(word.span, e.to_string()))?;
+        let dir = dir.map_err(|e| e.at(word.span))?;
         if dir != "/" {
             let env = stage.state.env.clone();
             let shown = self.display(&step.instruction.node.code, &env, Rules::new(self.file.escape()));

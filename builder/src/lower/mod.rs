@@ -6,6 +6,7 @@
 //! target needs go one by one into the graph (`dispatch` and the modules named after instructions).
 
 mod config;
+mod context;
 mod copy;
 mod dispatch;
 mod env;
@@ -25,6 +26,7 @@ mod stages;
 mod state;
 
 pub use config::{BuildConfig, MainContext, NamedContext, NetworkMode, NoCache, ResolveMode, Ulimit};
+pub use context::{DOWNLOAD, remote_context};
 pub use images::{ImageKey, ImageRequest, ImageSource, ResolvedImage, ResolvedImages};
 pub use resolve::empty_image;
 

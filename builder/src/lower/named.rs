@@ -14,7 +14,7 @@ use crate::dockerfile::Diagnostic;
 use crate::llb::graph::{Node, NodeId, NodeOp};
 use crate::llb::pb;
 use crate::oci::image::Image;
-use crate::oci::reference::Reference;
+use crate::oci::reference::{InvalidReference, Reference};
 use crate::source_text::Span;
 
 /// What a named context brings: `None` when an image configuration is still missing.
@@ -33,7 +33,7 @@ impl<'a> Target<'a> {
         {
             return Ok(None);
         }
-        let reference = Reference::parse(name).map_err(|e| Diagnostic::error(span, e.to_string()))?;
+        let reference = Reference::parse(name).map_err(|e| bad_reference(span, &e))?;
         let short = reference.familiar();
         let keys = [format!("{short}::{platform}"), short];
         let found = keys.into_iter().find_map(|key| {
@@ -51,7 +51,10 @@ impl<'a> Target<'a> {
         paths: usize,
         span: Span,
     ) -> Result<Loaded, LowerError> {
-        let wrong = |message: String| LowerError::from(Diagnostic::error(span, message));
+        let wrong = |message: String| {
+            let hint = format!("it comes from `--build-context {key}=VALUE`");
+            LowerError::from(Diagnostic::error(span, message).hint(hint))
+        };
         match context {
             NamedContext::Local { name, dockerignore } => {
                 let excludes =
@@ -96,12 +99,16 @@ impl<'a> Target<'a> {
                     .map_err(wrong)?
                     .ok_or_else(|| wrong(format!("`{url}` of context `{key}` is not a git URL")))?;
                 let source = repository.source(&git::Options::of_url(&repository, false));
-                let node = self.plain_source(source, &format!("[internal] load git source {url}"));
+                let node = self.plain_source(
+                    source,
+                    &format!("[internal] load git source {}", git::without_secrets(url)),
+                );
                 Ok(Some((State::new(Some(node)), None)))
             }
             NamedContext::Http(url) => {
                 let source = pb::SourceOp { identifier: url.clone(), ..pb::SourceOp::default() };
-                let node = self.plain_source(source, &format!("[context {key}] {url}"));
+                let node =
+                    self.plain_source(source, &format!("[context {key}] {}", git::without_secrets(url)));
                 Ok(Some((State::new(Some(node)), None)))
             }
             NamedContext::Definition { definition, image } => {
@@ -135,6 +142,7 @@ impl<'a> Target<'a> {
         };
         let mut image = Image::from_slice(&resolved.config).map_err(|error| {
             Diagnostic::error(span, format!("the configuration of image `{name}` cannot be read: {error}"))
+                .hint("the image is damaged: fetch or build it again")
         })?;
         image.other.clear();
         image.config.other.clear();
@@ -191,6 +199,11 @@ impl<'a> Target<'a> {
             lines,
         })
     }
+}
+
+/// A name that can be no image's.
+pub(super) fn bad_reference(span: Span, error: &InvalidReference) -> Diagnostic {
+    Diagnostic::error(span, error.to_string()).hint("write `[host/]name[:tag][@sha256:digest]` in lower case")
 }
 
 /// Metadata with a name.

@@ -2,7 +2,9 @@
 //!
 //! Never the paths of this machine; those are bytes and belong to the engine.
 
+use crate::dockerfile::Diagnostic;
 pub(crate) use crate::dockerfile::path::clean;
+use crate::source_text::Span;
 
 /// Cleaned concatenation; empty parts count for nothing.
 pub(crate) fn join(a: &str, b: &str) -> String {
@@ -32,6 +34,13 @@ pub(crate) enum PathError {
     Network(String),
     #[error("`{0}` is not on drive C:")]
     Drive(String),
+}
+
+impl PathError {
+    /// The error at a place of the Dockerfile.
+    pub(super) fn at(&self, span: Span) -> Diagnostic {
+        Diagnostic::error(span, self.to_string()).hint("write a path on drive C:, such as `C:\\\\app`")
+    }
 }
 
 /// The rules of one operating system.

@@ -11,6 +11,7 @@ use super::config::{NamedContext, ResolveMode};
 use super::dispatch::DOCKERFILE_COMMAND;
 use super::env::EnvList;
 use super::images::{ImageKey, ImageSource};
+use super::named::bad_reference;
 use super::platforms::{StagePlatform, of_image};
 use super::stages::{SCRATCH, StageState, Step, Target};
 use super::state::State;
@@ -50,6 +51,18 @@ impl<'a> Target<'a> {
         }
     }
 
+    /// Refuses names that can be no image's, also where the target does not need them.
+    pub(super) fn refuse_bad_names(&self) -> Result<(), Diagnostic> {
+        let images = self.stages.iter().filter(|s| s.base.is_none() && s.named.is_none());
+        for stage in images.filter(|stage| stage.base_name != SCRATCH) {
+            if let Err(error) = Reference::parse(&stage.base_name) {
+                let near = suggest::hint(&stage.base_name, self.by_name.keys().map(String::as_str));
+                return Err(bad_reference(stage.span, &error).maybe_hint(near));
+            }
+        }
+        Ok(())
+    }
+
     fn resolve_base(&mut self, index: usize) -> Result<(), LowerError> {
         let Some(stage) = self.stages.get_mut(index) else { return Ok(()) };
         if let (Some(platform), Some(base)) = (stage.foreign.clone(), stage.base) {
@@ -81,10 +94,7 @@ impl<'a> Target<'a> {
     /// The stage with its base loaded; `None` while a configuration is missing.
     fn load_base(&mut self, mut stage: StageState<'a>) -> Result<Option<StageState<'a>>, LowerError> {
         let original = stage.base_name.clone();
-        let reference = Reference::parse(&original).map_err(|error| {
-            let near = suggest::hint(&original, self.by_name.keys().map(String::as_str));
-            Diagnostic::error(stage.span, error.to_string()).maybe_hint(near)
-        })?;
+        let reference = Reference::parse(&original).map_err(|error| bad_reference(stage.span, &error))?;
         let mut reference = reference.with_default_tag();
         stage.base_name = reference.to_string();
         let platform = stage.platform.clone().unwrap_or_else(|| StagePlatform::of(self.platform.clone()));
@@ -197,7 +207,9 @@ impl<'a> Target<'a> {
             return Ok(());
         }
         if self.depth >= MAX_FOREIGN {
-            return Err(Diagnostic::error(span, "stages for other platforms are nested too deeply").into());
+            return Err(Diagnostic::error(span, "stages for other platforms are nested too deeply")
+                .hint("leave `--platform` out where a stage begins with another one")
+                .into());
         }
         let mut other = Target::new(self.file, self.config, self.images, &self.platform, self.implicit)?;
         other.platform = platform.clone();

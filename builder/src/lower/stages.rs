@@ -132,6 +132,7 @@ impl<'a> Target<'a> {
 
     pub(super) fn lower(mut self) -> Result<LoweredTarget, LowerError> {
         self.add_stages()?;
+        self.refuse_bad_names()?;
         let target = self.find_target()?;
         let reachable = self.resolve(target)?;
         self.dispatch_all(&reachable, target)?;
@@ -202,7 +203,7 @@ impl<'a> Target<'a> {
     }
 
     fn add_stage(&mut self, index: usize, stage: &'a Stage) -> Result<(), LowerError> {
-        let span = stage.from.span();
+        let span = stage.base.span;
         let base_name = self.expand(&stage.base.text, &self.args, stage.base.span)?;
         if base_name.text.is_empty() {
             let names = base_name.missing.iter().chain(&base_name.used).next();
@@ -303,7 +304,9 @@ impl<'a> Target<'a> {
         }
         let value = Platform::parse_on(&expanded.text, &self.config.build_platform);
         value.map(|value| StagePlatform::spelled(&expanded.text, value)).map_err(|error| {
-            Diagnostic::error(span, format!("invalid platform in FROM: {error}")).maybe_hint(near())
+            Diagnostic::error(span, format!("invalid platform in FROM: {error}"))
+                .hint("write `OS/ARCH` or `OS/ARCH/VARIANT`, such as `linux/arm64`")
+                .maybe_hint(near())
         })
     }
 
@@ -369,7 +372,7 @@ impl<'a> Target<'a> {
                 .hint("name a stage `FROM ${...} AS name` and use `--from=name`"));
         }
         let Ok(number) = from.text.parse::<usize>() else {
-            return Ok(vec![self.stage_or_image(&from.text, instruction.span(), instruction.node.lines)]);
+            return Ok(vec![self.stage_or_image(&from.text, from.span, instruction.node.lines)]);
         };
         if number >= self.file.stages.len() {
             return Err(Diagnostic::error(from.span, format!("there is no stage {number}"))

@@ -91,8 +91,8 @@ fn bad_files() -> Vec<(&'static str, Vec<u8>, [&'static str; 3])> {
         ),
         (
             "bad check option",
-            text("# check=skpi=all\nFROM scratch\n"),
-            ["", "invalid check option `skpi=all`", "hint: docs/checks/README.md"],
+            text("# syntax=docker/dockerfile:1\n# check=error=true;skpi=all\nFROM scratch\n"),
+            ["Dockerfile:2:20", "invalid check option `skpi=all`", "hint: did you mean `skip`?"],
         ),
     ]
 }
@@ -194,11 +194,6 @@ fn the_dockerfile_is_found() {
         (vec!["-f", "-", "-"], "standard input cannot be both"),
         (vec!["nowhere"], "the context `nowhere` does not exist"),
         (vec!["dockerfile"], "the context `dockerfile` is not a folder"),
-        (vec!["https://example.com/x.git"], "the context `https://example.com/x.git` is not on this machine"),
-        (
-            vec!["-f", "https://example.com/File", "."],
-            "the Dockerfile `https://example.com/File` is not on this machine",
-        ),
     ] {
         let ran = print(&arguments, "");
         assert!(
@@ -275,14 +270,76 @@ fn contexts_take_the_place_of_stages() {
 fn settings_reach_every_step() {
     let place = Place::new("settings");
     place.write("Dockerfile", "FROM scratch\nRUN [\"/a\"]\n");
-    let options = ["--add-host", "h:192.0.2.1", "--ulimit", "nofile=5:6", "--shm-size=1m", "--network=none"];
+    let options = [
+        "--add-host=h:192.0.2.1",
+        "--ulimit=nofile=5:6",
+        "--shm-size=1m",
+        "--network=none",
+        "--cgroup-parent=steps.slice",
+        "--pull",
+        "--provenance=false",
+        "--attest=type=sbom,disabled=true",
+        "--rm",
+    ];
     let shown = good(&place.run(&[&["build", PRINT], &options[..], &["."]].concat()));
-    for part in ["192.0.2.1", "nofile", "1048576", "\"network\": \"NONE\""] {
+    for part in ["192.0.2.1", "nofile", "1048576", "\"network\": \"NONE\"", "steps.slice"] {
         assert!(shown.contains(part), "{part} is not in {shown}");
     }
     for option in ["--add-host=h", "--ulimit=nofile", "--shm-size=x", "--network=x"] {
         assert_eq!(place.run(&["build", PRINT, option, "."]).code, Some(1), "{option}");
     }
+    for (option, code, part) in [
+        ("--push", 2, "hint: write `--output type=oci"),
+        ("--cache-to=type=inline", 2, "hint: results are kept in the store"),
+        ("-D", 2, "hint: steps and what they print"),
+        ("--progress=rawjson", 2, "possible values: auto, plain, quiet, none"),
+        ("--sbom=true", 1, "hint: leave `--sbom` out"),
+        ("--attest=type=provenance,mode=max", 1, "attestations are not supported"),
+        ("--iidfile=id", 1, "hint: add `--output type=oci"),
+    ] {
+        let ran = place.run(&["build", "--call=build", option, "."]);
+        assert!(ran.code == Some(code) && ran.stderr.contains(part), "{option}: {}", ran.stderr);
+    }
+}
+
+#[test]
+fn scripts_are_told_the_image() {
+    let place = Place::new("metadata");
+    place.write("Dockerfile", "FROM scratch\nCOPY a /\n");
+    place.write("a", "");
+    let build = |platforms: &str| {
+        let ran = place.run(&[
+            "build",
+            "--quiet",
+            "--output=type=oci,dest=o,tar=false",
+            "--tag=app:1",
+            "--iidfile=id",
+            "--metadata-file=meta.json",
+            platforms,
+            ".",
+        ]);
+        let metadata: serde_json::Value = serde_json::from_str(&place.read("meta.json")).unwrap();
+        let index: serde_json::Value = serde_json::from_str(&place.read("o/index.json")).unwrap();
+        assert_eq!(good(&ran), format!("{}\n", place.read("id")));
+        assert_eq!(metadata["containerimage.digest"], index["manifests"][0]["digest"]);
+        assert_eq!(metadata["containerimage.descriptor"]["size"], index["manifests"][0]["size"]);
+        assert_eq!(metadata["image.name"], "docker.io/library/app:1");
+        (place.read("id"), metadata)
+    };
+    let (id, one) = build("--platform=linux/arm64");
+    let blob = |digest: &serde_json::Value| {
+        let name = digest.as_str().unwrap().replace(':', "/");
+        serde_json::from_str::<serde_json::Value>(&place.read(&format!("o/blobs/{name}"))).unwrap()
+    };
+    let manifest = blob(&one["containerimage.digest"]);
+    assert_eq!(one["containerimage.config.digest"], manifest["config"]["digest"]);
+    assert_eq!(one["containerimage.config.digest"], id);
+    std::fs::remove_dir_all(place.path("o")).unwrap();
+    let (id, two) = build("--platform=linux/amd64,linux/arm64");
+    assert_eq!(two["containerimage.digest"], id);
+    assert!(two.get("containerimage.config.digest").is_none());
+    good(&place.run(&["build", "-q", "--metadata-file=none.json", "."]));
+    assert_eq!(place.read("none.json"), "{}");
 }
 
 #[test]
@@ -337,6 +394,7 @@ fn arguments_that_are_settings() {
     for (arguments, part) in [
         (["--build-arg=SOURCE_DATE_EPOCH=now"], "invalid SOURCE_DATE_EPOCH `now`"),
         (["--build-arg=BUILDKIT_MULTI_PLATFORM=maybe"], "`maybe` is not `true` or `false`"),
+        (["--build-arg=BUILDKIT_DOCKERFILE_CHECK=x"], "BUILDKIT_DOCKERFILE_CHECK: invalid check option `x`"),
         (["--build-arg=BUILDKIT_SYNTAX=example.com/x"], "the front end `example.com/x` is not supported"),
     ] {
         let ran = print(&[&[own], &arguments[..]].concat());

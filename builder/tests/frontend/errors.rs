@@ -31,18 +31,21 @@ const ERRORS: &[(&str, &str)] = &[
     ),
     ("ARG A=1\n", "1:1 there is no FROM in the file | begin with `FROM image` or `FROM scratch`"),
     ("FROM scratch\nRNU x\n", "2:1 unknown instruction `RNU` | did you mean `RUN`?"),
-    ("FROM scratch\nBANANA x\n", "2:1 unknown instruction `BANANA` | -"),
+    ("FROM scratch\nBANANA x\n", "2:1 unknown instruction `BANANA` | instructions are ADD, ARG, "),
     (
         "RUN x\nFROM scratch\n",
         "1:1 RUN before the first FROM | only ARG may stand before FROM; begin with `FROM image` or `FROM scratch`",
     ),
     ("FROM scratch\nCOPY --form=a b c\n", "2:6 unknown flag `--form` of COPY | did you mean `--from`?"),
     ("FROM scratch\nENV --x A=1\n", "2:5 unknown flag `--x` of ENV | ENV has no flags"),
-    ("FROM scratch\nCOPY --chown=a --chown=b c d\n", "2:16 flag `--chown` is given twice | -"),
+    (
+        "FROM scratch\nCOPY --chown=a --chown=b c d\n",
+        "2:16 flag `--chown` is given twice | keep one of the two",
+    ),
     ("FROM scratch\nCOPY --chown a b\n", "2:6 flag `--chown` has no value | write `--chown=value`"),
     (
         "FROM scratch\nCOPY --link=yes a b\n",
-        "2:6 `yes` is not a value of `--link`: expected `true` or `false` | -",
+        "2:6 `yes` is not a value of `--link`: expected `true` or `false` | write `--link` or `--link=false`",
     ),
     (
         "FROM scratch\nCOPY a\n",
@@ -78,7 +81,7 @@ const ERRORS: &[(&str, &str)] = &[
         "2:5 `1` in a JSON array of arguments is not a string | put every argument in double quotes",
     ),
     ("FROM scratch\nSHELL bash -c\n", "2:1 SHELL needs a JSON array | write `SHELL [\"/bin/sh\", \"-c\"]`"),
-    ("FROM scratch\nONBUILD FROM x\n", "2:9 FROM cannot stand behind ONBUILD | -"),
+    ("FROM scratch\nONBUILD FROM x\n", "2:9 FROM cannot stand behind ONBUILD | write it in the Dockerfiles"),
     ("FROM scratch\nHEALTHCHECK CMD\n", "2:1 HEALTHCHECK CMD has no command | write the command after CMD"),
     (
         "FROM scratch\nHEALTHCHECK --interval=5 CMD x\n",
@@ -118,12 +121,19 @@ const ERRORS: &[(&str, &str)] = &[
         "1:17 invalid stage name `1st` | begin with a letter; use letters, digits, `-`, `_` and `.`",
     ),
     ("FROM ${X}\n", "1:6 `${X}` in FROM expands to nothing | declare `ARG X=default` before the first FROM"),
-    ("FROM --platform=linux/x86 scratch\n", "1:6 "),
+    ("FROM --platform=linux/x86 scratch\n", "1:6 invalid platform in FROM: "),
     (
         "FROM --platform=$TARGETPLATFROM scratch\n",
         "1:6 `$TARGETPLATFROM` in FROM --platform expands to nothing | did you mean `$TARGETPLATFORM`?",
     ),
-    ("FROM Debian\n", "1:1 invalid image reference `Debian`: a repository name must be lower case | -"),
+    (
+        "FROM Debian\n",
+        "1:6 invalid image reference `Debian`: a repository name must be lower case | write `[host/]name",
+    ),
+    (
+        "FROM Unused\nFROM scratch\n",
+        "1:6 invalid image reference `Unused`: a repository name must be lower case",
+    ),
     (
         "FROM scratch AS a\nCOPY --from=b /x /y\nFROM scratch AS b\nCOPY --from=a /x /y\n",
         "4:1 stage `a` needs its own result | split the stage, so that no stage copies from one that is built on it",
@@ -153,13 +163,19 @@ const ERRORS: &[(&str, &str)] = &[
         "FROM scratch\nADD --checksum=sha256:1 https://h/x /y\n",
         "2:1 invalid `--checksum` | write `sha256:` and 64 hex digits",
     ),
-    ("FROM scratch\nADD https://h/r.git?ref= /y\n", "2:5 `ref` in the query of the git URL has no value | -"),
+    (
+        "FROM scratch\nADD https://h/r.git?ref= /y\n",
+        "2:5 `ref` in the query of the git URL has no value | write `https://host/path.git#REF:FOLDER`",
+    ),
     (
         "FROM scratch\nRUN <<E\nab\0c\nE\n",
         "3:3 NUL byte in a command | no argument of a program can hold one: use `printf '\\0'`, or COPY a file",
     ),
-    ("FROM scratch\nADD https:// /y\n", "2:5 the URL `https://` has no host | -"),
-    ("FROM scratch\nADD a https://?x /y/\n", "2:7 the URL `https://?x` has no host | -"),
+    ("FROM scratch\nADD https:// /y\n", "2:5 the URL `https://` has no host | write `https://host/path`"),
+    (
+        "FROM scratch\nADD a https://?x /y/\n",
+        "2:7 the URL `https://?x` has no host | write `https://host/path`",
+    ),
     (
         "FROM scratch\nADD a\0b /y\n",
         "2:6 NUL byte in an instruction | save the file as UTF-8 text without NUL bytes",
@@ -173,7 +189,33 @@ const ERRORS: &[(&str, &str)] = &[
         "# syntax=example.com/front:1\nFROM scratch\n",
         "1:1 the front end `example.com/front:1` is not supported | the built-in one reads docker/dockerfile files; others are planned, see docs/dockerfile-to-llb.md#other-front-ends",
     ),
-    ("// syntax=example.com/front\nFROM scratch\n", "1:1 unknown instruction `//` | -"),
+    ("FROM scratch\nVOLUME [\"\"]\n", "2:8 VOLUME with an empty path | write `VOLUME /path`"),
+    (
+        "FROM scratch\nHEALTHCHECK NONE x\n",
+        "2:18 HEALTHCHECK NONE takes no arguments | write `HEALTHCHECK NONE`",
+    ),
+    (
+        "FROM scratch\nHEALTHCHECK --timeout=1us CMD x\n",
+        "2:13 `--timeout` must be at least 1ms | write a longer time such as `30s`",
+    ),
+    (
+        "FROM scratch\nHEALTHCHECK --retries=x CMD y\n",
+        "2:13 `--retries=x` is not a count | write a whole number, as `--retries=3`",
+    ),
+    (
+        "FROM scratch AS b\nFROM scratch\nRUN --mount=type=secret,id=a,from=b x\n",
+        "3:5 a secret mount cannot have `from` | secrets come from `--secret id=NAME`",
+    ),
+    (
+        "FROM scratch\nRUN --mount=type=secret,id=a,source=b x\n",
+        "2:5 a secret mount cannot have both `source` and `id` | `source` is another word for `id`: keep one",
+    ),
+    (
+        "FROM scratch\nRUN --mount=type=cache,target=/a,uid=x y\n",
+        "2:5 invalid `uid=x` of a mount: expected a number | write `uid=VALUE` with a number",
+    ),
+    ("FROM scratch\nCOPY --nosuch=1 a b\n", "2:6 unknown flag `--nosuch` of COPY | its flags are `--chmod`"),
+    ("// syntax=example.com/front\nFROM scratch\n", "1:1 unknown instruction `//` | instructions are "),
 ];
 
 #[test]
@@ -182,7 +224,7 @@ fn each_class_has_place_and_hint() {
         .iter()
         .filter_map(|(text, expected)| {
             let found = problems(text);
-            let good = found.first().is_some_and(|f| f.starts_with(expected));
+            let good = found.first().is_some_and(|f| f.starts_with(expected) && !f.ends_with("| -"));
             (!good).then(|| format!("{text:?}\n  found {found:?}\n  not   {expected:?}"))
         })
         .collect();

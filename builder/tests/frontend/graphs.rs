@@ -10,8 +10,8 @@ use builder::dockerfile;
 use builder::llb::json;
 use builder::llb::validate::validate;
 use builder::lower::{
-    BuildConfig, ImageKey, ImageSource, LowerError, NamedContext, NetworkMode, NoCache, ResolvedImage,
-    ResolvedImages, Ulimit, lower,
+    BuildConfig, ImageKey, ImageSource, LowerError, MainContext, NamedContext, NetworkMode, NoCache,
+    ResolvedImage, ResolvedImages, Ulimit, lower,
 };
 use builder::source_text::SourceText;
 use serde_json::Value;
@@ -95,7 +95,10 @@ fn option(config: &mut BuildConfig, key: &str, value: &str) {
     match key {
         "target" => config.target = Some(value.to_owned()),
         "no-cache" => config.no_cache = NoCache::Everything,
-        "cmdline" => {}
+        // The case itself is the Dockerfile, whatever the context.
+        "cmdline" | "dockerfilekey" => {}
+        "context" if builder::lower::is_git_url(value) => config.context = MainContext::Git(value.to_owned()),
+        "context" => config.context = MainContext::Http { url: value.to_owned(), archive: true },
         "hostname" => config.hostname = value.to_owned(),
         "cgroup-parent" => config.cgroup_parent = value.to_owned(),
         "shm-size" => config.shm_size = value.parse().unwrap(),

@@ -20,4 +20,5 @@ mod plan;
 mod platforms;
 mod program;
 mod random;
+mod remote;
 mod solve;

@@ -76,6 +76,12 @@ impl Place {
     }
 }
 
+/// Runs a script in a folder.
+pub(crate) fn shell(folder: &Path, script: &str) {
+    let ran = Command::new("sh").args(["-euc", script]).current_dir(folder).output().unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
 impl Drop for Place {
     fn drop(&mut self) {
         let _kept = std::fs::remove_dir_all(&self.folder);

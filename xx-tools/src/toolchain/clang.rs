@@ -4,15 +4,14 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::report::Failure;
+use crate::toolchain::is_own;
 
 /// Returns the path of `clang` or `clang++`, of the newest versioned one when there is no plain one.
 ///
 /// # Errors
 /// When none is installed; the message names the package.
 pub fn find(host: &dyn Host, name: &str) -> Result<PathBuf, Failure> {
-    let own = host.own_program().and_then(|own| host.canonical(&own));
-    let is_other = |path: &PathBuf| own.is_none() || host.canonical(path) != own;
-    let plain = host.programs(name).into_iter().find(is_other);
+    let plain = host.programs(name).into_iter().find(|path| !is_own(host, path));
     plain.or_else(|| versioned(host, name)).ok_or_else(|| {
         Failure::new(format!("/usr/bin/{name} not found")).hint("install the package `clang` (and `lld`)")
     })

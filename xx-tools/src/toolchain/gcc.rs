@@ -1,33 +1,42 @@
 //! GCC: each target has one of its own, called by its prefix; nothing is set up.
+//!
+//! It reads no configuration, so what the target asks for stands in the command: the user's sysroot, flags of a variant.
 
 use std::path::PathBuf;
 
+use crate::env::Env;
 use crate::host::Host;
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::Commands;
+use crate::toolchain::{Commands, is_own, variant_flags};
 
 /// Returns a program that is no link of set-up to this one: `aarch64-linux-gnu-gcc` may be clang under that name.
 #[must_use]
 pub fn program(host: &dyn Host, name: &str) -> Option<PathBuf> {
-    let own = host.own_program().and_then(|own| host.canonical(&own));
-    host.programs(name).into_iter().find(|path| own.is_none() || host.canonical(path) != own)
+    host.programs(name).into_iter().find(|path| !is_own(host, path))
 }
 
 /// Returns the commands that compile for the target.
 ///
 /// # Errors
 /// When no GCC for the target is installed; the hint names the package.
-pub fn commands(host: &dyn Host, target: &Target) -> Result<Commands, Failure> {
+pub fn commands(env: &Env, host: &dyn Host, target: &Target) -> Result<Commands, Failure> {
     let triple = &target.supported()?.triple;
+    let sysroot = Some(&target.sysroot).filter(|root| !root.is_empty());
+    let flags: Vec<String> = sysroot
+        .map(|root| format!("--sysroot={root}"))
+        .into_iter()
+        .chain(variant_flags(env, target))
+        .collect();
+    let command = |name: &str| [&[name.to_owned()], flags.as_slice()].concat();
     let (c, cxx) = (format!("{triple}-gcc"), format!("{triple}-g++"));
     if program(host, &c).is_some() {
         host.why(format_args!("compiler: {c}, on PATH"));
-        return Ok(Commands { c: vec![c], cxx: vec![cxx] });
+        return Ok(Commands { c: command(&c), cxx: command(&cxx) });
     }
     if !target.is_cross(host) && host.program("gcc").is_some() {
         host.why(format_args!("compiler: gcc, the target is the build machine"));
-        return Ok(Commands { c: vec!["gcc".to_owned()], cxx: vec!["g++".to_owned()] });
+        return Ok(Commands { c: command("gcc"), cxx: command("g++") });
     }
     let package = triple.replace('_', "-");
     Err(Failure::new(format!("{c} not found"))

@@ -81,9 +81,19 @@ pub fn commands(
 ) -> Result<Option<Commands>, Failure> {
     match compiler {
         Compiler::Clang => Ok(None),
-        Compiler::Gcc => gcc::commands(host, target).map(Some),
+        Compiler::Gcc => gcc::commands(env, host, target).map(Some),
         Compiler::Zig => zig::commands(env, host, target).map(Some),
     }
+}
+
+/// Returns whether a program is this one under another name: by its path, and by what it is called where the names are
+/// no links (`RUN --mount=from=xx,source=/usr/bin/xx-cc,target=/usr/bin/xx-clang`, or `sed -i` over one of them).
+#[must_use]
+pub fn is_own(host: &dyn Host, path: &Path) -> bool {
+    let real = host.canonical(path);
+    let own = host.own_program().and_then(|own| host.canonical(&own));
+    let name = real.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    (own.is_some() && real == own) || name.is_some_and(|name| name == "xx" || name.starts_with("xx-"))
 }
 
 /// Returns the folder where packages of a foreign target go, on distributions without multiarch folders: `/TRIPLE`.

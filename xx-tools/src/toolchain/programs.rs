@@ -8,8 +8,8 @@ use platform_db::{Os, Platform};
 
 use crate::host::Host;
 use crate::plan::Step;
-use crate::toolchain::clang;
 use crate::toolchain::setup::Setup;
+use crate::toolchain::{clang, is_own};
 
 /// LLVM programs that get the target's prefix.
 pub(crate) const LLVM_PROGRAMS: &[&str] = &[
@@ -34,7 +34,7 @@ pub(crate) const LLVM_PROGRAMS: &[&str] = &[
 
 impl Setup {
     /// Programs with the target's prefix. Those that another package installed stay.
-    pub(super) fn programs(&self, host: &dyn Host) -> Vec<Step> {
+    pub(crate) fn programs(&self, host: &dyn Host) -> Vec<Step> {
         let own = host.own_program().unwrap_or_else(|| "/usr/bin/xx".into());
         let triple = &self.triple;
         let link = |to: PathBuf, name: &str| Step::Link { to, path: self.layout.prefixed(triple, name) };
@@ -95,14 +95,12 @@ impl Setup {
 
     fn links_to_ours(&self, host: &dyn Host, path: &Path) -> bool {
         let real = host.canonical(path);
-        let own = host.own_program().and_then(|own| host.canonical(&own));
-        real == own
-            || real.and_then(|real| Some(real.file_name()?.to_string_lossy().starts_with("llvm-")))
-                == Some(true)
+        let name = real.as_deref().and_then(Path::file_name);
+        is_own(host, path) || name.is_some_and(|name| name.to_string_lossy().starts_with("llvm-"))
     }
 
     /// With a vendor other than Alpine's, the target's folders in Alpine's layout get a link with that vendor.
-    pub(super) fn alpine_links(&self, host: &dyn Host) -> Vec<Step> {
+    pub(crate) fn alpine_links(&self, host: &dyn Host) -> Vec<Step> {
         if !Self::is_alpine(host) {
             return Vec::new();
         }

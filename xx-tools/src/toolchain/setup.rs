@@ -49,12 +49,28 @@ impl Setup {
     pub fn new(env: &Env, host: &dyn Host, target: &Target, triple: &str, compiler: &'static str) -> Self {
         let named = target.names.as_ref().is_some_and(|names| names.triple == triple);
         let platform = if named { target.platform.clone() } else { Platform::from_triple(triple) };
-        Self {
-            layout: Layout::of(env, host, triple),
-            triple: triple.to_owned(),
-            platform,
-            compiler,
-            env: env.clone(),
+        let layout = Layout::of(env, host, triple);
+        let mut setup = Self { layout, triple: triple.to_owned(), platform, compiler, env: env.clone() };
+        setup.keep_preferences(host);
+        setup
+    }
+
+    /// A Dockerfile says `XX_CC_PREFER_LINKER=ld xx-clang --setup-target-triple` once and means all calls after it: what a
+    /// call does not say is as the set-up that is there was told. A variable that is there, also an empty one, says
+    /// something.
+    fn keep_preferences(&mut self, host: &dyn Host) {
+        let unsaid = |name: &&&str| self.env.var_os(name).is_none();
+        let unsaid: Vec<&str> = PREFERENCES.iter().filter(unsaid).copied().collect();
+        if unsaid.is_empty() || !host.is_file(&self.done_file()) {
+            return;
+        }
+        let Some(stamp) = host.read(&self.layout.stamp(&self.triple)) else { return };
+        for name in unsaid {
+            let kept = stamp.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+            if let Some(value) = kept.filter(|value| !value.is_empty()) {
+                host.why(format_args!("{name}={value}: as the set-up before was told"));
+                self.env = std::mem::take(&mut self.env).with(name, value);
+            }
         }
     }
 
@@ -121,9 +137,8 @@ impl Setup {
 
     /// The user's choices.
     fn preferences(&self) -> String {
-        let names = ["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"];
         let version = format!("xx={}\n", env!("CARGO_PKG_VERSION"));
-        names.iter().map(|name| format!("{name}={}\n", self.env.var(name))).chain([version]).collect()
+        PREFERENCES.iter().map(|name| format!("{name}={}\n", self.env.var(name))).chain([version]).collect()
     }
 
     /// Looks whether set-up was done and nothing that it was made from has changed since.
@@ -291,6 +306,9 @@ impl Setup {
         }
     }
 }
+
+/// Variables by which the user chooses a linker.
+const PREFERENCES: &[&str] = &["XX_CC_PREFER_LINKER", "XX_CC_PREFER_STATIC_LINKER"];
 
 /// clang has no name for the extension letters that Rust's triples carry.
 fn plain_riscv(triple: &str) -> String {

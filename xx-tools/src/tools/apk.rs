@@ -53,9 +53,16 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let call = Apk::new(&env, host, &target)?;
     let args: Vec<String> = env.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let command = args.first().map(String::as_str);
+    // Before anything is made for it.
+    if command != Some("clean") && host.program("apk").is_none() {
+        return Err(Failure::new("apk: not found")
+            .hint("xx-apk is for Alpine; `xx-apt-get` and `xx-dnf` are for other distributions")
+            .code(127));
+    }
     let mut steps = Vec::new();
     steps.extend(Lock { name: "xx-apk", kept: true }.step(&env));
-    match args.first().map(String::as_str) {
+    match command {
         Some("clean") => steps.extend(call.cross.then(|| Step::RemoveDir(call.root.clone()))),
         Some("setup") => {
             steps.push(Step::Next(Box::new(move |host: &dyn Host| Ok(Plan::new(call.set_up(host))))))

@@ -8,7 +8,7 @@ mod arguments;
 mod library;
 mod variables;
 
-use std::path::PathBuf;
+use std::path::Path;
 
 use platform_db::Libc;
 
@@ -90,14 +90,13 @@ impl Build {
         match self.compiler {
             Compiler::Clang => {
                 steps.extend(Setup::new(&self.env, host, &self.target, &self.c_triple, "clang").plan(host)?);
-                steps.extend(self.links(host, &["clang", "clang++"]));
+                steps.extend(self.under_rusts_triple(host));
             }
-            Compiler::Gcc => {
-                toolchain::commands(&self.env, host, &self.target, self.compiler)?;
-            }
-            Compiler::Zig => {
-                toolchain::commands(&self.env, host, &self.target, self.compiler)?;
-                steps.extend(self.links(host, &["zig-cc", "zig-c++", "zig-ar", "zig-ranlib"]));
+            Compiler::Gcc | Compiler::Zig => {
+                let command = self.command(host)?;
+                if command.len() > 1 {
+                    steps.extend(self.links_of_one_word(host));
+                }
             }
         }
         let toolchain = arguments::toolchain(&self.env.args);
@@ -105,25 +104,47 @@ impl Build {
         Ok(steps)
     }
 
-    /// Links to this program by which compilers are called under Rust's triple, as Dockerfiles know it from the
-    /// original, and zig under a name of one word.
-    fn links(&self, host: &dyn Host, names: &[&str]) -> Vec<Step> {
-        let own = host.own_program().unwrap_or_else(|| "/usr/bin/xx".into());
-        let triple = if self.compiler == Compiler::Zig { &self.c_triple } else { &self.rust };
-        if self.compiler == Compiler::Clang && *triple == self.c_triple {
+    /// What set-up makes for the C compiler's triple, under Rust's too, where the original has it and Dockerfiles
+    /// look for it: `$(xx-cargo --print-target-triple)-strip`.
+    fn under_rusts_triple(&self, host: &dyn Host) -> Vec<Step> {
+        if self.rust == self.c_triple {
             return Vec::new();
         }
-        let mut links: Vec<(PathBuf, PathBuf)> =
-            names.iter().map(|name| (own.clone(), self.layout.prefixed(triple, name))).collect();
-        if self.compiler == Compiler::Clang {
-            let cfg = self.layout.cfg(&self.c_triple);
-            links.push((cfg.file_name().unwrap_or_default().into(), self.layout.cfg(triple)));
-        }
-        let missing = links.into_iter().filter(|(_, path)| !host.is_there(path));
-        missing
-            .filter(|(_, path)| path.parent().is_none_or(|dir| host.is_writable(dir) || !host.is_there(dir)))
-            .map(|(to, path)| Step::Link { to, path })
-            .collect()
+        let rust = Setup::new(&self.env, host, &self.target, &self.rust, "clang");
+        let name = self.layout.cfg(&self.c_triple).file_name().unwrap_or_default().into();
+        let config = Step::Link { to: name, path: self.layout.cfg(&self.rust) };
+        let mut steps = rust.programs(host);
+        steps.extend(rust.alpine_links(host));
+        steps.push(config);
+        self.missing(host, steps)
+    }
+
+    /// zig, or GCC with flags, under names of one word.
+    fn links_of_one_word(&self, host: &dyn Host) -> Vec<Step> {
+        let own = host.own_program().unwrap_or_else(|| "/usr/bin/xx".into());
+        let names: &[&str] = match self.compiler {
+            Compiler::Zig => &["zig-cc", "zig-c++", "zig-ar", "zig-ranlib"],
+            Compiler::Clang | Compiler::Gcc => &["gcc-cc", "gcc-c++"],
+        };
+        let link =
+            |name: &&str| Step::Link { to: own.clone(), path: self.layout.prefixed(&self.c_triple, name) };
+        self.missing(host, names.iter().map(link).collect())
+    }
+
+    /// The words by which a compiler other than clang is called.
+    fn command(&self, host: &dyn Host) -> Result<Vec<String>, Failure> {
+        let commands = toolchain::commands(&self.env, host, &self.target, self.compiler)?;
+        Ok(commands.map(|commands| commands.c).unwrap_or_default())
+    }
+
+    /// Those of the links that are not there and can be made.
+    fn missing(&self, host: &dyn Host, steps: Vec<Step>) -> Vec<Step> {
+        let is_missing = |step: &Step| {
+            let Step::Link { path, .. } = step else { return false };
+            let can_be = |dir: &Path| host.is_writable(dir) || !host.is_there(dir);
+            !host.is_there(path) && path.parent().is_none_or(can_be)
+        };
+        steps.into_iter().filter(is_missing).collect()
     }
 
     /// The compilers as programs of one word, which is what rustc's linker has to be.
@@ -135,6 +156,7 @@ impl Build {
         match self.compiler {
             Compiler::Clang => Ok(made("clang", "clang++")),
             Compiler::Zig => Ok(made("zig-cc", "zig-c++")),
+            Compiler::Gcc if self.command(host)?.len() > 1 => Ok(made("gcc-cc", "gcc-c++")),
             Compiler::Gcc => toolchain::commands(&self.env, host, &self.target, self.compiler)?
                 .ok_or_else(|| Failure::new("no compiler")),
         }

@@ -73,6 +73,10 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         None if wrapped => target.supported()?.triple.clone(),
         None => String::new(),
     };
+    if triple.contains('/') {
+        return Err(Failure::new(format!("`{triple}` is no target triple"))
+            .hint("name one as in `--target=aarch64-linux-gnu`; `xx-info triple` prints the target's"));
+    }
     let setup = Setup::new(&env, host, &target, &triple, compiler);
     let wants_file = request.cmake_toolchain || request.meson_cross;
     let asks = request.setup || request.print_cmake || request.print_sysroot || wants_file;
@@ -106,19 +110,27 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     Ok(Plan::new(steps))
 }
 
-/// Plans a call by the target's prefix: `aarch64-linux-gnu-clang`.
+/// Plans a call by the target's prefix: `aarch64-linux-gnu-clang`. A set-up that is gone is made again: without it clang
+/// would build for the build machine.
 ///
 /// # Errors
-/// When clang is missing.
+/// When clang is missing, or a linker where set-up is needed.
 pub fn plan_prefixed(
     env: &Env,
     host: &dyn Host,
     triple: &str,
     compiler: &'static str,
 ) -> Result<Plan, Failure> {
-    let cfg = Some(Layout::of(env, host, triple).cfg(triple)).filter(|cfg| host.is_file(cfg));
-    let flags = target_flags(env, &Target::read(env, host), triple);
-    exec(env, host, compiler, cfg.as_deref(), flags)
+    let target = Target::read(env, host);
+    let cfg = Layout::of(env, host, triple).cfg(triple);
+    let flags = target_flags(env, &target, triple);
+    if host.is_file(&cfg) {
+        return exec(env, host, compiler, Some(&cfg), flags);
+    }
+    let steps = Setup::new(env, host, &target, triple, compiler).plan(host)?;
+    let env = env.clone();
+    let stage = move |host: &dyn Host| exec(&env, host, compiler, Some(&cfg), flags);
+    Ok(Plan::new(steps).then(Step::Next(Box::new(stage))))
 }
 
 fn compiler(name: &str) -> &'static str {

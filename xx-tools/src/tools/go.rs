@@ -98,8 +98,14 @@ fn c_compiler(
     triple: &str,
     steps: &mut Vec<Step>,
 ) -> Result<Vars, Failure> {
-    let names = [("CC", format!("{triple}-gcc")), ("CXX", format!("{triple}-g++"))];
-    let mut vars: Vars = names.into_iter().filter(|(_, name)| gcc::program(host, name).is_some()).collect();
+    let words = |words: Vec<String>| words.join(" ");
+    let mut vars = Vars::new();
+    if gcc::program(host, &format!("{triple}-gcc")).is_some() {
+        let commands = gcc::commands(env, host, target)?;
+        vars.push(("CC", words(commands.c)));
+        let cxx = gcc::program(host, &format!("{triple}-g++"));
+        vars.extend(cxx.map(|_| ("CXX", words(commands.cxx))));
+    }
     match compiler {
         Compiler::Clang => {
             let setup = Setup::new(env, host, target, triple, "clang");
@@ -113,7 +119,7 @@ fn c_compiler(
             }
         }
         Compiler::Zig => match toolchain::commands(env, host, target, compiler) {
-            Ok(Some(commands)) => vars = vec![("CC", commands.c.join(" ")), ("CXX", commands.cxx.join(" "))],
+            Ok(Some(commands)) => vars = vec![("CC", words(commands.c)), ("CXX", words(commands.cxx))],
             Err(failure) if env.is_set("XX_GLIBC") => return Err(failure),
             Err(failure) => host.why(format_args!("CC: no zig: {}", failure.message)),
             Ok(None) => {}

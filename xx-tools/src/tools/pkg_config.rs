@@ -12,7 +12,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::package_root;
+use crate::toolchain::{is_own, package_root};
 
 /// Plans a call for the target of the environment.
 ///
@@ -71,8 +71,8 @@ pub(crate) fn libdir(multiarch: &str) -> String {
 fn exec(env: &Env, host: &dyn Host, vars: &[(&'static str, String)]) -> Result<Plan, Failure> {
     // pkgconf is the same program; Debian's wrapper leaves the first one's own under the third name.
     let names = ["pkg-config", "pkgconf", "pkg-config.real"];
-    let is_other = |path: &std::path::PathBuf| host.canonical(path) != own(host);
-    let program = names.iter().flat_map(|name| host.programs(name)).find(is_other).ok_or_else(|| {
+    let mut programs = names.iter().flat_map(|name| host.programs(name));
+    let program = programs.find(|path| !is_own(host, path)).ok_or_else(|| {
         Failure::new("pkg-config: not found").hint("install the package `pkgconf` or `pkg-config`").code(127)
     })?;
     let mut command = CommandPlan::new(program).args(env.args.clone());
@@ -81,8 +81,4 @@ fn exec(env: &Env, host: &dyn Host, vars: &[(&'static str, String)]) -> Result<P
         command = command.set(name, value);
     }
     Ok(Plan::new(vec![Step::Exec(command)]))
-}
-
-fn own(host: &dyn Host) -> Option<std::path::PathBuf> {
-    host.own_program().and_then(|own| host.canonical(&own))
 }

@@ -24,6 +24,8 @@ pub struct FakeHost {
     pub links: BTreeMap<PathBuf, PathBuf>,
     pub answers: BTreeMap<String, String>,
     pub read_only: bool,
+    /// Where the program that runs lies, if not at `/usr/bin/xx`.
+    pub own: Option<PathBuf>,
     /// The reasons given so far.
     pub reasons: RefCell<Vec<String>>,
 }
@@ -88,7 +90,7 @@ impl Host for FakeHost {
         if name.contains('/') {
             return vec![PathBuf::from(name)].into_iter().filter(|path| self.is_file(path)).collect();
         }
-        ["/usr/local/bin", "/usr/bin", "/bin"]
+        ["/usr/local/bin", "/usr/bin", "/bin", "/sbin"]
             .iter()
             .map(|dir| Path::new(dir).join(name))
             .filter(|path| self.is_file(path))
@@ -136,7 +138,7 @@ impl Host for FakeHost {
     }
 
     fn own_program(&self) -> Option<PathBuf> {
-        Some("/usr/bin/xx".into())
+        self.own.clone().or_else(|| Some("/usr/bin/xx".into()))
     }
 }
 

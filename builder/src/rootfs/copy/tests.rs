@@ -1,10 +1,11 @@
 //! Copies of small trees: every thread count gives the same one.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
 use super::*;
-use crate::rootfs::Filter;
+use crate::rootfs::{Filter, set_time};
 
 /// A tree with a file of each kind: empty, hard-linked and large ones, links, and directories nobody may write to.
 fn source(root: &Path) {

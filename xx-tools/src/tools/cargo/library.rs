@@ -40,12 +40,9 @@ pub(super) fn plan(
         let words = ["target", "add"].into_iter().chain(toolchain).chain([rust]);
         return Ok(Some(Step::RunQuietly(CommandPlan::new(rustup).args(words))));
     }
-    let own = host.own_program().unwrap_or_else(|| "xx".into());
     let install = match target.distro.family {
-        Family::Alpine => CommandPlan::new(own).args(["xx-apk", "add", "rust-stdlib"]),
-        Family::Debian => {
-            CommandPlan::new(own).args(["xx-apt-get", "install", "-y", &debian_package(host, sysroot)])
-        }
+        Family::Alpine => tool(host, "xx-apk").args(["add", "rust-stdlib"]),
+        Family::Debian => tool(host, "xx-apt-get").args(["install", "-y", &debian_package(host, sysroot)]),
         Family::Rhel | Family::Other => {
             return Err(Failure::new(format!("the Rust toolchain has no standard library for {rust}"))
                 .hint("install Rust with rustup, which can add it"));
@@ -53,6 +50,14 @@ pub(super) fn plan(
     };
     // The packages are the distribution's, whatever vendor the triple is to have.
     Ok(Some(Step::RunQuietly(install.unset("XX_VENDOR"))))
+}
+
+/// Another tool of this program: by its word, or by its name where this process runs from a copy under its own.
+fn tool(host: &dyn Host, name: &str) -> CommandPlan {
+    match host.own_program().filter(|own| own.ends_with("xx")) {
+        Some(own) => CommandPlan::new(own).args([name]),
+        None => CommandPlan::new(name),
+    }
 }
 
 /// The package for the rustc that is called: Debian and Ubuntu have several versions side by side (`rustc-1.80`,

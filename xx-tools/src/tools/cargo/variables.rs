@@ -102,7 +102,9 @@ impl Variables<'_> {
             (format!("CARGO_TARGET_{}_RUSTFLAGS", self.lower().to_uppercase()), flags.join(" "))
         };
         let between = if name.contains("ENCODED") { separator } else { ' ' };
-        let users = self.env.var(&name);
+        // The flags of a target take the place of those for every build.
+        let of_build = name.starts_with("CARGO_TARGET_") && !self.env.is_set(&name);
+        let users = self.env.var(if of_build { "CARGO_BUILD_RUSTFLAGS" } else { &name });
         Some((name.clone(), if users.is_empty() { flags } else { format!("{flags}{between}{users}") }))
     }
 
@@ -122,7 +124,9 @@ impl Variables<'_> {
         if !self.env.is_set("PKG_CONFIG_ALLOW_CROSS") {
             vars.push(("PKG_CONFIG_ALLOW_CROSS".to_owned(), "1".to_owned()));
         }
-        if let Some(program) = self.layout.found_command(self.host, self.c_triple, "pkg-config") {
+        if let Some(program) = self.layout.found_command(self.host, self.c_triple, "pkg-config")
+            && !self.env.is_set("PKG_CONFIG")
+        {
             self.of_target(vars, "PKG_CONFIG", program);
         }
         if let Some(runner) = runner(self.host, self.target) {

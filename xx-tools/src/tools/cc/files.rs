@@ -84,7 +84,7 @@ fn emulator(target: &Target, host: &dyn Host) -> Option<Vec<String>> {
     let names = [format!("qemu-{qemu}"), format!("qemu-{qemu}-static")];
     let program = names.iter().find_map(|name| host.program(name))?.display().to_string();
     let prefix = target.ld_prefix(host);
-    let linker = target.platform.as_ref().and_then(|platform| platform.dynamic_linker(target.libc_id()))?;
+    let linker = target.dynamic_linker()?;
     if !host.is_file(Path::new(&format!("{}{linker}", prefix.as_deref().unwrap_or_default()))) {
         // Programs that a build system tries would not start, which it takes for a broken compiler.
         host.why(format_args!("emulator: left out, the target's dynamic linker {linker} is not installed"));

@@ -4,7 +4,7 @@ use crate::env::Env;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::{Commands, variant_flags, zig};
+use crate::toolchain::{Commands, zig};
 use crate::tools::cc::Request;
 
 /// Plans a call or an answer.
@@ -30,15 +30,7 @@ pub(super) fn plan(
     }
     let words = if env.name.ends_with("++") { &commands.cxx } else { &commands.c };
     let (program, rest) = words.split_first().ok_or_else(|| Failure::new("no compiler"))?;
-    // zig's command has the processor in its own spelling.
-    let (flags, given) = match program == "zig" {
-        true => (Vec::new(), zig::arguments(&env.args)),
-        false => (variant_flags(env, target), env.args.clone()),
-    };
-    // zig brings the C library of each target itself.
-    let sysroot = Some(&target.sysroot).filter(|root| !root.is_empty() && program != "zig");
-    let sysroot = sysroot.map(|root| format!("--sysroot={root}"));
-    let words = rest.iter().cloned().chain(sysroot).chain(flags);
-    let command = CommandPlan::new(program).args(words).args(given);
+    let given = if program == "zig" { zig::arguments(&env.args) } else { env.args.clone() };
+    let command = CommandPlan::new(program).args(rest.to_vec()).args(given);
     Ok(Plan::new(vec![Step::Exec(command)]))
 }
