@@ -4,6 +4,8 @@
 //! (held by `tests/tests/architecture.rs`). Text becomes a syntax tree, the tree becomes one LLB
 //! definition per target platform, the engine solves the definitions, exporters write the results.
 
+mod sync;
+
 pub mod source_text;
 
 pub mod oci;

@@ -56,8 +56,10 @@ fn crates_meet_only_in_platform_db() {
 fn modules_of_the_builder_name_only_what_is_above_them() {
     let source = repository().join("builder/src");
     let list = fs::read_to_string(source.join("lib.rs")).expect("lib.rs");
-    let layers: Vec<&str> =
-        list.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';')).collect();
+    let layers: Vec<&str> = list
+        .lines()
+        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'))
+        .collect();
     assert!(layers.len() > 10, "{layers:?}");
     let height = |name: &str| layers.iter().position(|layer| *layer == name);
     let mut wrong = vec![];

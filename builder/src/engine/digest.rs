@@ -14,7 +14,7 @@ use std::io::Read;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use rustix::fs::{Mode, OFlags, Stat};
 
@@ -26,6 +26,7 @@ use crate::rootfs::{
 };
 use crate::solve::{CopySelector, Key, KeyHasher};
 use crate::store::{DirectoryKey, FileDigest, FileStamp, Store};
+use crate::sync::{into_inner, lock};
 
 /// How often a file that changes under the reader is read.
 const ATTEMPTS: usize = 3;
@@ -62,9 +63,9 @@ impl Digester<'_> {
         let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
         let reader = Reader { digester: self, tree, nodes: Mutex::default(), fresh: Mutex::default() };
         tree.scan(found, &look, self.threads, &reader, ())?;
-        let fresh = reader.fresh.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let fresh = into_inner(reader.fresh);
         self.store.set_file_digests(&fresh)?;
-        Ok(combine(reader.nodes.into_inner().unwrap_or_else(PoisonError::into_inner)))
+        Ok(combine(into_inner(reader.nodes)))
     }
 }
 
@@ -144,10 +145,10 @@ impl Visitor for Reader<'_> {
             });
         }
         if let Some(fresh) = memory.into_fresh(listing) {
-            self.fresh.lock().unwrap_or_else(PoisonError::into_inner).push(fresh);
+            lock(&self.fresh).push(fresh);
         }
         let path = listing.path.map(Path::to_owned);
-        self.nodes.lock().unwrap_or_else(PoisonError::into_inner).push((path, nodes));
+        lock(&self.nodes).push((path, nodes));
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Drives the step machine: lookups at once, everything else on a thread of its own.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::Instant;
 
 use super::job::{Input, Job, Local};
@@ -14,6 +14,7 @@ use crate::llb::pb;
 use crate::sandbox::Cancel;
 use crate::solve::{CopySelector, Edge, Graph, Identity, Key, Machine, Outcome, Selection, VertexId, Work};
 use crate::store::{Known, LayerId, OutputLayer, Store};
+use crate::sync::lock;
 
 /// Solves the definitions of `request`.
 ///
@@ -300,7 +301,7 @@ struct Digests(Mutex<HashMap<Question, Arc<OnceLock<Key>>>>);
 impl Digests {
     /// The digest, if it has been computed.
     fn known(&self, question: &Question) -> Option<Key> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(question)?.get().copied()
+        lock(&self.0).get(question)?.get().copied()
     }
 
     /// The digest, computed by the first that asks while the others wait.
@@ -309,8 +310,7 @@ impl Digests {
         question: Question,
         compute: impl FnOnce() -> Result<Key, EngineError>,
     ) -> Result<Key, EngineError> {
-        let slot =
-            Arc::clone(self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(question).or_default());
+        let slot = Arc::clone(lock(&self.0).entry(question).or_default());
         let mut failed = None;
         let key = *slot.get_or_init(|| {
             compute().unwrap_or_else(|error| {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::io::Write;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use crate::engine::{Event, Observer};
+use crate::sync::lock;
 
 /// How much of the build is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +52,7 @@ impl<W: Write> Plain<W> {
     /// A line that belongs to no step.
     pub fn note(&self, text: &str) {
         if self.detail == Detail::Plain {
-            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut state = lock(&self.state);
             // Progress that cannot be written must not end the build.
             let _ = writeln!(state.out, "{text}");
         }
@@ -60,7 +61,7 @@ impl<W: Write> Plain<W> {
 
 impl<W: Write + Send> Observer for Plain<W> {
     fn event(&self, number: usize, event: Event<'_>) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = lock(&self.state);
         // As above: a closed terminal is no reason to fail.
         let _ = state.event(self.detail, number, &event);
     }

@@ -17,6 +17,7 @@ use rustix::io::Errno;
 use super::tree::{Match, Tree};
 use super::walk::{Entry, Visibility};
 use super::{RootError, open_directory};
+use crate::sync::{into_inner, lock};
 
 /// One name of a [`Listing`] that is not hidden.
 #[derive(Debug, Clone)]
@@ -149,7 +150,7 @@ impl Tree {
                 }
             });
         });
-        match scan.queue.into_inner().unwrap_or_else(PoisonError::into_inner).failed {
+        match into_inner(scan.queue).failed {
             Some(error) => Err(error),
             None => Ok(()),
         }
@@ -158,7 +159,7 @@ impl Tree {
 
 impl<V: Visitor> Scan<'_, V> {
     fn lock(&self) -> std::sync::MutexGuard<'_, Queue<V::State, V::Error>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.queue)
     }
 
     /// Visits the start itself.

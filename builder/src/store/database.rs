@@ -10,9 +10,10 @@ use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, 
 use super::lock::FileLock;
 use super::measure::{Extent, measure};
 use super::work::ActiveLayer;
-use super::{Store, StoreError, lock_mutex};
+use super::{Store, StoreError};
 use crate::oci::digest::Digest;
 use crate::solve::{Identity, Key};
+use crate::sync::lock;
 
 /// What brings an empty file to layout 1, that to layout 2, and so on. A layout that was released once is
 /// never changed here.
@@ -199,8 +200,8 @@ impl Store {
 
     /// Keeps in mind what a result is made of, and that this build used it.
     fn remember(&self, identity: &Identity, layers: Vec<Option<LayerId>>) {
-        lock_mutex(&self.used).extend(layers.iter().flatten());
-        lock_mutex(&self.known).insert(*identity, layers);
+        lock(&self.used).extend(layers.iter().flatten());
+        lock(&self.known).insert(*identity, layers);
     }
 
     /// Makes the outputs of a step known as `identity`, and findable under each of `keys`.
@@ -251,7 +252,7 @@ impl Store {
         }
         transaction.commit()?;
         drop(database);
-        lock_mutex(&self.objects).extend(objects);
+        lock(&self.objects).extend(objects);
         self.remember(identity, layers.clone());
         Ok(layers)
     }
@@ -270,7 +271,7 @@ impl Store {
     /// # Errors
     /// When this build did neither.
     pub fn output(&self, identity: &Identity, output: usize) -> Result<Option<LayerId>, StoreError> {
-        let known = lock_mutex(&self.known);
+        let known = lock(&self.known);
         let layers = known.get(identity).ok_or(StoreError::UnknownResult)?;
         Ok(layers.get(output).copied().flatten())
     }
@@ -309,7 +310,7 @@ impl Store {
     /// When the metadata cannot be read.
     pub fn image_layer(&self, chain_id: &Digest) -> Result<Option<LayerId>, StoreError> {
         let found = chain(&self.database(), chain_id)?;
-        lock_mutex(&self.used).extend(found);
+        lock(&self.used).extend(found);
         Ok(found)
     }
 
@@ -395,7 +396,7 @@ impl Store {
     /// The files of a layer that may be object files, as paths from its root; `None` when that has to be seen.
     #[must_use]
     pub fn objects(&self, layer: LayerId) -> Option<Vec<PathBuf>> {
-        lock_mutex(&self.objects).get(&layer).cloned()
+        lock(&self.objects).get(&layer).cloned()
     }
 
     /// Remembers that a layer passed for `platform`.

@@ -8,6 +8,7 @@ use rustix::fs::FlockOperation;
 
 use super::usage::hold;
 use super::{Store, StoreError};
+use crate::sync::lock;
 
 impl Store {
     /// The directory of the cache mount `name`, made by `fill` the first time.
@@ -26,7 +27,7 @@ impl Store {
         loop {
             // Held as long as this process lives: nobody removes it meanwhile.
             if let Some(held) = hold(&path, FlockOperation::LockShared) {
-                super::lock_mutex(&self.mounts).push(held);
+                lock(&self.mounts).push(held);
                 self.note_mount(name, description)?;
                 return Ok(path);
             }

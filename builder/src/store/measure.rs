@@ -7,8 +7,8 @@ use std::sync::Mutex;
 
 use rustix::fs::FileType;
 
-use super::lock_mutex;
 use crate::rootfs::{Listed, Listing, Owners, RootError, Tree, Visibility, Visitor};
+use crate::sync::lock;
 
 /// Sums over a directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -32,7 +32,7 @@ pub(super) fn measure(path: &Path, threads: usize) -> Result<Extent, RootError> 
     for top in tree.matches("/", false, false)? {
         tree.scan(&top, &|_, _| Visibility::Show, threads, &sums, ())?;
     }
-    Ok(*lock_mutex(&sums.extent))
+    Ok(*lock(&sums.extent))
 }
 
 #[derive(Default)]
@@ -50,9 +50,8 @@ impl Visitor for Sums {
         let mut sum = Extent::default();
         for Listed { stat, .. } in listing.entries {
             let kind = FileType::from_raw_mode(stat.st_mode);
-            let is_first = stat.st_nlink < 2
-                || kind.is_dir()
-                || lock_mutex(&self.linked).insert((stat.st_dev, stat.st_ino));
+            let is_first =
+                stat.st_nlink < 2 || kind.is_dir() || lock(&self.linked).insert((stat.st_dev, stat.st_ino));
             if is_first {
                 sum.disk += stat.st_blocks.unsigned_abs() * 512;
             }
@@ -62,7 +61,7 @@ impl Visitor for Sums {
             // The top is no name in itself.
             sum.entries += u64::from(listing.path.is_some());
         }
-        let mut extent = lock_mutex(&self.extent);
+        let mut extent = lock(&self.extent);
         extent.disk += sum.disk;
         extent.content += sum.content;
         extent.entries += sum.entries;

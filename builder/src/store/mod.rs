@@ -41,13 +41,14 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
 
 use rusqlite::Connection;
 use thiserror::Error;
 
 use crate::rootfs::Owners;
 use crate::solve::Identity;
+use crate::sync::lock;
 
 pub use blobs::BlobWriter;
 pub use copies::Copied;
@@ -144,11 +145,6 @@ pub struct Store {
     mounts: Mutex<Vec<File>>,
 }
 
-/// Locks a value that is sound whatever a thread did that panicked with it.
-fn lock_mutex<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Store {
     /// Opens the store at `root`, making it when it is not there, and sweeps what killed builds left.
     /// `now`, in seconds since 1970, becomes the creation time of the layers that are made; `owners` says how
@@ -211,6 +207,6 @@ impl Store {
 
     fn database(&self) -> MutexGuard<'_, Connection> {
         // A panic elsewhere leaves the connection as sound as SQLite does after a kill.
-        lock_mutex(&self.database)
+        lock(&self.database)
     }
 }

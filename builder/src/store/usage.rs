@@ -16,6 +16,7 @@ use super::lock::FileLock;
 use super::measure::measure;
 use super::policy::{Disk, Policy, Record, RecordKind, select};
 use super::{Store, StoreError};
+use crate::sync::lock;
 
 /// Everything in a store that takes space.
 #[derive(Debug, Clone)]
@@ -188,7 +189,7 @@ impl Store {
     /// # Errors
     /// As for [`Store::prune`].
     pub fn collect(&self, policies: &[Policy], now: i64) -> Result<Vec<Record>, StoreError> {
-        super::lock_mutex(&self.mounts).clear();
+        lock(&self.mounts).clear();
         let usage = self.usage()?;
         let hidden: bool = self.database().query_row(
             "SELECT EXISTS (SELECT 1 FROM layers WHERE dead IS NOT NULL)",
@@ -365,7 +366,7 @@ impl Store {
     /// # Errors
     /// When the metadata cannot be written.
     pub fn note_uses(&self) -> Result<(), StoreError> {
-        let used = std::mem::take(&mut *super::lock_mutex(&self.used));
+        let used = std::mem::take(&mut *lock(&self.used));
         if used.is_empty() {
             return Ok(());
         }

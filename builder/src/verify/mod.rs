@@ -9,7 +9,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
 use platform_db::Platform;
 use platform_db::object::{self, Aspect, Mismatch};
@@ -20,6 +20,7 @@ use crate::engine::{Origin, PlatformResult};
 use crate::rootfs::{Listed, Listing, Located, RootError, Tree, Visibility, Visitor};
 use crate::solve::Place;
 use crate::store::{Layer, LayerId, Store, StoreError};
+use crate::sync::{into_inner, lock};
 
 /// An executable for another platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +102,7 @@ fn check_layer(
             }
         }
     }
-    let found = found.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let found = into_inner(found.0);
     let misfit = |(path, reason)| Misfit {
         path: Path::new("/").join::<PathBuf>(path),
         platform: platform.clone(),
@@ -125,7 +126,7 @@ impl Found {
         name: &OsStr,
     ) -> Result<(), RootError> {
         if let Some(reason) = check_file(platform, path, directory, name)? {
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push((path.to_owned(), reason));
+            lock(&self.0).push((path.to_owned(), reason));
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use rustix::fs::Stat;
 
 use super::super::{ctime, has_settled, mtime};
-use super::lock;
+use crate::sync::lock;
 
 /// A file as it was: 127 bits of BLAKE3, and in the last one whether it may be an object file.
 pub type Mark = [u8; 16];

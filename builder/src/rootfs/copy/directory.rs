@@ -4,14 +4,15 @@
 use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, FileType, Mode, Stat};
 use rustix::io::Errno;
 
 use super::super::walk::{Xattrs, xattrs};
 use super::super::{Located, Metadata, RootError, is_whiteout, open_beneath, open_directory, set_time};
-use super::{Again, Copier, Target, lock};
+use super::{Again, Copier, Target};
+use crate::sync::{into_inner, lock};
 
 pub(super) struct Made {
     /// From the target.
@@ -181,7 +182,7 @@ impl Copier<'_> {
                 _ => metadata.apply(self.owners(), fd.as_fd(), itself).map_err(fail)?,
             }
         }
-        Ok(self.objects.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok(into_inner(self.objects))
     }
 }
 

@@ -19,7 +19,7 @@ use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -29,6 +29,7 @@ use super::scan::{Listed, Listing, Select, Visitor};
 use super::tree::{Match, Tree};
 use super::walk::{Entry, EntryKind, Visibility, Xattrs, open_xattrs};
 use super::{Metadata, NewDirectories, Owners, Root, RootError, link_target, mtime};
+use crate::sync::lock;
 
 pub use again::{Again, Mark};
 use directory::{Directory, Made, Spot, kind_below};
@@ -120,10 +121,6 @@ struct Copier<'a> {
 /// Where the first name of a file went, and whether that may be an object file. Locked while it is copied: the others
 /// need it complete.
 type FirstName = Arc<Mutex<Option<(PathBuf, bool)>>>;
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 impl Visitor for Copier<'_> {
     type State = Option<Arc<Directory>>;
