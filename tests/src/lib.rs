@@ -149,6 +149,14 @@ impl Place {
         Built::of(self.command(arguments).output().expect("xx-build starts"))
     }
 
+    /// A folder of the store, which for a user with one uid lies deeper.
+    #[must_use]
+    pub fn store(&self, folder: &str) -> PathBuf {
+        let store = self.path("store");
+        let deeper = store.join("one-uid");
+        if deeper.exists() { deeper.join(folder) } else { store.join(folder) }
+    }
+
     /// The context.
     #[must_use]
     pub fn context(&self) -> PathBuf {
@@ -206,6 +214,23 @@ impl Built {
             assert!(self.stderr.contains(part), "`{part}` is missing in: {}", self.stderr);
         }
     }
+}
+
+/// Whether who runs the tests has one uid and no range of further ones.
+#[must_use]
+pub fn has_one_uid() -> bool {
+    let said = |argument| run("id", &[argument]).map(|id| id.stdout.trim().to_owned()).unwrap_or_default();
+    let (uid, name) = (said("-u"), said("-un"));
+    let ranges = fs::read_to_string("/etc/subuid").unwrap_or_default();
+    let owner = |line: &str| line.split(':').next().is_some_and(|owner| owner == uid || owner == name);
+    uid != "0" && !ranges.lines().any(owner)
+}
+
+/// Whether a text is in a file below `folder` that can be read.
+#[must_use]
+pub fn is_below(folder: &Path, text: &str) -> bool {
+    // A user cannot read what belongs to other ids of the store.
+    run("grep", &["-rlsF", text, &folder.display().to_string()]).is_none_or(|found| !found.stdout.is_empty())
 }
 
 /// Runs a program to its end; `None` when there is no such program.

@@ -170,7 +170,7 @@ fn a_killed_build_leaves_the_store_right() {
     place.build_well(&["--output", &output.display().to_string()]);
     assert_eq!(fs::read_to_string(output.join("done")).expect("the file"), "done\n");
     assert_eq!(place.mounts(), [""; 0]);
-    let left = fs::read_dir(place.path("store/work")).expect("the folder").count();
+    let left = fs::read_dir(place.store("work")).expect("the folder").count();
     assert_eq!(left, 0, "nothing of the killed builds is left");
 }
 
@@ -270,6 +270,25 @@ fn a_program_for_another_platform_is_found() {
     assert!(!place.path("out").exists(), "half-written output");
     place.build_well(&[&arguments[..], &["--allow-foreign", "/opt/*/true"]].concat());
     assert!(place.path("out/opt/bin/true").exists());
+}
+
+/// Programs for Windows that nobody is to execute, as Python's setuptools brings them, are data.
+#[test]
+fn what_is_not_to_be_executed_is_data() {
+    let Some(place) = place("what_is_not_to_be_executed_is_data") else { return };
+    // The beginning of a PE file for 64-bit x86, without sections.
+    let mut pe = vec![0; 512];
+    for (at, bytes) in
+        [(0, &b"MZ"[..]), (0x3c, &[0x40]), (0x40, b"PE\0\0\x64\x86"), (0x54, &[0xf0]), (0x58, &[0x0b, 2])]
+    {
+        pe[at..at + bytes.len()].copy_from_slice(bytes);
+    }
+    fs::write(place.path("context/cli.exe"), pe).expect("a file");
+    for (mode, expected) in [("644", Some(0)), ("755", Some(1))] {
+        place.write("Dockerfile", &format!("FROM scratch\nCOPY --chmod={mode} cli.exe /\n"));
+        let built = place.build(&["--platform", "linux/amd64"]);
+        assert_eq!(built.code, expected, "{mode}: {}", built.stderr);
+    }
 }
 
 #[test]

@@ -363,8 +363,8 @@ fn du_shows_and_prune_removes() {
     assert_eq!(place.build_well(&[]).steps(), (2, 1), "the base is cached, the steps run again");
     xx_build(&["prune", "--all", "--force"]);
     assert_eq!(total(&xx_build(&["du"])), "Total:          0B");
-    assert_eq!(fs::read_dir(place.path("store/layers")).expect("listed").count(), 0);
-    assert_eq!(fs::read_dir(place.path("store/blobs/sha256")).expect("listed").count(), 0);
+    assert_eq!(fs::read_dir(place.store("layers")).expect("listed").count(), 0);
+    assert_eq!(fs::read_dir(place.store("blobs/sha256")).expect("listed").count(), 0);
 
     // A build tidies up by itself when the settings say so.
     fs::write(place.path("config.toml"), "[[gc.policy]]\nall = true\nmaxUsedSpace = \"1kB\"\n")

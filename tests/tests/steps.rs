@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 
-use integration_tests::{Built, Kit, Place, run, skipped};
+use integration_tests::{Built, Kit, Place, has_one_uid, is_below, run, skipped};
 
 fn place(case: &str) -> Option<Place> {
     Kit::find(case).map(Place::new)
@@ -179,18 +179,14 @@ fn secrets_and_agents_leave_no_trace() {
     let (token, agent) = (format!("id=token,src={}", place.path("token").display()), place.path("agent"));
     let ssh = format!("default={}", agent.display());
     let built = place.build_well(&["--secret", &token, "--ssh", &ssh, "--output", "type=oci,dest=image.tar"]);
-    for (line, times) in [("28", 2), ("400:0", 1), ("444:33", 1), ("600:33:socket", 1), ("33 12", 2)] {
+    // With one uid, sockets belong to that: docs/sandbox.md.
+    let socket = if has_one_uid() { "600:0:socket" } else { "600:33:socket" };
+    for (line, times) in [("28", 2), ("400:0", 1), ("444:33", 1), (socket, 1), ("33 12", 2)] {
         assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
     }
     assert!(!built.stderr.contains(&secret) && !built.stdout.contains(&secret));
     let store = place.path("store");
-    let found = run("grep", &["-rlF", &secret, &store.display().to_string()]).expect("grep");
-    assert_eq!(
-        (found.code, found.stdout.as_str()),
-        (Some(1), ""),
-        "the secret is in the store: {}",
-        found.stderr
-    );
+    assert!(!is_below(&store, &secret), "the secret is in the store");
     // A failed step says its command, not its environment.
     place.write("Dockerfile", "FROM debian\nRUN --mount=type=secret,id=token,env=TOKEN exit 3\n");
     let failed = place.build(&["--secret", &token]);
@@ -245,7 +241,7 @@ fn hostile_cache_ids_and_mounts_stay_inside() {
         let _built = place.build_well(&[]);
     }
     assert_eq!(fs::read_to_string(place.path("outside")).expect("still there"), "untouched");
-    for entry in fs::read_dir(place.path("store/cache")).expect("caches").flatten() {
+    for entry in fs::read_dir(place.store("cache")).expect("caches").flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "{name}");
     }
@@ -259,6 +255,10 @@ fn an_oci_runtime_does_the_same() {
     let Some(place) = place(case) else { return };
     if run("runc", &["--version"]).is_none() && !std::path::Path::new("/usr/sbin/runc").exists() {
         return skipped(case, "runc is missing");
+    }
+    if has_one_uid() {
+        place.write("Dockerfile", "FROM debian\nRUN true\n");
+        return place.build(&["--oci-runtime", "runc"]).assert_error(&["more than one uid", "hint: "]);
     }
     fs::write(place.path("token"), "hush").expect("a file");
     place.write(
@@ -371,12 +371,10 @@ fn keys_from_files_are_an_agent() {
     {
         assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
     }
-    let folder = place.path("store").display().to_string();
     for key in &keys {
         let text = fs::read_to_string(key).expect("a key");
         let line = text.lines().nth(1).expect("its content");
-        let found = run("grep", &["-rlF", line, &folder]).expect("grep");
-        assert_eq!(found.code, Some(1), "a key is in the store: {}", found.stdout);
+        assert!(!is_below(&place.path("store"), line), "a key is in the store");
     }
     let locked = key("locked", &["-t", "ed25519", "-N", "open sesame"]);
     place.write("Dockerfile", "FROM debian\nRUN --mount=type=ssh echo with a locked key\n");
@@ -443,7 +441,7 @@ fn hostile_roots_are_refused_with_a_hint() {
              COPY root /\nRUN [\"/usr/bin/true\"]\n",
         );
         for options in [&[][..], &["--oci-runtime", "runc"]] {
-            if !options.is_empty() && run("runc", &["--version"]).is_none() {
+            if !options.is_empty() && (has_one_uid() || run("runc", &["--version"]).is_none()) {
                 continue;
             }
             place.build(options).assert_error(&[

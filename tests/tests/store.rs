@@ -84,7 +84,7 @@ fn two_hundred_kills_leave_the_store_right() {
     }
     assert_eq!(users_of(&place.path("store")), 0, "a process of a killed build is left");
     place.build_well(&["--quiet", "--build-arg", "ROUND=last"]);
-    let left = fs::read_dir(place.path("store/work")).expect("the folder").count();
+    let left = fs::read_dir(place.store("work")).expect("the folder").count();
     assert_eq!(left, 0, "nothing of the killed builds is left");
     let unfinished = fs::read_dir(&output).expect("the folder").filter_map(Result::ok);
     let unfinished: Vec<_> =
@@ -204,7 +204,7 @@ fn builds_and_prunes_at_once_leave_every_result_right() {
     }
     assert_eq!(prune(&["--all"]).wait().expect("it ends").code(), Some(0));
     for folder in ["layers", "blobs/sha256", "cache", "work"] {
-        assert_eq!(fs::read_dir(place.path("store").join(folder)).expect("listed").count(), 0, "{folder}");
+        assert_eq!(fs::read_dir(place.store(folder)).expect("listed").count(), 0, "{folder}");
     }
     assert_eq!(place.mounts(), [""; 0]);
 }

@@ -188,6 +188,22 @@ fn a_full_disk_is_one_clear_error() {
     store.assert_error(&["No space left on device", "hint: the disk is full"]);
     assert!(!store.stdout.lines().any(|line| line.len() == 16), "half a layer is left: {}", store.stdout);
 
+    // A step that fills the disk says so itself; the hint is the builder's.
+    place.write("Dockerfile", "FROM debian\nRUN head -c 1G /dev/zero > /big\n");
+    let room = "mkdir -p roomy && mount -t tmpfs -o size=400m tmpfs roomy";
+    let step = script(
+        &place,
+        &format!("{room}\ncode=0; {BUILD} --store roomy/store || code=$?; ls roomy/store/work; exit $code"),
+    );
+    step.assert_error(&[
+        "Dockerfile:2",
+        "No space left on device",
+        "exited with code 1",
+        "hint: the disk is full",
+    ]);
+    assert_eq!(step.stdout, "", "something of the step is left");
+    place.write("Dockerfile", "FROM debian\nRUN true\n");
+
     for output in ["type=oci,dest=small/image.tar", "small/files"] {
         let text = format!(
             "{}\ncode=0; {BUILD} --store store --output {output} || code=$?; ls -A small; exit $code",

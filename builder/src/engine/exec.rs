@@ -113,20 +113,28 @@ pub(super) fn run(
     let allowed: &[i32] = if meta.valid_exit_codes.is_empty() { &[0] } else { &meta.valid_exit_codes };
     if !matches!(finished.exit, Exit::Code(code) if allowed.contains(&code)) {
         let starved = group.is_some_and(|group| group.ran_out_of_memory());
-        return Err(failed(&meta, finished, starved));
+        let known = if starved {
+            Some("its memory was used up: raise `--memory`")
+        } else {
+            // Looked at while the step's files are still there.
+            context.store.disk().is_ok_and(|disk| disk.free < ROOM).then_some(super::FULL)
+        };
+        return Err(failed(&meta, finished, known));
     }
     Ok(mounts.outputs())
 }
 
-fn failed(meta: &pb::Meta, finished: Finished, starved: bool) -> EngineError {
+/// Bytes of a disk on which a step cannot be expected to work.
+const ROOM: u64 = 1 << 20;
+
+fn failed(meta: &pb::Meta, finished: Finished, known: Option<&str>) -> EngineError {
     let exit = finished.exit;
     let reason = match exit {
         Exit::Code(code) => format!("exited with code {code}"),
         Exit::Signal(signal) => format!("was ended by signal {signal}"),
         Exit::Cancelled => "was cancelled".to_owned(),
     };
-    let starved = starved.then(|| "its memory was used up: raise `--memory`".to_owned());
-    let hint = starved.or_else(|| finished.unreal.map(Unreal::hint));
+    let hint = known.map(str::to_owned).or_else(|| finished.unreal.map(Unreal::hint));
     EngineError::Exit { command: meta.args.join(" "), reason, code: exit.code(), hint }
 }
 

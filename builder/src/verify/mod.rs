@@ -11,7 +11,8 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use platform_db::{Platform, object};
+use platform_db::Platform;
+use platform_db::object::{self, Aspect, Mismatch};
 use rustix::fs::{FileType, Mode, OFlags};
 use thiserror::Error;
 
@@ -157,6 +158,8 @@ impl Visitor for Check<'_> {
     }
 }
 
+const EXECUTE: Mode = Mode::XUSR.union(Mode::XGRP).union(Mode::XOTH);
+
 /// What is wrong with a file, if anything is.
 fn check_file(
     platform: &Platform,
@@ -168,8 +171,17 @@ fn check_file(
     let file = rustix::fs::openat(directory, name, flags, Mode::empty())
         .map(File::from)
         .map_err(|errno| RootError::new("cannot read", path, errno))?;
+    let mode = rustix::fs::fstat(&file).map_err(|errno| RootError::new("cannot read", path, errno))?.st_mode;
+    // Libraries for several systems carry the programs of others along, as Python's pip and setuptools do: files of
+    // another system's format that nobody is to execute are data.
+    let is_data = |mismatch: &Mismatch| {
+        mismatch.aspect == Aspect::Format && !Mode::from_raw_mode(mode).intersects(EXECUTE)
+    };
     Ok(match object::read(&file) {
-        Ok(Some(facts)) => facts.mismatch(platform).map(|mismatch| mismatch.to_string()),
+        Ok(Some(facts)) => facts
+            .mismatch(platform)
+            .filter(|mismatch| !is_data(mismatch))
+            .map(|mismatch| mismatch.to_string()),
         // Damaged or cut off on purpose, as in test data: it is not for another platform.
         Ok(None) | Err(_) => None,
     })
