@@ -312,12 +312,22 @@ fn twenty_sleeping_stages_run_at_once() {
 #[test]
 fn layers_say_only_what_changed() {
     let Some(place) = place("layers_say_only_what_changed") else { return };
-    place.write("Dockerfile", "FROM debian\nRUN true\nRUN echo changed > /etc/motd\n");
+    place.write(
+        "Dockerfile",
+        "FROM debian\nRUN true\nRUN : >> /etc/passwd && mkdir /opt/x && rmdir /opt/x\n\
+         RUN cp -p /etc/issue /k && tr a-z A-Z < /k > /etc/issue && touch -r /k /etc/issue && rm /k\n\
+         RUN echo changed > /etc/motd\n",
+    );
     let layout = place.path("image");
     place.build_well(&["--output", &format!("type=oci,tar=false,dest={}", layout.display())]);
     let image = Image::of(&layout, std::env::consts::ARCH);
     let said = |first| image.tree(&layout, &Tree::new(), first).into_keys().collect::<Vec<_>>().join(" ");
-    let steps = image.layers.len() - 2;
-    assert_eq!(said(steps + 1), "etc etc/motd");
-    assert_eq!(said(steps), said(steps + 1), "`RUN true` says nothing");
+    let steps = image.layers.len() - 4;
+    assert_eq!(said(steps + 3), "etc etc/motd");
+    assert_eq!(said(steps + 2), "etc etc/issue etc/motd", "of the same size and time, and not the same");
+    assert_eq!(
+        said(steps),
+        said(steps + 2),
+        "a step that changes nothing, or only a directory's time, says nothing"
+    );
 }

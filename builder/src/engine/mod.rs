@@ -42,6 +42,7 @@ pub(crate) use agent::is_socket;
 pub use driver::solve;
 pub use exec::{SshSource, StepOptions};
 pub use keys::Keys;
+pub use source::Answers;
 
 /// What a build needs besides its definitions.
 #[derive(Debug, Default)]
@@ -56,6 +57,8 @@ pub struct Request {
     pub secrets: BTreeMap<String, Vec<u8>>,
     /// How steps run.
     pub steps: StepOptions,
+    /// What servers have said so far.
+    pub answers: Answers,
     /// When the build began, in nanoseconds since 1970.
     pub now: i64,
     /// How many steps may run at once.

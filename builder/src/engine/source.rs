@@ -1,11 +1,14 @@
 //! Sources that lie on servers: what they are now, and their files as a layer.
 //!
 //! Such a source has no identity of its own, as a branch or a URL stands for other content tomorrow. So it is
-//! first resolved, to a commit or to the digest of a file, and that is its key.
+//! first resolved, to a commit or to the digest of a file, and that is its key. A server is asked once in a build:
+//! whatever it says later, all parts of the build see the same.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::path::Path;
+use std::sync::Mutex;
 
 use rustix::fs::Mode;
 
@@ -16,6 +19,7 @@ use crate::oci::digest::Digest;
 use crate::rootfs::{CopyOptions, Metadata, ModeChange, Root, RootError, Tree, Visibility, copy};
 use crate::solve::{Key, KeyHasher};
 use crate::store::{Download, OutputLayer};
+use crate::sync::lock;
 
 /// A source on a server.
 enum Remote<'a> {
@@ -53,7 +57,7 @@ pub(super) fn resolve(context: Context<'_>, source: &pb::SourceOp) -> Result<Key
     let mut hasher = KeyHasher::new("xx-build source 1");
     match remote(context, source)? {
         Remote::Git(repository) => {
-            hasher.field(repository.resolve(&|git| context.run(git))?.as_bytes());
+            hasher.field(commit(context, &repository)?.as_bytes());
         }
         Remote::File { checksum: Some(checksum), .. } => {
             hasher.field(checksum.raw());
@@ -66,8 +70,40 @@ pub(super) fn resolve(context: Context<'_>, source: &pb::SourceOp) -> Result<Key
     Ok(hasher.finish())
 }
 
+/// What servers have said in this build.
+#[derive(Debug, Default)]
+pub struct Answers {
+    /// Commits, by repository, reference and what they have to begin with.
+    commits: Mutex<HashMap<[String; 3], String>>,
+    /// Files, by URL.
+    files: Mutex<HashMap<String, Download>>,
+}
+
+/// The commit that a repository's reference stands for.
+fn commit(context: Context<'_>, repository: &Repository) -> Result<String, EngineError> {
+    let Repository { remote, reference, checksum, .. } = repository;
+    let asked = [remote, reference, checksum].map(Clone::clone);
+    let commits = &context.request.answers.commits;
+    if let Some(known) = lock(commits).get(&asked) {
+        return Ok(known.clone());
+    }
+    let commit = repository.resolve(&|git| context.run(git))?;
+    Ok(lock(commits).entry(asked).or_insert(commit).clone())
+}
+
 /// The file at `url`, brought into the store.
 fn fetched(context: Context<'_>, url: &str, checksum: Option<&Digest>) -> Result<Download, EngineError> {
+    if checksum.is_some() {
+        return ask(context, url, checksum);
+    }
+    if let Some(known) = lock(&context.request.answers.files).get(url) {
+        return Ok(known.clone());
+    }
+    let file = ask(context, url, None)?;
+    Ok(lock(&context.request.answers.files).entry(url.to_owned()).or_insert(file).clone())
+}
+
+fn ask(context: Context<'_>, url: &str, checksum: Option<&Digest>) -> Result<Download, EngineError> {
     let ask = |question: Question| {
         // Without a thread or a descriptor nothing can be asked.
         context.cancel.unless_fired(question).unwrap_or(None)
@@ -90,7 +126,7 @@ pub(super) fn fetch(context: Context<'_>, source: &pb::SourceOp) -> Result<Outpu
 }
 
 fn checkout(context: Context<'_>, repository: &Repository, root: Root<'_>) -> Result<(), EngineError> {
-    let commit = repository.resolve(&|git| context.run(git))?;
+    let commit = commit(context, repository)?;
     let folder = context.store.scratch_path();
     std::fs::create_dir(&folder).map_err(|error| RootError::new("cannot create", &folder, error))?;
     let time = repository.checkout(&|git| context.run(git), &commit, &folder)?;

@@ -1,18 +1,21 @@
-//! What the layers below a layer say of a directory.
+//! What the layers below a layer say of a directory or file.
 //!
-//! overlayfs copies a directory up as soon as something below it is touched, also when nothing of its own
-//! changes. A layer need not say again what the ones below it say already, and BuildKit's do not.
+//! overlayfs copies a directory up as soon as something below it is touched, and a file when it is opened to be
+//! written, also when nothing of their own changes. A layer need not say again what the ones below it say already, and
+//! BuildKit's do not. As there, a directory that has only another time is the same; unlike there, a file counts as the
+//! same only after a look at its content.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io::Read as _;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{Mode, OFlags, ResolveFlags, Stat};
 use rustix::io::{Errno, Result};
 
 use super::ExportError;
-use crate::rootfs::{Entry, Owners, is_opaque, xattrs};
+use crate::rootfs::{Entry, EntryKind, Owners, is_opaque, is_whiteout, mtime, xattrs};
 use crate::store::Layer;
 
 /// The layers below one, the next one first.
@@ -27,32 +30,74 @@ impl Below {
         Ok(Self { layers: layers.iter().map(open).collect::<std::result::Result<_, _>>()?, owners })
     }
 
-    /// Whether a directory is there already with all that `entry` says of it.
+    /// Whether a directory or file is there already with all that `entry` says of it.
     pub(super) fn says(&self, entry: &Entry<'_>) -> Result<bool> {
-        if is_opaque(entry.directory, entry.name)? {
-            return Ok(false);
-        }
+        let may_be_said = match entry.kind() {
+            EntryKind::Directory => !is_opaque(entry.directory, entry.name)?,
+            // Names of one file belong together.
+            EntryKind::File => entry.stat.st_nlink < 2,
+            EntryKind::Symlink | EntryKind::Special => false,
+        };
+        let Some(above) = entry.path.parent().filter(|_| may_be_said) else { return Ok(false) };
         for layer in &self.layers {
-            match open(layer.as_fd(), entry.path) {
-                Ok(found) => return self.is_same(entry, found.as_fd()),
-                Err(Errno::NOENT) if !hides_lower(layer.as_fd(), entry.path)? => {}
-                // Something else is there, or above it.
+            let here = match open(layer.as_fd(), above) {
+                Ok(here) => here,
+                Err(Errno::NOENT) if !hides_lower(layer.as_fd(), entry.path)? => continue,
+                // Something else is above it.
                 Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => return Ok(false),
+                Err(errno) => return Err(errno),
+            };
+            match self.owners.stat(here.as_fd(), entry.name) {
+                Ok(there) => return self.is_same(entry, here.as_fd(), &there),
+                Err(Errno::NOENT) if !hides_lower(layer.as_fd(), entry.path)? => {}
+                Err(Errno::NOENT) => return Ok(false),
                 Err(errno) => return Err(errno),
             }
         }
         Ok(false)
     }
 
-    fn is_same(&self, entry: &Entry<'_>, found: BorrowedFd<'_>) -> Result<bool> {
-        let itself = OsStr::new(".");
-        let own = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_mtime, stat.st_mtime_nsec);
-        let there = self.owners.stat(found, itself)?;
-        Ok(own(&there) == own(&entry.stat) && xattrs(found, itself)? == xattrs(entry.directory, entry.name)?)
+    /// Whether `entry` is what the directory `here` has under its name, with the metadata `there`.
+    fn is_same(&self, entry: &Entry<'_>, here: BorrowedFd<'_>, there: &Stat) -> Result<bool> {
+        let is_directory = entry.kind() == EntryKind::Directory;
+        let own = |stat: &Stat| {
+            let of_file = (stat.st_size, mtime(stat));
+            (stat.st_mode, stat.st_uid, stat.st_gid, (!is_directory).then_some(of_file))
+        };
+        Ok(own(there) == own(&entry.stat)
+            && !is_whiteout(there)
+            && xattrs(here, entry.name)? == xattrs(entry.directory, entry.name)?
+            && (is_directory || has_content(entry, here)?))
     }
 }
 
-fn open(layer: BorrowedFd<'_>, path: &Path) -> Result<rustix::fd::OwnedFd> {
+/// Whether a file has the content of the one with the same name in `here`.
+fn has_content(entry: &Entry<'_>, here: BorrowedFd<'_>) -> Result<bool> {
+    let open = |directory| {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        rustix::fs::openat(directory, entry.name, flags, Mode::empty()).map(File::from)
+    };
+    let (mut left, mut right) = (open(entry.directory)?, open(here)?);
+    let failed = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+    let mut buffers = (vec![], vec![]);
+    loop {
+        buffers.0.clear();
+        buffers.1.clear();
+        left.by_ref().take(BLOCK).read_to_end(&mut buffers.0).map_err(failed)?;
+        right.by_ref().take(BLOCK).read_to_end(&mut buffers.1).map_err(failed)?;
+        if buffers.0 != buffers.1 || buffers.0.is_empty() {
+            return Ok(buffers.0 == buffers.1);
+        }
+    }
+}
+
+/// How many bytes of two files are compared at a time.
+const BLOCK: u64 = 256 * 1024;
+
+fn open(layer: BorrowedFd<'_>, path: &Path) -> Result<OwnedFd> {
+    if path.as_os_str().is_empty() {
+        return rustix::io::fcntl_dupfd_cloexec(layer, 0);
+    }
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS;
     rustix::fs::openat2(layer, path, flags, Mode::empty(), resolve)
@@ -69,9 +114,4 @@ fn hides_lower(layer: BorrowedFd<'_>, path: &Path) -> Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// Whether an entry is a directory.
-pub(super) fn is_directory(entry: &Entry<'_>) -> bool {
-    FileType::from_raw_mode(entry.stat.st_mode).is_dir()
 }

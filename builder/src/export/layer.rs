@@ -16,13 +16,14 @@ use sha2::{Digest as _, Sha256};
 use tar::{EntryType, Header};
 
 use super::ExportError;
-use super::below::{Below, is_directory};
+use super::below::Below;
 use super::compressor::Compressor;
 use super::options::{Compression, ImageOptions};
 use crate::oci::digest::Digest;
 use crate::oci::media_type;
 use crate::rootfs::{
-    Entry, Owners, RootError, Visibility, Xattrs, decompressed, is_opaque, is_whiteout, link_target, walk,
+    Entry, EntryKind, Owners, RootError, Visibility, Xattrs, decompressed, is_opaque, is_whiteout,
+    link_target, walk,
 };
 use crate::store::{Layer, LayerBlob, Store};
 
@@ -103,7 +104,7 @@ impl<W: Write> Write for HashWriter<W> {
     }
 }
 
-/// Writes a layer directory as a tar stream, without directories that are `below` already, unless they hold
+/// Writes a layer directory as a tar stream, without what is `below` already, but for directories that hold
 /// something that is not.
 fn write_layer(
     store: &Store,
@@ -145,14 +146,16 @@ pub(super) fn write_tree<W: Write>(
             return Ok(());
         }
         let fail = |error: io::Error| RootError::new("cannot archive", entry.path, error);
-        let is_said = is_directory(entry) && below.says(entry).map_err(|errno| fail(errno.into()))?;
+        let is_said = below.says(entry).map_err(|errno| fail(errno.into()))?;
         let path = place.prefix.join(entry.path);
         let mut stat = entry.stat;
         stat.st_mtime = place.clamp.map_or(stat.st_mtime, |latest| stat.st_mtime.min(latest));
         let entry = &Entry { directory: entry.directory, name: entry.name, path: &path, stat };
         unsaid.retain(|directory| entry.path.starts_with(&directory.path));
         if is_said {
-            unsaid.push(Directory::of(entry)?);
+            if entry.kind() == EntryKind::Directory {
+                unsaid.push(Directory::of(entry)?);
+            }
             return Ok(());
         }
         for directory in unsaid.drain(..) {

@@ -2,24 +2,30 @@
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::program::{Place, shell};
 
-/// Serves the files of a folder until the process ends; gives the URL.
-fn serve(folder: PathBuf) -> String {
+/// Serves what `body` has for a path until the process ends; gives the URL.
+fn serve(body: impl Fn(&str) -> Option<Vec<u8>> + Send + 'static) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             // A client that goes away is nobody's loss.
-            let _closed = answer(stream.unwrap(), &folder);
+            let _closed = answer(stream.unwrap(), &body);
         }
     });
     url
 }
 
-fn answer(mut stream: TcpStream, folder: &Path) -> std::io::Result<()> {
+/// The files of a folder.
+fn files(folder: PathBuf) -> impl Fn(&str) -> Option<Vec<u8>> {
+    move |path| std::fs::read(folder.join(path)).ok()
+}
+
+fn answer(mut stream: TcpStream, body: impl Fn(&str) -> Option<Vec<u8>>) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream.try_clone()?);
     let mut request = String::new();
     reader.read_line(&mut request)?;
@@ -29,9 +35,9 @@ fn answer(mut stream: TcpStream, folder: &Path) -> std::io::Result<()> {
         reader.read_line(&mut header)?;
     }
     let path = request.split(' ').nth(1).unwrap_or("/").split('?').next().unwrap_or("/");
-    let (status, body) = match std::fs::read(folder.join(path.trim_start_matches('/'))) {
-        Ok(body) => ("200 OK", body),
-        Err(_) => ("404 Not Found", Vec::new()),
+    let (status, body) = match body(path.trim_start_matches('/')) {
+        Some(body) => ("200 OK", body),
+        None => ("404 Not Found", Vec::new()),
     };
     write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n", body.len())?;
     stream.write_all(&body)
@@ -55,7 +61,7 @@ const MAKE: &str = "
 fn urls_are_contexts() {
     let place = Place::new("remote");
     shell(&place.path("."), MAKE);
-    let url = serve(place.path("served"));
+    let url = serve(files(place.path("served")));
     let own = "FROM scratch\nCOPY file /mine\n";
     let build = |arguments: &[&str]| {
         place.run_with(&[&["build", "-q", "-o", "out"], arguments].concat(), own.as_bytes())
@@ -107,7 +113,7 @@ fn urls_are_contexts() {
 fn a_file_in_the_graph() {
     let place = Place::new("remote-graph");
     place.write("served/File", "FROM scratch\nCOPY context /self\n");
-    let url = serve(place.path("served"));
+    let url = serve(files(place.path("served")));
     let ran = place.run(&["build", "-q", "--print=llb", &format!("{url}/File")]);
     assert_eq!(ran.code, Some(0), "{}", ran.stderr);
     let shown: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
@@ -116,4 +122,18 @@ fn a_file_in_the_graph() {
     assert_eq!(source["identifier"], format!("{url}/File"));
     assert_eq!(source["attrs"], serde_json::json!({"http.filename": "context"}));
     assert_eq!(operations.len(), 3, "the source, the copy, the result");
+}
+
+#[test]
+fn a_server_is_asked_once() {
+    let place = Place::new("remote-once");
+    let asked = AtomicU32::new(0);
+    let url = serve(move |_| {
+        let number = asked.fetch_add(1, Ordering::Relaxed);
+        Some(format!("FROM scratch\nCOPY context /answer-{number}\n").into_bytes())
+    });
+    let ran = place.run(&["build", "-q", "-o", "out", &format!("{url}/File")]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    // What was built is what the Dockerfile was read from.
+    assert_eq!(place.read("out/answer-0"), "FROM scratch\nCOPY context /answer-0\n");
 }
