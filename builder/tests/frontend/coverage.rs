@@ -9,8 +9,13 @@ use builder::source_text::SourceText;
 
 /// What the recorded cases use, as the parser reads them.
 fn used() -> BTreeSet<String> {
+    used_in(super::graphs::cases().into_iter().map(|(name, text, _)| (name, text)))
+}
+
+/// What Dockerfiles use, given with their names.
+fn used_in(files: impl Iterator<Item = (String, String)>) -> BTreeSet<String> {
     let mut used = BTreeSet::new();
-    for (name, text, _) in super::graphs::cases() {
+    for (name, text) in files {
         let file = dockerfile::parse(&SourceText::new(name.as_str(), text.as_str()))
             .unwrap_or_else(|problems| panic!("{name}: {problems:?}"));
         file.instructions().for_each(|instruction| use_of(instruction, &mut used));
@@ -51,9 +56,8 @@ fn use_of(instruction: &Instruction, used: &mut BTreeSet<String>) {
     }
 }
 
-/// The rows of the parser's own tables: a new one needs a recorded case.
-#[test]
-fn every_row_has_a_case() {
+/// The rows of the parser's own tables.
+fn rows() -> Vec<String> {
     let mut rows: Vec<String> = node::keywords().map(str::to_owned).collect();
     for (keyword, flags) in FLAGS {
         rows.extend(flags.iter().map(|(flag, _)| format!("{keyword} --{flag}")));
@@ -74,9 +78,39 @@ fn every_row_has_a_case() {
     rows.extend(["# syntax=", "# escape=", "# check="].map(str::to_owned));
     let platform: platform_db::Platform = "linux/amd64".parse().unwrap();
     rows.extend(automatic::automatic_args(&platform, &platform, "").map(|(name, _)| format!("ARG {name}")));
+    rows
+}
+
+/// A new row needs a recorded case.
+#[test]
+fn every_row_has_a_case() {
     let used = used();
-    let missing: Vec<String> = rows.into_iter().filter(|row| !used.contains(row)).collect();
+    let missing: Vec<String> = rows().into_iter().filter(|row| !used.contains(row)).collect();
     assert!(missing.is_empty(), "no recorded case uses {missing:?}");
+}
+
+/// Forms that no case of `tests/data/trees.txt` has, which compares results with those of Docker Engine, and what holds
+/// their results instead.
+const NOT_IN_TREES: &[(&str, &str)] = &[
+    ("# syntax=", "Docker Engine would fetch the image that it names"),
+    ("ADD --checksum", "tests/tests/sources.rs"),
+    ("ADD --keep-git-dir", "tests/tests/sources.rs"),
+    ("COPY --parents", "tests/tests/outputs.rs; Docker Engine 28's own front end does not know it yet"),
+    ("RUN --network=host", "tests/tests/steps.rs; Docker Engine has to be asked to allow it"),
+    ("RUN --security", "tests/tests/steps.rs; Docker Engine 28's own front end does not know it yet"),
+    ("RUN --security=insecure", "tests/tests/steps.rs, as above"),
+    ("RUN --security=sandbox", "tests/tests/steps.rs, as above"),
+];
+
+#[test]
+fn every_row_has_a_compared_result() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/data/trees.txt");
+    let text = std::fs::read_to_string(path).unwrap();
+    let cases = text.split("\n=== ").skip(1).filter_map(|case| case.split_once('\n'));
+    let used = used_in(cases.map(|(name, text)| (name.to_owned(), text.to_owned())));
+    let missing: BTreeSet<String> = rows().into_iter().filter(|row| !used.contains(row)).collect();
+    let listed: BTreeSet<String> = NOT_IN_TREES.iter().map(|(row, _)| (*row).to_owned()).collect();
+    assert_eq!(missing, listed);
 }
 
 /// Forms that BuildKit's front end knows (its reference, instruction by instruction); each is covered by a case.
