@@ -37,8 +37,12 @@ fn silent_server() -> (u16, Receiver<TcpStream>) {
     (port, receiver)
 }
 
+/// A build with signals as a terminal gives them: a shell ignores SIGINT for what it runs in the background.
 fn start(place: &Place, arguments: &[&str]) -> Child {
-    let mut command = place.command(arguments);
+    let build = place.command(arguments);
+    let mut command = Command::new("env");
+    command.arg("--default-signal=INT,TERM,HUP").arg(build.get_program()).args(build.get_args());
+    command.current_dir(place.directory.path()).env("NO_COLOR", "1");
     command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("xx-build starts")
 }
 

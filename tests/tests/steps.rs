@@ -29,11 +29,7 @@ const STEPS: &[(&[&str], &str, &str)] = &[
         "1",
     ),
     (&["--allow", "network.host"], "RUN --network=host echo allowed", "allowed"),
-    (
-        &[],
-        "RUN --security=sandbox grep -o 'Seccomp:.*' /proc/self/status | tr -s '[:space:]' ' '",
-        "Seccomp: 2 ",
-    ),
+    (&[], "RUN --security=sandbox awk '/Seccomp:/ {print $1, $2}' /proc/self/status", "Seccomp: 2"),
     (&[], "RUN --mount=type=tmpfs,target=/t,size=4k df -k --output=size,fstype /t | tail -1", "4 tmpfs"),
     (&[], "RUN --mount=target=/ctx,rw touch /ctx/new && ls /ctx/new", "/ctx/new"),
     (&[], "RUN --mount=target=/ctx touch /ctx/new 2>&1 | grep -o 'Read-only.*'", "Read-only file system"),
