@@ -9,6 +9,8 @@ use std::process::{Command, Output};
 
 use thiserror::Error;
 
+use crate::lower::without_secrets;
+
 /// A repository and what of it is wanted.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Repository {
@@ -108,14 +110,7 @@ impl Repository {
     }
 
     fn shown(&self) -> String {
-        // A user and password in the URL are nobody's business.
-        match self.remote.split_once("://") {
-            Some((scheme, rest)) => {
-                let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-                format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or(authority))
-            }
-            None => self.remote.clone(),
-        }
+        without_secrets(&self.remote)
     }
 
     #[expect(clippy::disallowed_methods, reason = "the one program that a source is fetched with")]

@@ -9,6 +9,7 @@ use std::io::Read as _;
 use thiserror::Error;
 use ureq::tls::{RootCerts, TlsConfig};
 
+use crate::lower::without_secrets;
 use crate::oci::digest::Digest;
 use crate::store::{BlobWriter, Download, Store, StoreError};
 
@@ -91,15 +92,7 @@ pub type Wait<'a> = &'a dyn Fn(Question) -> Option<Result<Answer, HttpError>>;
 
 /// The URL without user, password, query and fragment.
 fn shown(url: &str) -> String {
-    let end = url.find(['?', '#']).unwrap_or(url.len());
-    let plain = url.get(..end).unwrap_or(url);
-    match plain.split_once("://") {
-        Some((scheme, rest)) => {
-            let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-            format!("{scheme}://{}{path}", authority.rsplit('@').next().unwrap_or(authority))
-        }
-        None => plain.to_owned(),
-    }
+    without_secrets(url.split(['?', '#']).next().unwrap_or(url))
 }
 
 /// Fetches `url` into the store, unless it is there and the same; `checksum` is what it must be.

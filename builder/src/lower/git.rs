@@ -271,7 +271,8 @@ fn decode(text: &str) -> String {
 }
 
 /// A URL for display: user and password in it are nobody's business.
-pub(super) fn without_secrets(url: &str) -> String {
+#[must_use]
+pub fn without_secrets(url: &str) -> String {
     match url.split_once("://") {
         Some((scheme, rest)) => {
             let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

@@ -27,6 +27,7 @@ mod state;
 
 pub use config::{BuildConfig, MainContext, NamedContext, NetworkMode, NoCache, ResolveMode, Ulimit};
 pub use context::{DOWNLOAD, remote_context};
+pub use git::without_secrets;
 pub use images::{ImageKey, ImageRequest, ImageSource, ResolvedImage, ResolvedImages};
 pub(crate) use platforms::to_op;
 pub use resolve::empty_image;
