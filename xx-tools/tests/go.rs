@@ -58,6 +58,10 @@ fn go_for_the_target() {
         (&[("TARGETPLATFORM", "js/wasm")], "exec GOOS=js GOARCH=wasm /usr/local/bin/go build\n"),
         (&[("TARGETPLATFORM", "wasi/wasm")], "exec GOOS=wasip1 GOARCH=wasm /usr/local/bin/go build\n"),
         (&[("TARGETPLATFORM", "linux/ppc64")], "exec GOOS=linux GOARCH=ppc64 /usr/local/bin/go build\n"),
+        (
+            &[("TARGETPLATFORM", "windows/amd64"), ("CGO_ENABLED", "0"), ("XX_SYSROOT", "/no-such")],
+            "exec XX_SYSROOT=/no-such GOOS=windows GOARCH=amd64 /usr/local/bin/go build\n",
+        ),
         (&[("TARGETPLATFORM", "linux/sparc64")], "error 1: go does not build for linux/sparc64\n"),
         (
             &[("TARGETPLATFORM", "linux/nothing")],

@@ -28,13 +28,13 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let target = Target::read(&env, host);
     let platform = target.known()?.clone();
-    target.has_sysroot(host)?;
     let mut vars = go_variables(&env, &platform)?;
     let mut steps = Vec::new();
     let compiler = preferred(&env, host)?;
     let triple = target.names.as_ref().map(|names| names.triple.clone());
     let triple = triple.filter(|_| env.var("CGO_ENABLED") != "0");
     if let Some(triple) = &triple {
+        target.has_sysroot(host)?;
         vars.extend(c_compiler(&env, host, &target, compiler, triple, &mut steps)?);
     } else {
         host.why(format_args!("no C compiler: CGO_ENABLED=0, or no triple for the target"));
