@@ -106,7 +106,7 @@ impl Arch {
     }
 
     /// Returns whether the variant is one of those that lie above each other, and not one beside them.
-    const fn is_ordinary(self, variant: Variant) -> bool {
+    pub(crate) const fn is_ordinary(self, variant: Variant) -> bool {
         !matches!(variant, Variant::R6 | Variant::Spe | Variant::Softfloat)
     }
 

@@ -10,6 +10,7 @@ mod error;
 mod facts;
 mod features;
 mod libc;
+mod matching;
 mod names;
 #[cfg(feature = "object")]
 pub mod object;

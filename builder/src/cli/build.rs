@@ -214,7 +214,8 @@ fn find(request: &ImageRequest, contexts: &Contexts) -> Result<ResolvedImage, (S
             let missing = || (format!("there is no OCI layout named `{store}`"), None);
             let layout = Layout::new(contexts.layouts.get(store).ok_or_else(missing)?);
             let found = layout.resolve(&key.reference, &key.platform);
-            let found = found.map_err(|error: FetchError| (error.to_string(), None))?;
+            let found =
+                found.map_err(|error: FetchError| (error.to_string(), error.hint().map(str::to_owned)))?;
             Ok(ResolvedImage { digest: found.digest, config: found.config })
         }
     }

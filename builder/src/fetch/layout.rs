@@ -14,7 +14,7 @@ use thiserror::Error;
 use crate::oci::digest::Digest;
 use crate::oci::image::Image;
 use crate::oci::index::Index;
-use crate::oci::manifest::{Descriptor, DescriptorPlatform, Manifest};
+use crate::oci::manifest::{Descriptor, DescriptorPlatform, Manifest, known_platform};
 use crate::oci::media_type;
 use crate::rootfs::{Root, RootError, UnpackOptions, decompressed, unpack};
 use crate::store::{LayerBlob, LayerId, Store, StoreError};
@@ -105,6 +105,14 @@ pub struct ResolvedManifest {
     pub config: Vec<u8>,
 }
 
+/// A manifest of an index, and what it is for.
+struct Candidate {
+    digest: Digest,
+    stated: DescriptorPlatform,
+    /// What was read to know the platform.
+    read: Option<ResolvedManifest>,
+}
+
 /// Documents larger than this are no manifests or configurations.
 const MAX_DOCUMENT: u64 = 16 << 20;
 /// Indexes may name indexes, but not without end.
@@ -136,17 +144,11 @@ impl Layout {
                 _ => FetchError::NoReference { path: self.path.clone(), reference: reference.to_owned() },
             });
         }
-        let mut found = vec![];
+        let mut candidates = vec![];
         for descriptor in named {
-            if let Some(manifest) = self.select(descriptor, platform, &mut found, 0)? {
-                return Ok(manifest);
-            }
+            self.collect(descriptor, &mut candidates, 0)?;
         }
-        Err(self.no_platform(platform, found))
-    }
-
-    fn no_platform(&self, platform: &Platform, found: Vec<String>) -> FetchError {
-        FetchError::NoPlatform { path: self.path.clone(), wanted: platform.to_string(), found }
+        self.choose(candidates, platform)
     }
 
     fn by_digest(&self, digest: &Digest, platform: &Platform) -> Result<ResolvedManifest, FetchError> {
@@ -161,55 +163,85 @@ impl Layout {
         } else {
             media_type::MANIFEST
         };
-        let descriptor = Descriptor::of(media_type, &bytes);
-        let mut found = vec![];
-        self.select(&descriptor, platform, &mut found, 0)?.ok_or_else(|| self.no_platform(platform, found))
+        let mut candidates = vec![];
+        self.collect(&Descriptor::of(media_type, &bytes), &mut candidates, 0)?;
+        self.choose(candidates, platform)
     }
 
-    /// The manifest behind a descriptor, if it is for `platform`; otherwise notes what it is for.
-    fn select(
+    /// Notes every manifest behind a descriptor, with what it is for.
+    fn collect(
         &self,
         descriptor: &Descriptor,
-        platform: &Platform,
-        found: &mut Vec<String>,
+        candidates: &mut Vec<Candidate>,
         depth: usize,
-    ) -> Result<Option<ResolvedManifest>, FetchError> {
-        let path = self.blob(&descriptor.digest);
+    ) -> Result<(), FetchError> {
         if media_type::is_index(&descriptor.media_type) {
+            let path = self.blob(&descriptor.digest);
             if depth >= MAX_DEPTH {
                 return Err(malformed(&path, "image index", "indexes are nested too deeply"));
             }
             let bytes = self.read_blob(&descriptor.digest)?;
             let index = Index::from_slice(&bytes).map_err(|error| malformed(&path, "image index", error))?;
-            for child in &index.manifests {
-                if let Some(manifest) = self.select(child, platform, found, depth + 1)? {
-                    return Ok(Some(manifest));
-                }
+            return index.manifests.iter().try_for_each(|child| self.collect(child, candidates, depth + 1));
+        }
+        let (stated, read) = match &descriptor.platform {
+            Some(stated) => (stated.clone(), None),
+            None => {
+                let manifest = self.manifest(&descriptor.digest)?;
+                let image = self.image(&manifest.manifest.config.digest, &manifest.config)?;
+                let stated = DescriptorPlatform {
+                    architecture: image.architecture,
+                    os: image.os,
+                    os_version: image.os_version,
+                    variant: image.variant,
+                    ..Default::default()
+                };
+                (stated, Some(manifest))
             }
-            return Ok(None);
-        }
-        if let Some(stated) = &descriptor.platform
-            && !is_for(stated, platform)
-        {
-            found.push(show(stated));
-            return Ok(None);
-        }
-        let bytes = self.read_blob(&descriptor.digest)?;
-        let manifest =
-            Manifest::from_slice(&bytes).map_err(|error| malformed(&path, "image manifest", error))?;
-        let config = self.read_blob(&manifest.config.digest)?;
-        let image = self.image(&manifest.config.digest, &config)?;
-        let stated = DescriptorPlatform {
-            architecture: image.architecture.clone(),
-            os: image.os.clone(),
-            variant: image.variant.clone(),
-            ..Default::default()
         };
-        if descriptor.platform.is_none() && !is_for(&stated, platform) {
-            found.push(show(&stated));
-            return Ok(None);
+        candidates.push(Candidate { digest: descriptor.digest, stated, read });
+        Ok(())
+    }
+
+    /// The manifest that serves `platform` best, the first of equals.
+    fn choose(
+        &self,
+        candidates: Vec<Candidate>,
+        platform: &Platform,
+    ) -> Result<ResolvedManifest, FetchError> {
+        let mut found = vec![];
+        let mut best: Option<(usize, Candidate)> = None;
+        for candidate in candidates {
+            let stated = &candidate.stated;
+            let known = known_platform(&stated.os, &stated.architecture, &stated.variant, &stated.os_version);
+            let shown = show(stated);
+            // Statements about the images beside it, as builders add them, are for `unknown/unknown`.
+            if known.is_some() || !shown.starts_with("unknown") {
+                found.push(shown);
+            }
+            if let Some(rank) = known.and_then(|known| platform.only_rank(&known))
+                && best.as_ref().is_none_or(|(other, _)| rank < *other)
+            {
+                best = Some((rank, candidate));
+            }
         }
-        Ok(Some(ResolvedManifest { digest: descriptor.digest, manifest, config }))
+        match best {
+            Some((_, Candidate { read: Some(manifest), .. })) => Ok(manifest),
+            Some((_, Candidate { digest, .. })) => self.manifest(&digest),
+            None => {
+                let (path, wanted) = (self.path.clone(), platform.to_string());
+                Err(FetchError::NoPlatform { path, wanted, found })
+            }
+        }
+    }
+
+    fn manifest(&self, digest: &Digest) -> Result<ResolvedManifest, FetchError> {
+        let bytes = self.read_blob(digest)?;
+        let manifest = Manifest::from_slice(&bytes)
+            .map_err(|error| malformed(&self.blob(digest), "image manifest", error))?;
+        let config = self.read_blob(&manifest.config.digest)?;
+        self.image(&manifest.config.digest, &config)?;
+        Ok(ResolvedManifest { digest: *digest, manifest, config })
     }
 
     fn image(&self, digest: &Digest, config: &[u8]) -> Result<Image, FetchError> {
@@ -324,11 +356,6 @@ fn is_named(descriptor: &Descriptor, reference: &str) -> bool {
 fn show(platform: &DescriptorPlatform) -> String {
     let parts = [&platform.os, &platform.architecture, &platform.variant];
     parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("/")
-}
-
-/// Whether content for `stated` is content for `wanted`: the same once both are in their normal form.
-fn is_for(stated: &DescriptorPlatform, wanted: &Platform) -> bool {
-    show(stated).parse::<Platform>().is_ok_and(|stated| stated == wanted.without_os_version())
 }
 
 /// Passes on what it reads, and writes it elsewhere.

@@ -101,8 +101,8 @@ fn knows_target(instruction: &Instruction, run: &Run) -> bool {
 
 /// Whether a machine of platform `build` runs programs for `platform` without emulation.
 pub(crate) fn runs_natively(build: &Platform, platform: &Platform) -> bool {
-    platform.os() == build.os()
-        && (platform.arch() == build.arch() || (build.arch(), platform.arch()) == ("amd64", "386"))
+    // The level of the machine's own architecture is not known.
+    (platform.os(), platform.arch()) == (build.os(), build.arch()) || build.runs(platform).is_some()
 }
 
 pub(super) fn emulated_run<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {

@@ -9,7 +9,7 @@ use super::context;
 use super::env::{self, EnvList};
 use super::git;
 use super::named::{json_list, named};
-use super::platforms::{StagePlatform, cross_suffix, of_image, to_op};
+use super::platforms::{StagePlatform, cross_suffix, to_op};
 use super::resolve::DEFAULT_PATH;
 use super::stages::{StageState, Step, Target};
 use super::{LowerError, LoweredTarget, paths};
@@ -20,6 +20,7 @@ use crate::lint::Base;
 use crate::llb::graph::{NodeId, SourceFile};
 use crate::llb::pb;
 use crate::oci::image::{History, Image};
+use crate::oci::manifest::known_platform;
 use crate::oci::time::rfc3339;
 
 /// Key of a node's description that holds the instruction.
@@ -212,7 +213,7 @@ impl<'a> Target<'a> {
         if !self.implicit {
             set_platform(&mut image, &self.platform);
         }
-        if let Some(p) = of_image(&image.os, &image.architecture, &image.variant, &image.os_version) {
+        if let Some(p) = known_platform(&image.os, &image.architecture, &image.variant, &image.os_version) {
             image.os = p.os().to_owned();
             image.architecture = p.arch().to_owned();
             image.variant = p.variant().to_owned();
@@ -235,7 +236,8 @@ impl<'a> Target<'a> {
             .filter(|(_, stage)| stage.base.is_none())
             .filter_map(|(index, stage)| {
                 let image = stage.base_image.as_ref()?;
-                let actual = of_image(&image.os, &image.architecture, &image.variant, &image.os_version);
+                let actual =
+                    known_platform(&image.os, &image.architecture, &image.variant, &image.os_version);
                 let expected = stage.platform.as_ref().map_or(&self.platform, |p| &p.value).clone();
                 let base = Base {
                     env: image.config.env.clone(),

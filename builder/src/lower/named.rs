@@ -7,13 +7,14 @@ use super::config::NamedContext;
 use super::env;
 use super::git;
 use super::images::{ImageKey, ImageRequest, ImageSource};
-use super::platforms::{of_image, to_op};
+use super::platforms::to_op;
 use super::stages::{SCRATCH, Target};
 use super::state::State;
 use crate::dockerfile::Diagnostic;
 use crate::llb::graph::{Node, NodeId, NodeOp};
 use crate::llb::pb;
 use crate::oci::image::Image;
+use crate::oci::manifest::known_platform;
 use crate::oci::reference::{InvalidReference, Reference};
 use crate::source_text::Span;
 
@@ -237,7 +238,8 @@ fn apply_image(state: &mut State, image: &Image) {
         }
     }
     state.set_dir(&image.config.working_dir);
-    if let Some(platform) = of_image(&image.os, &image.architecture, &image.variant, &image.os_version) {
+    if let Some(platform) = known_platform(&image.os, &image.architecture, &image.variant, &image.os_version)
+    {
         state.platform = Some(platform);
     }
 }

@@ -10,13 +10,13 @@ use platform_db::Platform;
 use serde_json::{Value, json};
 
 use super::dispatch::DOCKERFILE_COMMAND;
-use super::platforms::of_image;
 use super::{Lowered, LoweredTarget};
 use crate::lint::runs_natively;
 use crate::llb::pb;
 use crate::llb::pb::op::Op as Kind;
 use crate::llb::wire::{DecodeError, decode_op};
 use crate::oci::digest::Digest;
+use crate::oci::manifest::known_platform;
 
 /// How often and how a step runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -143,7 +143,7 @@ fn line(target: &LoweredTarget, digest: &Digest) -> usize {
 }
 
 fn platform(platform: &pb::Platform) -> Option<Platform> {
-    of_image(&platform.os, &platform.architecture, &platform.variant, &platform.os_version)
+    known_platform(&platform.os, &platform.architecture, &platform.variant, &platform.os_version)
 }
 
 /// What to do about a step that needs emulation.

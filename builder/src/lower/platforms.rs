@@ -5,6 +5,7 @@ use platform_db::Platform;
 use super::env::EnvList;
 use crate::dockerfile::expand::Variables as _;
 use crate::llb::pb;
+use crate::oci::manifest::known_platform;
 
 /// The platform of a stage: the value, and the form in which BuildKit puts it in the operation of the base image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,16 +44,6 @@ pub(crate) fn to_op(platform: &Platform) -> pb::Platform {
     }
 }
 
-/// The platform an image configuration names, when it is a known one.
-pub(super) fn of_image(os: &str, architecture: &str, variant: &str, os_version: &str) -> Option<Platform> {
-    if os.is_empty() || architecture.is_empty() {
-        return None;
-    }
-    let version = if os_version.is_empty() { String::new() } else { format!("({os_version})") };
-    let variant = if variant.is_empty() { String::new() } else { format!("/{variant}") };
-    format!("{os}{version}/{architecture}{variant}").parse().ok()
-}
-
 /// `->arm64` behind a step's platform when the step's arguments say that it builds for another one.
 pub(super) fn cross_suffix(step: &Platform, env: &EnvList) -> String {
     let mut named: Option<Platform> = None;
@@ -78,7 +69,7 @@ pub(super) fn cross_suffix(step: &Platform, env: &EnvList) -> String {
         }
         let os = parts.0.filter(|s| !s.is_empty()).unwrap_or_else(|| step.os().to_owned());
         let arch = parts.1.filter(|s| !s.is_empty()).unwrap_or_else(|| step.arch().to_owned());
-        of_image(&os, &arch, &parts.2.unwrap_or_default(), "")
+        known_platform(&os, &arch, &parts.2.unwrap_or_default(), "")
     });
     match target {
         Some(target) if target.os() != step.os() => format!("->{target}"),

@@ -12,7 +12,7 @@ use super::dispatch::DOCKERFILE_COMMAND;
 use super::env::EnvList;
 use super::images::{ImageKey, ImageSource};
 use super::named::bad_reference;
-use super::platforms::{StagePlatform, of_image};
+use super::platforms::StagePlatform;
 use super::stages::{SCRATCH, StageState, Step, Target};
 use super::state::State;
 use crate::dockerfile::ast::{Command, Instruction};
@@ -21,6 +21,7 @@ use crate::dockerfile::{Diagnostic, parse_trigger, suggest};
 use crate::llb::graph::{Node, NodeOp};
 use crate::llb::pb;
 use crate::oci::image::{Image, RootFs};
+use crate::oci::manifest::known_platform;
 use crate::oci::reference::Reference;
 use crate::source_text::Span;
 
@@ -157,7 +158,7 @@ impl<'a> Target<'a> {
         stage.done = true;
         stage.state = state;
         if let Some(image) = image {
-            let named = of_image(&image.os, &image.architecture, &image.variant, &image.os_version);
+            let named = known_platform(&image.os, &image.architecture, &image.variant, &image.os_version);
             stage.platform = named.map(StagePlatform::of).or(stage.platform);
             stage.image = Image { created: None, ..image };
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use platform_db::Platform;
 use serde::{Deserialize, Serialize};
 
 use super::digest::Digest;
@@ -82,6 +83,17 @@ pub struct DescriptorPlatform {
     /// Variant of the architecture.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub variant: String,
+}
+
+/// The platform that an image configuration or a descriptor names, when it is a known one.
+#[must_use]
+pub fn known_platform(os: &str, architecture: &str, variant: &str, os_version: &str) -> Option<Platform> {
+    if os.is_empty() || architecture.is_empty() {
+        return None;
+    }
+    let version = if os_version.is_empty() { String::new() } else { format!("({os_version})") };
+    let variant = if variant.is_empty() { String::new() } else { format!("/{variant}") };
+    format!("{os}{version}/{architecture}{variant}").parse().ok()
 }
 
 /// The manifest of one image.

@@ -270,3 +270,60 @@ fn spoilt_images_are_refused_whole() {
         assert_eq!(kept, 0, "{name}: something of it is kept");
     }
 }
+
+/// What an index holds, what is asked for, and what is taken: as containerd chooses among platforms.
+#[test]
+fn the_best_platform_is_taken_wherever_it_stands() {
+    let cases: &[(&[&str], &str, Option<&str>)] = &[
+        (&["linux/amd64"], "linux/amd64/v3", Some("linux/amd64")),
+        (&["linux/amd64", "linux/amd64/v2"], "linux/amd64/v3", Some("linux/amd64/v2")),
+        (&["linux/amd64/v3"], "linux/amd64/v2", None),
+        (&["linux/arm/v6", "linux/amd64"], "linux/arm/v7", Some("linux/arm/v6")),
+        (&["linux/arm/v5"], "linux/arm/v6", Some("linux/arm/v5")),
+        (&["linux/arm64/v8"], "linux/arm64/v9", Some("linux/arm64/v8")),
+        (&["linux/386"], "linux/amd64", Some("linux/386")),
+        (&["linux/386", "linux/amd64"], "linux/amd64/v4", Some("linux/amd64")),
+        (&["linux/arm/v7", "linux/arm64"], "linux/arm64", Some("linux/arm64")),
+        (&["linux/arm/v7"], "linux/arm64", Some("linux/arm/v7")),
+        (&["linux/arm64"], "linux/arm/v7", None),
+        (&["unknown/unknown", "linux/ppc64le"], "linux/ppc64le/power9", Some("linux/ppc64le")),
+    ];
+    // The descriptors say it, or only the configurations do; in one index, or an index for each.
+    for (stated, nested) in [(true, false), (false, false), (true, true), (false, true)] {
+        for (held, wanted, expected) in cases {
+            let mut made = Made::new();
+            let mut manifests = vec![];
+            for platform in *held {
+                let mut parts = platform.split('/');
+                let mut part = || parts.next().unwrap_or_default();
+                let parts = json!({ "os": part(), "architecture": part(), "variant": part() });
+                for name in ["os", "architecture", "variant"] {
+                    made.config[name] = parts[name].clone();
+                }
+                made.seal();
+                let mut manifest = made.index["manifests"][0].clone();
+                if stated {
+                    manifest["platform"] = parts;
+                }
+                if nested {
+                    made.index["manifests"] = json!([manifest]);
+                    manifest = made.descriptor(media_type::INDEX, made.index.to_string().as_bytes());
+                }
+                manifests.push(manifest);
+            }
+            made.index["manifests"] = json!(manifests);
+            fs::write(made.folder.path().join("index.json"), made.index.to_string()).expect("an index");
+            let found = Layout::new(made.folder.path()).resolve("", &wanted.parse().expect("a platform"));
+            let found = found.ok().map(|found| {
+                let image = Image::from_slice(&found.config).expect("a configuration");
+                let parts = [image.os, image.architecture, image.variant];
+                parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("/")
+            });
+            assert_eq!(
+                found.as_deref(),
+                *expected,
+                "{wanted} of {held:?}, stated: {stated}, nested: {nested}"
+            );
+        }
+    }
+}
