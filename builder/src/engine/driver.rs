@@ -423,7 +423,10 @@ fn execute(
             Ok(outcome)
         }
         Err(error) => {
-            context.observer.event(job.number, Event::Failed { after });
+            let text = error.to_string();
+            let canceled = error.is_cancelled();
+            let end = if canceled { Event::Canceled } else { Event::Failed { after, error: &text } };
+            context.observer.event(job.number, end);
             Err(error)
         }
     }

@@ -132,7 +132,7 @@ fn failed(meta: &pb::Meta, finished: Finished, known: Option<&str>) -> EngineErr
     let reason = match exit {
         Exit::Code(code) => format!("exited with code {code}"),
         Exit::Signal(signal) => format!("was ended by signal {signal}"),
-        Exit::Cancelled => "was cancelled".to_owned(),
+        Exit::Cancelled => return EngineError::Cancelled,
     };
     let hint = known.map(str::to_owned).or_else(|| finished.unreal.map(Unreal::hint));
     EngineError::Exit { command: meta.args.join(" "), reason, code: exit.code(), hint }

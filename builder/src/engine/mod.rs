@@ -147,10 +147,14 @@ pub enum Event<'a> {
         /// After this time.
         after: Duration,
     },
-    /// It failed; the error comes from [`solve`].
+    /// It was stopped, because another step failed or somebody ended the build.
+    Canceled,
+    /// It failed; the error of the build comes from [`solve`].
     Failed {
         /// After this time.
         after: Duration,
+        /// Why.
+        error: &'a str,
     },
 }
 
@@ -265,6 +269,17 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Whether the step was stopped and is not itself at fault.
+    fn is_cancelled(&self) -> bool {
+        use std::error::Error;
+        let mut sources = std::iter::successors(self.source(), |error| (*error).source());
+        matches!(self, Self::Cancelled | Self::Http(HttpError::Cancelled { .. }))
+            || sources.any(|error| {
+                let error = error.downcast_ref::<std::io::Error>();
+                error.is_some_and(|error| error.kind() == std::io::ErrorKind::Interrupted)
+            })
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {

@@ -1,9 +1,18 @@
 //! Shows what a build does. Plain text so far: one line per event, in the manner of BuildKit.
+//!
+//! Steps run side by side, and their lines are not mixed: one step is shown as it goes, the lines of the others wait until
+//! it is done, or until it has been shown for a while. A step that ends is shown at once.
+
+mod printable;
+mod step;
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Mutex;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+pub use printable::printable;
+use step::Step;
 
 use crate::engine::{Event, Observer};
 use crate::sync::lock;
@@ -17,10 +26,12 @@ pub enum Detail {
     Quiet,
 }
 
-/// Lines that are kept of a step for the case that it fails.
-const TAIL: usize = 50;
-/// A line without an end is shown in parts of this many bytes.
-const MAX_LINE: usize = 16 * 1024;
+/// How long a step is shown at least while others wait: BuildKit's time.
+const TURN: Duration = Duration::from_secs(5);
+/// How long a step waits to be shown at most, as long as anything happens.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Lines of one step that wait at most.
+const MAX_WAITING: usize = 2000;
 
 /// Writes progress as text.
 pub struct Plain<W> {
@@ -30,23 +41,34 @@ pub struct Plain<W> {
 
 struct State<W> {
     out: W,
+    /// What becomes of a line before it is shown.
+    clean: fn(&str) -> String,
     steps: HashMap<usize, Step>,
-    /// The step that the last line belongs to.
+    /// The highest number that a step has had.
+    last: usize,
+    /// The step that is shown as it goes; 0 is none.
     current: usize,
-}
-
-struct Step {
-    name: String,
-    begun: Instant,
-    /// What came after the last line end.
-    partial: Vec<u8>,
-    tail: std::collections::VecDeque<String>,
+    /// Since when.
+    since: Instant,
+    /// Whether a step was shown before.
+    begun: bool,
 }
 
 impl<W: Write> Plain<W> {
-    /// Writes to `out`.
-    pub fn new(out: W, detail: Detail) -> Self {
-        Self { state: Mutex::new(State { out, steps: HashMap::new(), current: 0 }), detail }
+    /// Writes to `out`. On a terminal a step's output is made [`printable`].
+    pub fn new(out: W, detail: Detail, is_terminal: bool) -> Self {
+        let clean: fn(&str) -> String =
+            if is_terminal { |text| printable(text).into_owned() } else { str::to_owned };
+        let state = State {
+            out,
+            clean,
+            steps: HashMap::new(),
+            last: 0,
+            current: 0,
+            since: Instant::now(),
+            begun: false,
+        };
+        Self { state: Mutex::new(state), detail }
     }
 
     /// A line that belongs to no step.
@@ -57,158 +79,148 @@ impl<W: Write> Plain<W> {
             let _ = writeln!(state.out, "{text}");
         }
     }
+
+    /// Work outside the graph, such as writing an output, shown as a step.
+    ///
+    /// # Errors
+    /// What `work` gives.
+    pub fn task<T, E>(&self, name: &str, work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let begun = Instant::now();
+        let number = lock(&self.state).last + 1;
+        self.show(number, &Event::Started { name });
+        let result = work();
+        let after = begun.elapsed();
+        // What went wrong is said once, by the report.
+        let end = if result.is_ok() { Event::Finished { after } } else { Event::Failed { after, error: "" } };
+        self.show(number, &end);
+        result
+    }
+
+    fn show(&self, number: usize, event: &Event<'_>) {
+        let mut state = lock(&self.state);
+        // As above: a closed terminal is no reason to fail.
+        let _ = match self.detail {
+            Detail::Plain => state.plain(number, event, Instant::now()),
+            Detail::Quiet => state.quiet(number, event, Instant::now()),
+        };
+    }
 }
 
 impl<W: Write + Send> Observer for Plain<W> {
     fn event(&self, number: usize, event: Event<'_>) {
-        let mut state = lock(&self.state);
-        // As above: a closed terminal is no reason to fail.
-        let _ = state.event(self.detail, number, &event);
+        self.show(number, &event);
     }
 }
 
 impl<W: Write> State<W> {
-    fn event(&mut self, detail: Detail, number: usize, event: &Event<'_>) -> std::io::Result<()> {
-        let shown = detail == Detail::Plain;
+    fn quiet(&mut self, number: usize, event: &Event<'_>, now: Instant) -> std::io::Result<()> {
         match event {
             Event::Started { name } => {
-                let step = Step {
-                    name: (*name).to_owned(),
-                    begun: Instant::now(),
-                    partial: vec![],
-                    tail: std::collections::VecDeque::new(),
-                };
-                self.steps.insert(number, step);
-                if shown {
-                    self.turn_to(number)?;
-                }
-            }
-            Event::Cached { name } => {
-                if shown {
-                    self.separate(number)?;
-                    writeln!(self.out, "#{number} {name}\n#{number} CACHED")?;
-                }
+                self.steps.insert(number, Step::new(&printable(name), now));
             }
             Event::Output { bytes, .. } => {
-                for line in self.lines(number, bytes) {
-                    if shown {
-                        self.turn_to(number)?;
-                        writeln!(self.out, "#{number} {line}")?;
-                    }
+                if let Some(step) = self.steps.get_mut(&number) {
+                    step.lines(bytes, now, self.clean);
                 }
             }
-            Event::Finished { after } => {
-                self.end(number, shown)?;
-                if shown {
-                    writeln!(self.out, "#{number} DONE {:.1}s", after.as_secs_f64())?;
-                }
+            Event::Cached { .. } | Event::Finished { .. } | Event::Canceled => {
                 self.steps.remove(&number);
             }
-            Event::Failed { after } => {
-                self.end(number, shown)?;
-                if shown {
-                    writeln!(self.out, "#{number} ERROR after {:.1}s", after.as_secs_f64())?;
-                } else if let Some(step) = self.steps.remove(&number) {
-                    writeln!(self.out, "{}", step.name)?;
-                    step.tail.iter().try_for_each(|line| writeln!(self.out, "{line}"))?;
-                }
+            Event::Failed { .. } => {
+                let Some(mut step) = self.steps.remove(&number) else { return Ok(()) };
+                step.rest(now, self.clean);
+                writeln!(self.out, "{}", step.name)?;
+                step.tail.iter().try_for_each(|line| writeln!(self.out, "{line}"))?;
             }
         }
         Ok(())
     }
 
-    /// Shows what came without a line end.
-    fn end(&mut self, number: usize, shown: bool) -> std::io::Result<()> {
-        let rest = self.lines(number, b"\n");
-        if shown {
-            self.turn_to(number)?;
-            rest.iter()
-                .filter(|line| line.split(' ').nth(1).is_some_and(|text| !text.is_empty()))
-                .try_for_each(|line| writeln!(self.out, "#{number} {line}"))?;
+    fn plain(&mut self, number: usize, event: &Event<'_>, now: Instant) -> std::io::Result<()> {
+        self.last = self.last.max(number);
+        match event {
+            Event::Started { name } => {
+                self.steps.insert(number, Step::new(&printable(name), now));
+                if self.current == 0 {
+                    self.turn_to(number, now)?;
+                }
+                Ok(())
+            }
+            Event::Output { bytes, .. } => self.output(number, bytes, now),
+            Event::Cached { name } => {
+                self.steps.insert(number, Step::new(&printable(name), now));
+                self.end(number, "CACHED", now)
+            }
+            Event::Finished { after } => self.end(number, &format!("DONE {:.1}s", after.as_secs_f64()), now),
+            Event::Canceled => self.end(number, "CANCELED", now),
+            Event::Failed { error, .. } => {
+                let error = printable(error.lines().next().unwrap_or_default());
+                let colon = if error.is_empty() { "" } else { ": " };
+                self.end(number, &format!("ERROR{colon}{error}"), now)
+            }
+        }
+    }
+
+    fn output(&mut self, number: usize, bytes: &[u8], now: Instant) -> std::io::Result<()> {
+        let Some(step) = self.steps.get_mut(&number) else { return Ok(()) };
+        let lines = step.lines(bytes, now, self.clean);
+        if lines.is_empty() {
+            return Ok(());
+        }
+        step.waiting.extend(lines);
+        if self.current == number {
+            self.flush(number)?;
+            // Who has waited too long is next.
+            let waits = |step: &Step| step.waits.is_some_and(|since| now.duration_since(since) > PATIENCE);
+            let next = self.steps.iter().filter(|(_, step)| waits(step)).map(|(number, _)| *number).min();
+            return next.map_or(Ok(()), |next| self.turn_to(next, now));
+        }
+        step.waits.get_or_insert(now);
+        let full = step.waiting.len() > MAX_WAITING;
+        if self.current == 0 || full || now.duration_since(self.since) > TURN {
+            self.turn_to(number, now)?;
         }
         Ok(())
     }
 
-    /// The lines that `bytes` completes, each with the time since the step began.
-    fn lines(&mut self, number: usize, bytes: &[u8]) -> Vec<String> {
-        let Some(step) = self.steps.get_mut(&number) else { return vec![] };
-        let mut lines = vec![];
-        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
-            step.partial.extend_from_slice(part);
-            if part.ends_with(b"\n") || step.partial.len() > MAX_LINE {
-                let text = String::from_utf8_lossy(&step.partial);
-                // Of a progress bar that overwrites itself only the last state counts.
-                let text = text.trim_end_matches(['\n', '\r']);
-                let text = text.rsplit('\r').next().unwrap_or_default();
-                let line = format!("{:.3} {text}", step.begun.elapsed().as_secs_f64());
-                if step.tail.len() >= TAIL {
-                    step.tail.pop_front();
-                }
-                step.tail.push_back(text.to_owned());
-                lines.push(line);
-                step.partial.clear();
-            }
-        }
-        lines
+    /// The last line of a step.
+    fn end(&mut self, number: usize, result: &str, now: Instant) -> std::io::Result<()> {
+        let Some(step) = self.steps.get_mut(&number) else { return Ok(()) };
+        let rest = step.rest(now, self.clean);
+        step.waiting.extend(rest);
+        self.turn_to(number, now)?;
+        self.flush(number)?;
+        writeln!(self.out, "#{number} {result}")?;
+        self.steps.remove(&number);
+        self.current = 0;
+        let waiting = self.steps.iter().filter(|(_, step)| !step.waiting.is_empty());
+        let next = waiting.min_by_key(|(number, step)| (step.waits, **number)).map(|(number, _)| *number);
+        next.map_or(Ok(()), |next| self.turn_to(next, now))
     }
 
-    /// Makes the following lines belong to step `number`.
-    fn turn_to(&mut self, number: usize) -> std::io::Result<()> {
+    /// Shows this step from now on, and what it has to say so far.
+    fn turn_to(&mut self, number: usize, now: Instant) -> std::io::Result<()> {
         if self.current == number {
             return Ok(());
         }
-        self.separate(number)?;
-        match self.steps.get(&number) {
-            Some(step) => writeln!(self.out, "#{number} {}", step.name),
-            None => Ok(()),
+        if self.current != 0 {
+            writeln!(self.out, "#{} ...", self.current)?;
         }
-    }
-
-    fn separate(&mut self, number: usize) -> std::io::Result<()> {
-        if self.current != 0 && self.current != number {
+        if self.begun {
             writeln!(self.out)?;
         }
-        self.current = number;
-        Ok(())
+        let Some(step) = self.steps.get_mut(&number) else { return Ok(()) };
+        step.waits = None;
+        writeln!(self.out, "#{number} {}", step.name)?;
+        (self.current, self.since, self.begun) = (number, now, true);
+        self.flush(number)
+    }
+
+    fn flush(&mut self, number: usize) -> std::io::Result<()> {
+        let Some(step) = self.steps.get_mut(&number) else { return Ok(()) };
+        step.waiting.drain(..).try_for_each(|line| writeln!(self.out, "#{number} {line}"))
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::engine::Stream;
-    use std::time::Duration;
-
-    fn shown(detail: Detail, fails: bool) -> String {
-        let plain = Plain::new(Vec::new(), detail);
-        plain.event(1, Event::Cached { name: "[1/2] FROM debian" });
-        plain.event(2, Event::Started { name: "[2/2] RUN make" });
-        plain.event(2, Event::Output { stream: Stream::Out, bytes: b"one\ntw" });
-        plain.event(2, Event::Output { stream: Stream::Err, bytes: b"o\n10%\r20%\nlast" });
-        let after = Duration::from_millis(1500);
-        plain.event(2, if fails { Event::Failed { after } } else { Event::Finished { after } });
-        let state = plain.state.into_inner().expect("no panic");
-        // Times differ from run to run.
-        let text = String::from_utf8(state.out).expect("text");
-        let timeless = |line: &str| {
-            let mut words: Vec<&str> = line.split(' ').collect();
-            if words.get(1).is_some_and(|word| word.parse::<f64>().is_ok()) {
-                words.remove(1);
-            }
-            words.join(" ")
-        };
-        text.lines().map(timeless).collect::<Vec<_>>().join("\n")
-    }
-
-    #[test]
-    fn plain_shows_every_line() {
-        let expected = "#1 [1/2] FROM debian\n#1 CACHED\n\n#2 [2/2] RUN make\n#2 one\n#2 two\n#2 20%\n#2 last\n#2 DONE 1.5s";
-        assert_eq!(shown(Detail::Plain, false), expected);
-    }
-
-    #[test]
-    fn quiet_shows_only_what_a_failed_step_printed() {
-        assert_eq!(shown(Detail::Quiet, false), "");
-        assert_eq!(shown(Detail::Quiet, true), "[2/2] RUN make\none\ntwo\n20%\nlast");
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use crate::dockerfile::Diagnostic;
 use crate::engine::Failure;
+use crate::progress::printable;
 use crate::source_text::{SourceText, Span};
 use crate::verify::Misfit;
 
@@ -38,7 +39,13 @@ impl Report {
         Self { code, ..Self::new("the build was cancelled") }
     }
 
-    /// The exit code of the program: 1, or that of a signal.
+    /// A command line that cannot be understood: exit code 2, as of other programs.
+    #[must_use]
+    pub fn usage(self) -> Self {
+        Self { code: 2, ..self }
+    }
+
+    /// The exit code of the program: 1, 2 for the command line, or that of a signal.
     #[must_use]
     pub fn code(&self) -> u8 {
         self.code
@@ -99,9 +106,10 @@ impl Report {
     /// When `out` cannot be written.
     pub fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let heading = if self.rendered { "" } else { "error: " };
-        writeln!(out, "{heading}{}", self.text)?;
+        // Names of files, and what servers and programs say, are not to command a terminal.
+        writeln!(out, "{heading}{}", printable(&self.text))?;
         match &self.hint {
-            Some(hint) => writeln!(out, "hint: {hint}"),
+            Some(hint) => writeln!(out, "hint: {}", printable(hint)),
             None => Ok(()),
         }
     }

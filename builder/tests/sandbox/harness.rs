@@ -122,20 +122,24 @@ fn command(case: &str, who: Who, root: bool, scratch: &Path, debian: &Path) -> C
         let users = fs::read_to_string("/etc/passwd").expect("/etc/passwd");
         fs::write(scratch.join("passwd"), format!("xxtest:x:{UID}:{UID}::/:/bin/sh\n{users}"))
             .expect("accounts");
+        // What the user needs is bound where everybody may go: the folders above this tree may be closed to others.
         let script = "cd \"$1\" && mount --bind subid /etc/subuid && mount --bind subid /etc/subgid &&
-            mount --bind passwd /etc/passwd && shift &&
-            exec setpriv --reuid=$1 --regid=$1 --clear-groups --inh-caps=-all \"$2\" --inside \"$3\"";
+            mount --bind passwd /etc/passwd && mount -t tmpfs -o mode=755 tmpfs /mnt && cd /mnt &&
+            mkdir scratch debian && touch test && mount --rbind \"$1\" scratch && mount --bind \"$3\" test &&
+            { [ -z \"$5\" ] || if [ -d \"$5\" ]; then mount --bind \"$5\" debian; else rmdir debian; touch debian; mount --bind \"$5\" debian; fi; } &&
+            exec setpriv --reuid=$2 --regid=$2 --clear-groups --inh-caps=-all ./test --inside \"$4\"";
         let mut command = Command::new("unshare");
         command
             .args(["--mount", "sh", "-c", script, "sh"])
             .arg(scratch)
             .arg(UID.to_string())
             .arg(me)
-            .arg(case);
+            .arg(case)
+            .arg(debian);
         command
-            .env("HOME", scratch)
-            .env("XX_TEST_SCRATCH", scratch.join("work"))
-            .env("XX_TEST_DEBIAN", debian)
+            .env("HOME", "/mnt/scratch")
+            .env("XX_TEST_SCRATCH", "/mnt/scratch/work")
+            .env("XX_TEST_DEBIAN", "/mnt/debian")
             .stdin(Stdio::null());
         return command;
     };

@@ -1,0 +1,137 @@
+//! What a step prints, made safe for a terminal: colours stay, everything else that commands the terminal goes.
+//!
+//! A program in a step is not trusted, and a terminal obeys what it is sent: it clears the screen, changes the title of
+//! the window, puts text on the clipboard (OSC 52) or answers as if somebody had typed. The forms are those of ECMA-48.
+
+use std::borrow::Cow;
+
+/// `text` without control characters and sequences, but for tabs, line ends and colours (`ESC [ … m`).
+///
+/// ```
+/// use builder::progress::printable;
+///
+/// assert_eq!(printable("\x1b[2Jdone\x07"), "done");
+/// assert_eq!(printable("\x1b[32mdone"), "\x1b[32mdone\x1b[0m");
+/// ```
+#[must_use]
+pub fn printable(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(is_control) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut coloured = false;
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let (kind, length) = sequence(rest, first);
+        let (taken, after) = rest.split_at(length);
+        if kind != Kind::Command {
+            shown.push_str(taken);
+        }
+        if kind == Kind::Colour {
+            coloured = true;
+        }
+        rest = after;
+    }
+    if coloured && !shown.ends_with(RESET) {
+        shown.push_str(RESET);
+    }
+    Cow::Owned(shown)
+}
+
+const RESET: &str = "\x1b[0m";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Colour,
+    Command,
+}
+
+/// Control characters of ASCII and of Latin-1 (C0, DEL and C1), but for tabs and line ends.
+fn is_control(c: char) -> bool {
+    c.is_control() && c != '\t' && c != '\n'
+}
+
+/// What the beginning of `text` is, and how many bytes belong to it.
+fn sequence(text: &str, first: char) -> (Kind, usize) {
+    let width = first.len_utf8();
+    let after = text.get(width..).unwrap_or_default();
+    match first {
+        '\x1b' => match after.chars().next() {
+            Some('[') => parameters(text, width + 1, true),
+            Some(']' | 'P' | 'X' | '^' | '_') => (Kind::Command, string(text, width + 1)),
+            _ => (Kind::Command, escape(text, width)),
+        },
+        '\u{9b}' => parameters(text, width, false),
+        '\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}' => (Kind::Command, string(text, width)),
+        _ if is_control(first) => (Kind::Command, width),
+        _ => (Kind::Text, width),
+    }
+}
+
+/// A control sequence (CSI) whose parameters begin at `start`. Only those spelt in ASCII are taken as colours.
+fn parameters(text: &str, start: usize, ascii: bool) -> (Kind, usize) {
+    let body = text.as_bytes().get(start..).unwrap_or_default();
+    let inner = body.iter().take_while(|byte| matches!(byte, 0x20..=0x3f)).count();
+    match body.get(inner) {
+        Some(b'm') if ascii && body.iter().take(inner).all(|byte| matches!(byte, b'0'..=b';')) => {
+            (Kind::Colour, start + inner + 1)
+        }
+        Some(0x40..=0x7e) => (Kind::Command, start + inner + 1),
+        _ => (Kind::Command, start + inner),
+    }
+}
+
+/// A control string, such as an operating system command: up to its end, or to that of the text.
+fn string(text: &str, start: usize) -> usize {
+    let body = text.get(start..).unwrap_or_default();
+    let ends = ["\x07", "\x1b\\", "\u{9c}"];
+    let end = ends.iter().filter_map(|end| body.find(end).map(|at| at + end.len())).min();
+    start + end.unwrap_or(body.len())
+}
+
+/// An escape sequence of two or more characters.
+fn escape(text: &str, start: usize) -> usize {
+    let body = text.as_bytes().get(start..).unwrap_or_default();
+    let between = body.iter().take_while(|byte| matches!(byte, 0x20..=0x2f)).count();
+    let last = matches!(body.get(between), Some(0x30..=0x7e));
+    start + between + usize::from(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_gets_text_and_colours_only() {
+        let cases = [
+            ("plain", "plain"),
+            ("a\tb\nc", "a\tb\nc"),
+            ("\x1b[31mred\x1b[0m", "\x1b[31mred\x1b[0m"),
+            ("\x1b[1;38;2;1;2;3mx", "\x1b[1;38;2;1;2;3mx\x1b[0m"),
+            ("\x1b[4:3mcurly", "\x1b[4:3mcurly\x1b[0m"),
+            ("\x1b[>4;2mnot a colour", "not a colour"),
+            ("\x1b[2J\x1b[Hcleared", "cleared"),
+            ("\x1b[?1049hother screen", "other screen"),
+            ("\x1b]0;title\x07t", "t"),
+            ("\x1b]52;c;aGk=\x1b\\clipboard", "clipboard"),
+            ("\x1b]8;;http://example.com\x1b\\link\x1b]8;;\x1b\\", "link"),
+            ("\u{9d}0;title\u{9c}t", "t"),
+            ("\u{9b}2Jt", "t"),
+            ("\u{9b}31mt", "t"),
+            ("\x1bP+q544e\x1b\\answer", "answer"),
+            ("\x1bcreset", "reset"),
+            ("\x1b(0line drawing", "line drawing"),
+            ("\x1b[6nwhere", "where"),
+            ("bell\x07 and back\x08\x08", "bell and back"),
+            ("\x1b[", ""),
+            ("\x1b[12é", "é"),
+            ("\x1b]never ended", ""),
+            ("\x1b\x1b[2Jx", "x"),
+            ("é\u{85}x\u{7f}", "éx"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(printable(text), expected, "{text:?}");
+        }
+    }
+}
