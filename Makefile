@@ -1,4 +1,5 @@
 # make            both programs, static
+# make install    both programs into PREFIX/bin (/usr/local/bin)
 # make demo       zstd for three platforms, from a Dockerfile, on this machine
 # make demo-host  the examples for nine platforms, on this machine without any container
 # make test       all tests; ends with a summary
@@ -9,15 +10,19 @@ HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 BIN := target/$(HOST)/release
 STATIC := --config 'target.$(HOST).rustflags=["-C","target-feature=+crt-static"]'
 XX_BUILD := $(BIN)/xx-build
+PREFIX ?= /usr/local
 PLATFORMS := linux/amd64,linux/arm64,linux/arm/v7
 # Results and caches of the demo and of the images stay below `out`.
 export XX_BUILD_STORE ?= $(CURDIR)/out/store
 
-.PHONY: all programs base image demo demo-host test fuzz lint clean
+.PHONY: all programs install base image demo demo-host test fuzz lint clean
 all: programs
 
 programs: needs-build
 	cargo build --release --locked --target $(HOST) $(STATIC) -p xx-tools -p builder
+
+install: programs
+	install -D -t $(DESTDIR)$(PREFIX)/bin $(BIN)/xx $(XX_BUILD)
 
 .PHONY: needs-build needs-demo needs-demo-host needs-fuzz needs-test
 needs-build needs-demo needs-demo-host needs-fuzz needs-test: needs-%:
