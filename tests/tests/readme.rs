@@ -1,6 +1,12 @@
 //! What the pages for newcomers tell a reader to type works as it is written, in order, in a fresh tree.
 //!
 //! `make` itself is the surroundings of every test: here it is held to targets that exist, and `make install` is run.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "starts programs, and fails by panicking"
+)]
 
 use std::fs;
 use std::os::unix::fs::symlink;
