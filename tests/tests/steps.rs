@@ -35,6 +35,16 @@ const STEPS: &[(&[&str], &str, &str)] = &[
     (&[], "RUN --mount=target=/ctx touch /ctx/new 2>&1 | grep -o 'Read-only.*'", "Read-only file system"),
     (&[], "RUN --mount=from=debian,source=/etc/debian_version,target=/v test -s /v && echo there", "there"),
     (&[], "RUN --mount=type=secret,id=none test ! -e /run/secrets/none && echo optional", "optional"),
+    (
+        &["--secret", "\"id=s\",\"env=PATH\""],
+        "WORKDIR /w\nRUN --mount=type=secret,id=s,target=d/s.txt test -s /w/d/s.txt && test ! -e /d && echo below",
+        "below",
+    ),
+    (
+        &["--add-host", "a.test:192.0.2.1,b.test:192.0.2.2"],
+        "RUN getent hosts b.test | tr -s ' '",
+        "192.0.2.2 b.test",
+    ),
     (&[], "RUN --mount=type=ssh test -z \"$(ls /run/buildkit 2>/dev/null)\" && echo optional", "optional"),
 ];
 
@@ -174,6 +184,7 @@ fn secrets_and_agents_leave_no_trace() {
          RUN --mount=type=secret,id=token wc -c < /run/secrets/token; stat -c %a:%u /run/secrets/token\n\
          RUN --mount=type=secret,id=token,target=/s,mode=0444,uid=33 stat -c %a:%u /s\n\
          RUN --mount=type=secret,id=token,env=TOKEN echo ${#TOKEN}; false || true\n\
+         WORKDIR /w\nRUN --mount=type=ssh,target=a/sock test -S /w/a/sock && echo a socket below\n\
          USER www-data\n\
          RUN --mount=type=ssh,uid=33,mode=0600 stat -c %a:%u:%F $SSH_AUTH_SOCK; perl /ask; perl /ask\n",
     );
@@ -182,7 +193,9 @@ fn secrets_and_agents_leave_no_trace() {
     let built = place.build_well(&["--secret", &token, "--ssh", &ssh, "--output", "type=oci,dest=image.tar"]);
     // With one uid, sockets belong to that: docs/sandbox.md.
     let socket = if has_one_uid() { "600:0:socket" } else { "600:33:socket" };
-    for (line, times) in [("28", 2), ("400:0", 1), ("444:33", 1), (socket, 1), ("33 12", 2)] {
+    for (line, times) in
+        [("28", 2), ("400:0", 1), ("444:33", 1), (socket, 1), ("33 12", 2), ("a socket below", 1)]
+    {
         assert_eq!(built.printed(line), times, "{line}: {}", built.stderr);
     }
     assert!(!built.stderr.contains(&secret) && !built.stdout.contains(&secret));

@@ -156,7 +156,7 @@ fn configuration(
         },
         dockerignore: input.dockerignore.clone(),
         no_cache,
-        add_hosts: args.add_host.iter().map(|text| settings::host(text)).collect::<Result<_, _>>()?,
+        add_hosts: settings::hosts(&args.add_host)?,
         ulimits: args.ulimit.iter().map(|text| settings::ulimit(text)).collect::<Result<_, _>>()?,
         cgroup_parent: args.cgroup_parent.clone(),
         resolve_mode: if args.pull { ResolveMode::Pull } else { ResolveMode::Default },

@@ -5,7 +5,7 @@ use std::io::Write;
 
 use super::Environment;
 use super::checks;
-use crate::dockerfile::{Diagnostic, Dockerfile};
+use crate::dockerfile::{Diagnostic, Dockerfile, csv};
 use crate::lint::{self, check};
 use crate::lower::{BuildConfig, LowerError, outline};
 use crate::report::Report;
@@ -31,7 +31,9 @@ enum Method {
 impl Call {
     /// Reads `METHOD[,format=json][,ignorestatus=true]`.
     pub(super) fn parse(text: &str) -> Result<Self, Report> {
-        let mut fields = text.split(',');
+        let fields = csv::record(text)
+            .map_err(|error| Report::new(format!("`--call={text}`: {error}")).hint(csv::HINT))?;
+        let mut fields = fields.iter().map(String::as_str);
         let method = match fields.next().unwrap_or_default() {
             "build" => Method::Build,
             "check" | "lint" => Method::Check,
@@ -131,7 +133,9 @@ mod tests {
             ("lint,format=json,ignorestatus=true", Some((Method::Check, true, true))),
             ("outline", Some((Method::Outline, false, false))),
             ("targets", Some((Method::Targets, false, false))),
+            ("check,\"format=json\"", Some((Method::Check, true, false))),
             ("nosuch", None),
+            ("check,format=\"json\"", None),
             ("check,format=xml", None),
             ("check,ignorestatus=maybe", None),
         ];

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Environment;
 use super::input::ignore_list;
 use super::remote::{is_remote, is_url};
+use crate::dockerfile::csv;
 use crate::lower::{BuildConfig, Lowered, NamedContext, is_git_url};
 use crate::report::Report;
 
@@ -139,25 +140,74 @@ pub(super) fn secrets(
 ) -> Result<BTreeMap<String, Vec<u8>>, Report> {
     let mut secrets = BTreeMap::new();
     for argument in arguments {
-        let fields: BTreeMap<&str, &str> =
-            argument.split(',').map(|field| field.split_once('=').unwrap_or(("id", field))).collect();
-        let known = ["id", "src", "source", "env", "type"];
-        if let Some(unknown) = fields.keys().find(|field| !known.contains(field)) {
-            return Err(Report::new(format!("`--secret {argument}`: unknown field `{unknown}`"))
-                .hint("write `--secret id=ID,src=FILE` or `--secret id=ID,env=VARIABLE`"));
-        }
-        let id =
-            fields.get("id").ok_or_else(|| Report::new(format!("`--secret {argument}` has no `id=`")))?;
-        let file = fields.get("src").or_else(|| fields.get("source"));
-        let value = match (fields.get("env"), file) {
-            (Some(name), _) => variable(environment, name)?,
-            (None, Some(path)) => std::fs::read(path)
-                .map_err(|error| Report::new(format!("cannot read secret `{path}`: {error}")))?,
-            (None, None) => variable(environment, id)?,
+        let Secret { id, source } = Secret::parse(argument)?;
+        let value = match source {
+            Source::Variable(name) => variable(environment, &name)?,
+            Source::File(path) => file(&path)?,
+            // As for BuildKit's clients: the variable of that name, or else the file.
+            Source::Named if environment.variables.contains_key(&id) => variable(environment, &id)?,
+            Source::Named if Path::new(&id).is_file() => file(&id)?,
+            Source::Named => {
+                let message = format!("the secret `{id}` is neither a variable that is set nor a file");
+                return Err(Report::new(message).hint(SECRET));
+            }
         };
-        secrets.insert((*id).to_owned(), value);
+        secrets.insert(id, value);
     }
     Ok(secrets)
+}
+
+/// The forms of a secret.
+const SECRET: &str = "write `--secret id=ID,src=FILE` or `--secret id=ID,env=VARIABLE`";
+
+/// One `--secret`.
+#[derive(Debug, PartialEq, Eq)]
+struct Secret {
+    id: String,
+    source: Source,
+}
+
+/// Where a secret comes from.
+#[derive(Debug, PartialEq, Eq)]
+enum Source {
+    File(String),
+    Variable(String),
+    /// What has the name of the secret.
+    Named,
+}
+
+impl Secret {
+    fn parse(text: &str) -> Result<Self, Report> {
+        let bad = |problem: String| Report::new(format!("`--secret {text}`: {problem}")).hint(SECRET);
+        let record = csv::record(text).map_err(|error| bad(error.to_string()).hint(csv::HINT))?;
+        let (mut id, mut file, mut variable, mut of_variable) = (None, None, None, false);
+        for field in &record {
+            let (key, value) = field.split_once('=').unwrap_or(("id", field));
+            match (key.to_ascii_lowercase().as_str(), value) {
+                ("id", _) => id = Some(value.to_owned()),
+                ("src" | "source", _) => file = Some(value.to_owned()),
+                ("env", _) => variable = Some(value.to_owned()),
+                ("type", "env") => of_variable = true,
+                ("type", "file") => of_variable = false,
+                ("type", other) => return Err(bad(format!("`{other}` is no type: `file` or `env`"))),
+                (other, _) => return Err(bad(format!("unknown field `{other}`"))),
+            }
+        }
+        if of_variable && variable.is_none() {
+            variable = file.take();
+        }
+        let id = id.filter(|id| !id.is_empty()).ok_or_else(|| bad("it has no `id=`".to_owned()))?;
+        let source = match (variable, file) {
+            (Some(name), _) => Source::Variable(name),
+            (None, Some(path)) => Source::File(path),
+            (None, None) => Source::Named,
+        };
+        Ok(Self { id, source })
+    }
+}
+
+fn file(path: &str) -> Result<Vec<u8>, Report> {
+    std::fs::read(path).map_err(|error| Report::new(format!("cannot read secret `{path}`: {error}")))
 }
 
 fn variable(environment: &Environment, name: &str) -> Result<Vec<u8>, Report> {
@@ -167,7 +217,7 @@ fn variable(environment: &Environment, name: &str) -> Result<Vec<u8>, Report> {
 
 #[cfg(test)]
 mod tests {
-    use super::layout_reference;
+    use super::{Secret, Source, layout_reference};
 
     #[test]
     fn references_behind_layouts() {
@@ -179,6 +229,29 @@ mod tests {
         ];
         for (text, path, reference) in cases {
             assert_eq!(layout_reference(text), (path, reference));
+        }
+    }
+
+    #[test]
+    fn secrets_are_read() {
+        let file = |path: &str| Source::File(path.to_owned());
+        let variable = |name: &str| Source::Variable(name.to_owned());
+        let cases = [
+            ("id=a,src=sec", file("sec")),
+            ("\"id=a\",\"src=sec\"", file("sec")),
+            ("id=a,\"source=b,c\"", file("b,c")),
+            ("ID=a,type=file,src=x", file("x")),
+            ("id=a,env=X", variable("X")),
+            ("type=env,id=a,src=X", variable("X")),
+            ("id=a,type=env,env=X", variable("X")),
+            ("id=a", Source::Named),
+            ("a", Source::Named),
+        ];
+        for (text, source) in cases {
+            assert_eq!(Secret::parse(text), Ok(Secret { id: "a".to_owned(), source }), "{text}");
+        }
+        for text in ["", "src=x", "id=", "id=a,scr=x", "id=a,type=vault", "id=a,src=\"x\"", "\"id=a"] {
+            assert!(Secret::parse(text).is_err(), "{text}");
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use platform_db::Platform;
 
 use super::metadata::ImageResult;
+use crate::dockerfile::csv;
 use crate::engine::PlatformResult;
 use crate::export::{self, Annotation, AnnotationLevel, Compression, FileOptions, Form, ImageOptions};
 use crate::report::Report;
@@ -59,13 +60,14 @@ struct Fields<'a> {
 }
 
 impl<'a> Fields<'a> {
-    fn read(text: &'a str) -> Result<Self, String> {
+    fn read(record: &'a [String]) -> Result<Self, String> {
         let mut fields = Self::default();
-        for field in text.split(',') {
+        for field in record {
             let (name, value) = field.split_once('=').ok_or_else(|| format!("`{field}` has no `=`"))?;
+            let lower = name.trim().to_ascii_lowercase();
             let boolean = || value.parse::<bool>().map_err(|_| format!("`{value}` is not true or false"));
             let options = &mut fields.options;
-            match name {
+            match lower.as_str() {
                 "type" => fields.kind = Some(value),
                 "dest" => fields.dest = Some(PathBuf::from(value)),
                 "tar" => fields.tar = Some(boolean()?),
@@ -180,10 +182,11 @@ impl Output {
         if text == "-" {
             return Ok(Self::Tar { dest: PathBuf::from(text), split: None });
         }
-        if !text.contains('=') {
+        let record = csv::record(text).map_err(|error| bad(error.to_string()).hint(csv::HINT))?;
+        if matches!(record.as_slice(), [only] if only == text && !only.contains('=')) {
             return Ok(Self::Local { dest: PathBuf::from(text), split: None });
         }
-        let fields = Fields::read(text).map_err(bad)?;
+        let fields = Fields::read(&record).map_err(bad)?;
         let kind = fields.kind.ok_or_else(|| bad("`type=` is missing".to_owned()))?;
         let is_image = matches!(kind, "oci" | "docker");
         if let Some(field) = fields.image_field().filter(|_| !is_image) {
@@ -341,6 +344,10 @@ mod tests {
                 image("d", Form::Tar, ImageOptions { compression: Compression::Zstd, ..plain() }),
             ),
             ("type=cacheonly", Output::CacheOnly),
+            (
+                "\"type=local\",\"Dest=a,\"\"b\"\"\"",
+                Output::Local { dest: PathBuf::from("a,\"b\""), split: None },
+            ),
         ];
         for (text, expected) in cases {
             assert_eq!(Output::parse(text), Ok(expected), "{text}");
@@ -354,6 +361,9 @@ mod tests {
             "type=oci,dest=d,tar=7",
             "type=oci,dest=d,compression=brotli",
             "type=oci,dest=d,platform-split=true",
+            "type=oci,dest=\"d\"",
+            "",
+            "a,b",
             "type=oci,dest=d,annotation-layer.a=b",
             "type=oci,dest=d,annotation.=b",
             "type=local,dest=d,compression=gzip",
@@ -394,6 +404,12 @@ mod tests {
         for text in ["a", "index:=b", "manifest[linux/amd64:a=b", "manifest[nosuch/x]:a=b", "index-x:a=b"] {
             assert!(annotations(&[text.to_owned()]).is_err(), "{text}");
         }
+        let quoted = "type=oci,dest=d,\"annotation-index.foo=a,b\"";
+        let Ok(Output::Image { options, .. }) = Output::parse(quoted) else { panic!("{quoted}") };
+        assert_eq!(
+            (options.annotations[0].key.as_str(), options.annotations[0].value.as_str()),
+            ("foo", "a,b")
+        );
         let field = "type=oci,dest=d,annotation-manifest[linux/arm64].org.example.a=b";
         let Ok(Output::Image { options, .. }) = Output::parse(field) else { panic!("{field}") };
         assert_eq!(options.annotations[0].platform, Some(arm));

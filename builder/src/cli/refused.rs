@@ -3,6 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::Build;
+use crate::dockerfile::csv;
 use crate::report::Report;
 
 /// Options of `docker buildx build` and what to do instead, sorted.
@@ -92,7 +93,7 @@ pub(super) fn attestations(args: &Build) -> Result<(), Report> {
 }
 
 fn is_disabled(attestation: &str) -> bool {
-    attestation.split(',').any(|field| field == "disabled=true")
+    csv::record(attestation).is_ok_and(|fields| fields.iter().any(|field| field == "disabled=true"))
 }
 
 #[cfg(test)]

@@ -2,12 +2,25 @@
 
 use std::net::IpAddr;
 
-use crate::dockerfile::{mount, size, suggest};
+use crate::dockerfile::{csv, mount, size, suggest};
 use crate::lower::{NetworkMode, Ulimit};
 use crate::report::Report;
 
-/// `--add-host NAME:ADDRESS`, also with `=` in between or brackets around the address.
-pub(super) fn host(text: &str) -> Result<(String, IpAddr), Report> {
+/// Every `--add-host`, each of which may hold several between commas.
+pub(super) fn hosts(texts: &[String]) -> Result<Vec<(String, IpAddr)>, Report> {
+    let mut hosts = vec![];
+    for text in texts {
+        let record = csv::record(text)
+            .map_err(|error| Report::new(format!("`--add-host {text}`: {error}")).hint(csv::HINT))?;
+        for one in record {
+            hosts.push(host(&one)?);
+        }
+    }
+    Ok(hosts)
+}
+
+/// `NAME:ADDRESS`, also with `=` in between or brackets around the address.
+fn host(text: &str) -> Result<(String, IpAddr), Report> {
     let bad = || Report::new(format!("`--add-host {text}` is not `NAME:ADDRESS`"));
     let at = text.find(['=', ':']).filter(|at| *at > 0).ok_or_else(bad)?;
     let (name, address) = (text.get(..at).unwrap_or_default(), text.get(at + 1..).unwrap_or_default());

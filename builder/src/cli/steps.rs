@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Environment;
 use super::args::Run;
-use crate::dockerfile::{size, suggest};
+use crate::dockerfile::{csv, size, suggest};
 use crate::engine::{Keys, SshSource, StepOptions, is_socket};
 use crate::report::Report;
 use crate::sandbox::{Cgroups, Limits, Runtime};
@@ -90,18 +90,24 @@ fn limits(run: &Run) -> Result<Limits, Report> {
 fn agents(arguments: &[String], environment: &Environment) -> Result<BTreeMap<String, SshSource>, Report> {
     let mut agents = BTreeMap::new();
     for argument in arguments {
-        let (id, paths) = argument.split_once('=').unwrap_or((argument, ""));
-        let paths = match (paths, environment.variable("SSH_AUTH_SOCK")) {
-            ("", None) => {
+        let bad =
+            |(text, hint): (String, &str)| Report::new(format!("`--ssh {argument}`: {text}")).hint(hint);
+        let record = csv::record(argument).map_err(|error| bad((error.to_string(), csv::HINT)))?;
+        let (first, more) =
+            record.split_first().map_or(("", &[][..]), |(first, more)| (first.as_str(), more));
+        let (id, path) = first.split_once('=').unwrap_or((first, ""));
+        let paths: Vec<&str> = std::iter::once(path).chain(more.iter().map(String::as_str)).collect();
+        let paths = match (paths.as_slice(), environment.variable("SSH_AUTH_SOCK")) {
+            ([""], None) => {
                 return Err(Report::new(format!(
                     "`--ssh {argument}`: no agent, for `SSH_AUTH_SOCK` is not set"
                 ))
                 .hint("start one with `eval $(ssh-agent)`, and give it a key with `ssh-add`; or name the key: `--ssh default=FILE`"));
             }
-            ("", Some(path)) | (path, _) => path,
+            ([""], Some(path)) => vec![path],
+            (named, _) => named.to_vec(),
         };
-        let source = ssh_source(paths)
-            .map_err(|(text, hint)| Report::new(format!("`--ssh {argument}`: {text}")).hint(hint))?;
+        let source = ssh_source(&paths).map_err(bad)?;
         let id = if id.is_empty() { "default" } else { id };
         if agents.insert(id.to_owned(), source).is_some() {
             return Err(Report::new(format!("`--ssh {argument}`: `{id}` is there twice"))
@@ -112,17 +118,21 @@ fn agents(arguments: &[String], environment: &Environment) -> Result<BTreeMap<St
 }
 
 /// A socket, or key files; an error is a message and a hint.
-fn ssh_source(paths: &str) -> Result<SshSource, (String, &'static str)> {
-    let (paths, raw) = match paths.strip_suffix(",raw=true") {
-        Some(path) => (path, true),
-        None => (paths.strip_suffix(",raw=false").unwrap_or(paths), false),
+fn ssh_source(paths: &[&str]) -> Result<SshSource, (String, &'static str)> {
+    let (paths, raw) = match paths {
+        [paths @ .., "raw=true"] => (paths, true),
+        [paths @ .., "raw=false"] => (paths, false),
+        paths => (paths, false),
     };
-    if is_socket(Path::new(paths)) {
-        let path = PathBuf::from(paths);
+    if let [path] = paths
+        && is_socket(Path::new(path))
+    {
+        let path = PathBuf::from(path);
         return Ok(if raw { SshSource::Raw(path) } else { SshSource::Socket(path) });
     }
     if raw {
-        return Err((format!("`{paths}` is no socket, which `raw=true` takes"), "leave `raw=true` out"));
+        let named = paths.join(",");
+        return Err((format!("`{named}` is no socket, which `raw=true` takes"), "leave `raw=true` out"));
     }
     let key = |path: &str| {
         let no_key = "an agent's socket, or private keys such as `~/.ssh/id_ed25519`, apart by commas";
@@ -142,7 +152,7 @@ fn ssh_source(paths: &str) -> Result<SshSource, (String, &'static str)> {
             Err((format!("`{path}` is neither a socket nor a private key"), no_key))
         }
     };
-    let keys = paths.split(',').map(key).collect::<Result<_, _>>()?;
+    let keys = paths.iter().copied().map(key).collect::<Result<_, _>>()?;
     Ok(SshSource::Keys(Box::new(Keys::new(keys))))
 }
 

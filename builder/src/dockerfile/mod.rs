@@ -6,6 +6,7 @@
 
 pub mod ast;
 pub mod automatic;
+pub(crate) mod csv;
 pub mod diagnostic;
 pub mod directive;
 pub(crate) mod duration;

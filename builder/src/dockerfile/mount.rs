@@ -3,6 +3,7 @@
 //! Values may hold variables, so a mount is checked twice: what can be known when the file is read ([`check`]), and
 //! everything when the values are known ([`parse`]).
 
+use super::csv;
 use super::diagnostic::Diagnostic;
 use super::node::Word;
 use super::size;
@@ -275,49 +276,9 @@ pub(crate) fn boolean(text: &str) -> Option<bool> {
 }
 
 fn fields(word: &Word) -> Result<Vec<String>, Diagnostic> {
-    csv(&word.text).ok_or_else(|| {
-        Diagnostic::error(word.span, "malformed list of mount options")
-            .hint("separate `key=value` by commas; put a whole field with a comma in double quotes")
+    csv::record(&word.text).map_err(|error| {
+        Diagnostic::error(word.span, format!("malformed list of mount options: {error}")).hint(csv::HINT)
     })
-}
-
-/// One CSV record (RFC 4180): fields between commas, quoted ones whole.
-fn csv(text: &str) -> Option<Vec<String>> {
-    let mut fields = Vec::new();
-    let mut rest = text;
-    loop {
-        if let Some(mut quoted) = rest.strip_prefix('"') {
-            let mut field = String::new();
-            loop {
-                let end = quoted.find('"')?;
-                field.push_str(quoted.get(..end)?);
-                quoted = quoted.get(end + 1..)?;
-                match quoted.strip_prefix('"') {
-                    Some(after) => {
-                        field.push('"');
-                        quoted = after;
-                    }
-                    None => break,
-                }
-            }
-            fields.push(field);
-            match quoted.strip_prefix(',') {
-                Some(after) => rest = after,
-                None if quoted.is_empty() => return Some(fields),
-                None => return None,
-            }
-        } else {
-            let (field, after) = rest.split_once(',').map_or((rest, None), |(f, a)| (f, Some(a)));
-            if field.contains('"') {
-                return None;
-            }
-            fields.push(field.to_owned());
-            match after {
-                Some(after) => rest = after,
-                None => return Some(fields),
-            }
-        }
-    }
 }
 
 #[cfg(test)]
@@ -342,6 +303,7 @@ mod tests {
         assert_eq!(read("type=tmpfs,target=/t,size=64m").unwrap().size, 64 << 20);
         assert!(read("target=/t").unwrap().readonly);
         assert_eq!(read("\"target=/a,b\"").unwrap().target, "/a,b");
+        assert_eq!(read("\"source=a\"\"b,c\",target=/x").unwrap().source, "a\"b,c");
     }
 
     #[test]
@@ -360,7 +322,8 @@ mod tests {
             ("type=cache,required=true", "`required` does not fit a mount of type `cache`"),
             ("type=cache,mode=9", "invalid `mode=9` of a mount: expected octal digits"),
             ("ro=maybe", "invalid `ro=maybe` of a mount: expected `true` or `false`"),
-            ("a\"b", "malformed list of mount options"),
+            ("a\"b", "malformed list of mount options: a double quote stands inside a field"),
+            ("", "malformed list of mount options: it is empty"),
         ];
         for (text, message) in cases {
             assert_eq!(read(text), Err(message.to_owned()), "{text}");

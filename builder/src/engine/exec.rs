@@ -8,6 +8,7 @@ use super::mounts::Mounts;
 use super::output::{self, Clip};
 use super::{Context, EngineError, Event, Keys, Stream};
 use crate::llb::pb;
+use crate::lower::paths;
 use crate::sandbox::{
     Cancel, Cgroups, Exit, Finished, Group, Mount, Network, Runtime, Security, Step, Stream as StepStream,
     Ulimit, Unreal,
@@ -64,7 +65,9 @@ pub(super) fn run(
         if mount.dest == "/" {
             root = Some(mounts.root(mount)?);
         } else if let Some(kind) = mounts.mount(number, mount)? {
-            inside.push(Mount { target: mount.dest.clone(), kind });
+            // As in BuildKit, a relative target lies below the directory that the step runs in.
+            let target = paths::in_operation(&meta.cwd, &mount.dest, false);
+            inside.push(Mount { target, kind });
         }
     }
     let root = root.ok_or_else(|| EngineError::Unsupported("a step without a root".to_owned()))?;
