@@ -165,7 +165,7 @@ impl Platform {
 }
 
 /// Source: glibc's `shlib-versions` and each port's `ldsodefs`, as Debian builds them; MIPS release 6 is `nan2008`.
-const fn glibc_linker(arch: Arch, variant: Variant, soft: bool) -> Option<&'static str> {
+pub(crate) const fn glibc_linker(arch: Arch, variant: Variant, soft: bool) -> Option<&'static str> {
     let r6 = matches!(variant, Variant::R6);
     Some(match arch {
         Arch::Arm if soft => "/lib/ld-linux.so.3",

@@ -168,7 +168,8 @@ impl Arch {
     }
 }
 
-/// Other spellings of variants. Sources: containerd's `normalizeArch`; Go's names of the lowest levels.
+/// Other spellings of variants. Sources: containerd's `normalizeArch`; Go's names of the lowest levels; z13 is the least that
+/// Go and Debian ask for, LA64 v1.0 the first LoongArch.
 const SPELLINGS: &[(Arch, u128, Variant)] = &[
     (Arch::Amd64, known("v1"), Base),
     (Arch::Arm, known("5"), V5),
@@ -182,6 +183,7 @@ const SPELLINGS: &[(Arch, u128, Variant)] = &[
     (Arch::Arm64, known("v8.0"), Base),
     (Arch::Arm64, known("v9.0"), V9),
     (Arch::I386, known("sse2"), Base),
+    (Arch::Loong64, known("v1"), Base),
     (Arch::Mips, known("hardfloat"), Base),
     (Arch::Mips64, known("hardfloat"), Base),
     (Arch::Mips64le, known("hardfloat"), Base),
@@ -191,4 +193,5 @@ const SPELLINGS: &[(Arch, u128, Variant)] = &[
     (Arch::Ppc64, known("power8"), Base),
     (Arch::Ppc64le, known("power8"), Base),
     (Arch::Riscv64, known("rva20u64"), Base),
+    (Arch::S390x, known("z13"), Base),
 ];

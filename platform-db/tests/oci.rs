@@ -38,6 +38,8 @@ fn normalisations_of_containerd() {
         ("linux/mips64le/softfloat", "linux/mips64le/softfloat"),
         ("linux/mips64le/hardfloat", "linux/mips64le"),
         ("wasi/wasm32", "wasi/wasm"),
+        ("linux/s390x/z13", "linux/s390x"),
+        ("linux/loong64/v1", "linux/loong64"),
     ];
     for (input, expected) in cases {
         assert_eq!(read(input), expected, "{input}");

@@ -8,17 +8,17 @@ use super::{Facts, ObjectError};
 
 /// Length of a member's header, in bytes.
 const HEADER: u64 = 60;
-/// Members looked at; the largest libraries have some thousands.
-const MOST_MEMBERS: usize = 4096;
+/// Most members accepted; the largest libraries have some tens of thousands.
+const MOST_MEMBERS: usize = 1 << 18;
 /// Longest name that BSD's form puts before a member's bytes, in bytes.
 const LONGEST_NAME: u64 = 4096;
 
 pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Facts>, ObjectError> {
-    let (mut start, mut first): (u64, Option<Facts>) = (8, None);
+    let (mut start, mut all): (u64, Option<Facts>) = (8, None);
     for _ in 0..MOST_MEMBERS {
         let header = head.up_to(start, HEADER as usize)?;
         if header.is_empty() {
-            break;
+            return Ok(all);
         }
         let (Some(name), Some(length)) = (header.get(..16), header.get(48..58)) else {
             return Err(ObjectError::Truncated("archive member"));
@@ -33,17 +33,34 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Option<Fact
         if !is_index(name) {
             let member = head.slice(content + before, length - before);
             let member = Head::read(&member as &dyn ReadAt)?;
-            match (&first, super::read_one(&member)?) {
-                (None, found) => first = found,
-                (Some(first), Some(other)) if (first.arch, first.bits) != (other.arch, other.bits) => {
-                    return Err(ObjectError::Unclear("an archive of objects for different architectures"));
-                }
-                (Some(_), _) => {}
-            }
+            all = match (all, super::read_one(&member)?) {
+                (Some(facts), Some(other)) => Some(together(facts, &other)?),
+                (facts, other) => facts.or(other),
+            };
         }
         start = end.saturating_add(length % 2);
     }
-    Ok(first)
+    Err(ObjectError::Malformed("more members than any archive has"))
+}
+
+/// What is linked from an archive may be any of its objects: the one that asks for most counts.
+fn together(mut facts: Facts, other: &Facts) -> Result<Facts, ObjectError> {
+    let machine = |facts: &Facts| (facts.format, facts.arch, facts.machine, facts.bits, facts.endian);
+    if machine(&facts) != machine(other) {
+        return Err(ObjectError::Unclear("an archive of objects for different architectures"));
+    }
+    match (facts.os, other.os) {
+        (Some(one), Some(another)) if one != another => {
+            return Err(ObjectError::Unclear("an archive of objects for different operating systems"));
+        }
+        (one, another) => facts.os = one.or(another),
+    }
+    facts.needs = match (facts.needs, other.needs, facts.arch) {
+        (Some(one), Some(another), Some(arch)) if !arch.has(one, another) => Some(another),
+        (one, another, _) => one.or(another),
+    };
+    facts.float_abi = facts.float_abi.or(other.float_abi);
+    Ok(facts)
 }
 
 /// GNU's symbol index, for long offsets too, and its table of long names. BSD's index is no object file anyway.

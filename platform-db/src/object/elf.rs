@@ -12,7 +12,7 @@ use super::facts::{Facts, Format, Kind};
 use super::source::{Head, ReadAt};
 use super::{ObjectError, abi, notes, word};
 use crate::arch::Arch;
-use crate::facts::Endian;
+use crate::facts::{Endian, glibc_linker};
 use crate::libc::Libc;
 use crate::os::Os;
 
@@ -60,10 +60,10 @@ pub(super) fn read<S: ReadAt + ?Sized>(head: &Head<'_, S>) -> Result<Facts, Obje
     let named = os_abi(&header).or(notes.os);
     let is_program = matches!(kind, Kind::Executable | Kind::PieExecutable);
     Ok(Facts {
-        os: named.or_else(|| interpreter.as_deref().and_then(os_of_interpreter)),
+        os: named.or_else(|| interpreter.as_deref().and_then(|path| os_of_interpreter(path, arch))),
         needs: notes.needs.filter(|_| arch == Some(Arch::Amd64)).or(abi.needs),
         float_abi: abi.float,
-        libc: interpreter.as_deref().and_then(libc_of_interpreter),
+        libc: interpreter.as_deref().and_then(|path| libc_of_interpreter(path, arch)),
         is_static: is_program && interpreter.is_none() && !dynamic.needs_libraries,
         interpreter,
         ..Facts::new(Format::Elf, kind, arch, u32::from(header.e_machine), bits, endian)
@@ -254,24 +254,38 @@ fn os_abi(header: &Header) -> Option<Os> {
     }
 }
 
-/// Source: default dynamic linkers in each system's toolchain.
-fn os_of_interpreter(path: &str) -> Option<Os> {
+/// Source: default dynamic linkers in each system's toolchain. Solaris's has the name of glibc's on other processors.
+fn os_of_interpreter(path: &str, arch: Option<Arch>) -> Option<Os> {
     match path {
-        "/libexec/ld-elf.so.1" => Some(Os::Freebsd),
+        "/libexec/ld-elf.so.1" | "/libexec/ld-elf32.so.1" => Some(Os::Freebsd),
         "/libexec/ld.elf_so" | "/usr/libexec/ld.elf_so" => Some(Os::Netbsd),
         "/usr/libexec/ld-elf.so.2" => Some(Os::Dragonfly),
         "/usr/libexec/ld.so" => Some(Os::Openbsd),
         "/system/bin/linker" | "/system/bin/linker64" => Some(Os::Android),
-        _ if libc_of_interpreter(path).is_some() => Some(Os::Linux),
+        "/system/runtime_loader" => Some(Os::Haiku),
+        "ld.so.1" => Some(Os::Fuchsia),
+        _ if libc_of_interpreter(path, arch).is_some() => Some(Os::Linux),
+        _ if path.ends_with("/ld.so.1") && arch.is_some_and(is_solaris) => Some(Os::Solaris),
         _ => None,
     }
 }
 
-fn libc_of_interpreter(path: &str) -> Option<Libc> {
+/// The processors of Solaris and illumos.
+const fn is_solaris(arch: Arch) -> bool {
+    matches!(arch, Arch::I386 | Arch::Amd64 | Arch::Arm64 | Arch::Sparc | Arch::Sparc64)
+}
+
+/// glibc's short names are those of some processors only; a distribution may have its linker in a folder of its own.
+fn libc_of_interpreter(path: &str, arch: Option<Arch>) -> Option<Libc> {
     let name = path.rsplit('/').next().unwrap_or(path);
+    let is_glibcs = || {
+        let arch = arch?;
+        let linkers = arch.variants().iter().filter_map(|variant| glibc_linker(arch, *variant, false));
+        linkers.map(|path| path.rsplit('/').next() == Some(name)).find(|same| *same)
+    };
     if name.starts_with("ld-musl-") {
         Some(Libc::Musl)
-    } else if name.starts_with("ld-linux") || matches!(name, "ld64.so.1" | "ld64.so.2" | "ld.so.1") {
+    } else if name.starts_with("ld-linux") || (path != name && is_glibcs().is_some()) {
         Some(Libc::Gnu)
     } else {
         None

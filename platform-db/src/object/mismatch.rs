@@ -107,9 +107,9 @@ const fn float_words(float: FloatAbi) -> &'static str {
     }
 }
 
-/// Android runs static Linux programs, not the reverse.
+/// Android runs static Linux programs, not the reverse. illumos' programs bear the mark of Solaris.
 fn same_kernel(found: Os, expected: Os) -> bool {
-    found == expected || (found == Os::Linux && expected == Os::Android)
+    found == expected || matches!((found, expected), (Os::Linux, Os::Android) | (Os::Solaris, Os::Illumos))
 }
 
 const fn format_of(os: Os) -> Option<Format> {

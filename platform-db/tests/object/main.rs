@@ -273,9 +273,73 @@ fn variants_and_float_abis_that_files_state() {
 #[test]
 fn archives_whose_objects_disagree_are_refused() {
     let (one, other) = (elf(Arch::Arm64, 1, 0, &[]), elf(Arch::Amd64, 1, 0, &[]));
+    let of = |os_abi| elf(Arch::Arm64, 1, os_abi, &[]);
     assert!(read(&archive(&[("a.o/", &one), ("text/", b"x"), ("b.o/", &one)])).unwrap().is_some());
-    for file in [archive(&[("a.o/", &one), ("b.o/", &other)]), b"!<thin>\n//".to_vec()] {
+    let refused = [
+        archive(&[("a.o/", &one), ("b.o/", &other)]),
+        archive(&[("a.o/", &of(0)), ("b.o/", &of(9)), ("c.o/", &of(12))]),
+        archive(&[("a.o/", &other), ("b.o/", &coff(0x8664, 0))]),
+        b"!<thin>\n//".to_vec(),
+    ];
+    for file in refused {
         assert!(matches!(read(&file), Err(ObjectError::Unclear(_))));
+    }
+}
+
+/// Whatever their order, the object that asks for most of the processor counts.
+#[test]
+fn every_object_of_an_archive_counts() {
+    let arm = |cpu| elf(Arch::Arm, 1, 0, &[(PROCESSOR, &arm_attributes(cpu, 1))]);
+    let mips = |flags: u8| {
+        let mut file = elf(Arch::Mipsle, 1, 0, &[]);
+        file.splice(36..40, [0, 0, 0, flags]);
+        file
+    };
+    let text = b"text".to_vec();
+    type Case<'c> = (&'c [&'c Vec<u8>], &'c str, Option<Aspect>);
+    let cases: &[Case] = &[
+        (&[&arm(6), &arm(10)], "linux/arm/v6", Some(Aspect::Variant)),
+        (&[&arm(10), &text, &arm(6)], "linux/arm/v6", Some(Aspect::Variant)),
+        (&[&arm(6), &arm(10)], "linux/arm/v7", None),
+        (&[&arm(4), &arm(6), &arm(4)], "linux/arm/v6", None),
+        (&[&mips(0x50), &mips(0x90)], "linux/mipsle", Some(Aspect::Variant)),
+        (&[&elf(Arch::Amd64, 1, 0, &[]), &elf(Arch::Amd64, 1, 9, &[])], "linux/amd64", Some(Aspect::Os)),
+    ];
+    for (members, platform, expected) in cases {
+        let members: Vec<(&str, &[u8])> = members.iter().map(|member| ("x.o/", member.as_slice())).collect();
+        let facts = read(&archive(&members)).unwrap().unwrap();
+        let found = facts.mismatch(&platform.parse().unwrap()).map(|mismatch| mismatch.aspect);
+        assert_eq!(found, *expected, "{facts} on {platform}");
+    }
+}
+
+/// The linkers of several systems have the same name.
+#[test]
+fn dynamic_linkers_name_systems() {
+    let cases: &[(Arch, &str, &[&str])] = &[
+        (Arch::Amd64, "/lib/amd64/ld.so.1", &["solaris/amd64", "illumos/amd64"]),
+        (Arch::Amd64, "/usr/lib/amd64/ld.so.1", &["solaris/amd64", "illumos/amd64"]),
+        (Arch::Sparc64, "/usr/lib/sparcv9/ld.so.1", &["solaris/sparc64"]),
+        (Arch::Mips, "/lib/ld.so.1", &["linux/mips"]),
+        (Arch::S390x, "/lib/ld64.so.1", &["linux/s390x"]),
+        (Arch::Ppc64le, "/opt/glibc/ld64.so.2", &["linux/ppc64le"]),
+        (Arch::Amd64, "ld.so.1", &["fuchsia/amd64"]),
+        (Arch::Amd64, "/system/runtime_loader", &["haiku/amd64"]),
+        (Arch::Amd64, "/libexec/ld-elf.so.1", &["freebsd/amd64"]),
+        (Arch::Amd64, "/lib64/ld-linux-x86-64.so.2", &["linux/amd64", "android/amd64"]),
+    ];
+    for (arch, path, fits) in cases {
+        let file = elf(*arch, EXEC, 0, &[(INTERP, format!("{path}\0").as_bytes())]);
+        let facts = read(&file).unwrap().unwrap();
+        for platform in ["linux", "solaris", "illumos", "freebsd", "haiku", "fuchsia", "android"] {
+            let Ok(platform) = format!("{platform}/{arch}").parse::<Platform>() else { continue };
+            let expected = fits.contains(&platform.to_string().as_str());
+            assert_eq!(facts.mismatch(&platform).is_none(), expected, "{facts} on {platform}");
+        }
+    }
+    let marked = read(&elf(Arch::Amd64, EXEC, 6, &[])).unwrap().unwrap();
+    for (platform, fits) in [("solaris/amd64", true), ("illumos/amd64", true), ("linux/amd64", false)] {
+        assert_eq!(marked.mismatch(&platform.parse().unwrap()).is_none(), fits, "{platform}");
     }
 }
 
