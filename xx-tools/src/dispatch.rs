@@ -13,41 +13,43 @@ type PlanFn = fn(Env, &dyn Host) -> Result<Plan, Failure>;
 struct Tool {
     name: &'static str,
     what: &'static str,
+    /// What `xx help` prints.
+    help: &'static str,
     plan: PlanFn,
 }
 
 /// All tools, sorted by name.
 #[rustfmt::skip]
 const TOOLS: &[Tool] = &[
-    Tool { name: "clang", what: "clang, for calls with --target or while wrapped", plan: tools::cc::plan },
-    Tool { name: "clang++", what: "clang++, likewise", plan: tools::cc::plan },
-    Tool { name: "xcrun", what: "Apple's xcrun, for the SDK in /xx-sdk", plan: tools::xcrun::plan },
-    Tool { name: "xx-apk", what: "apk for packages of the target", plan: tools::apk::plan },
-    Tool { name: "xx-apt", what: "apt for packages of the target", plan: tools::apt::plan },
-    Tool { name: "xx-apt-get", what: "apt-get for packages of the target", plan: tools::apt::plan },
-    Tool { name: "xx-ar", what: "archiver for the target", plan: tools::binutils::plan },
-    Tool { name: "xx-c++", what: "C++ compiler for the target", plan: tools::cc::plan },
-    Tool { name: "xx-cargo", what: "cargo for the target", plan: tools::cargo::plan },
-    Tool { name: "xx-cc", what: "C compiler for the target", plan: tools::cc::plan },
-    Tool { name: "xx-clang", what: "clang for the target", plan: tools::cc::plan },
-    Tool { name: "xx-clang++", what: "clang++ for the target", plan: tools::cc::plan },
-    Tool { name: "xx-dnf", what: "dnf for packages of the target", plan: tools::dnf::plan },
-    Tool { name: "xx-doctor", what: "what each target still lacks, and what brings it", plan: tools::doctor::plan },
-    Tool { name: "xx-go", what: "go for the target", plan: tools::go::plan },
-    Tool { name: "xx-info", what: "name the target in any tool's spelling", plan: tools::info::plan },
-    Tool { name: "xx-microdnf", what: "microdnf for packages of the target", plan: tools::dnf::plan },
-    Tool { name: "xx-nm", what: "symbol lister for the target", plan: tools::binutils::plan },
-    Tool { name: "xx-objcopy", what: "object copier for the target", plan: tools::binutils::plan },
-    Tool { name: "xx-objdump", what: "object dumper for the target", plan: tools::binutils::plan },
-    Tool { name: "xx-pkg-config", what: "pkg-config for the target", plan: tools::pkg_config::plan },
-    Tool { name: "xx-ranlib", what: "archive indexer for the target", plan: tools::binutils::plan },
-    Tool { name: "xx-readelf", what: "ELF reader for the target", plan: tools::binutils::plan },
-    Tool { name: "xx-size", what: "size lister for the target", plan: tools::binutils::plan },
-    Tool { name: "xx-strings", what: "text finder for the target", plan: tools::binutils::plan },
-    Tool { name: "xx-strip", what: "symbol stripper for the target", plan: tools::binutils::plan },
-    Tool { name: "xx-verify", what: "check what files were built for", plan: tools::verify::plan },
-    Tool { name: "xx-windres", what: "compile Windows resources", plan: tools::windres::plan },
-    Tool { name: "xx-yum", what: "yum for packages of the target", plan: tools::dnf::plan },
+    Tool { name: "clang", what: "clang, for calls with --target or while wrapped", help: tools::help::CC, plan: tools::cc::plan },
+    Tool { name: "clang++", what: "clang++, likewise", help: tools::help::CC, plan: tools::cc::plan },
+    Tool { name: "xcrun", what: "Apple's xcrun, for the SDK in /xx-sdk", help: tools::help::XCRUN, plan: tools::xcrun::plan },
+    Tool { name: "xx-apk", what: "apk for packages of the target", help: tools::help::APK, plan: tools::apk::plan },
+    Tool { name: "xx-apt", what: "apt for packages of the target", help: tools::help::APT, plan: tools::apt::plan },
+    Tool { name: "xx-apt-get", what: "apt-get for packages of the target", help: tools::help::APT, plan: tools::apt::plan },
+    Tool { name: "xx-ar", what: "archiver for the target", help: tools::help::BINUTILS, plan: tools::binutils::plan },
+    Tool { name: "xx-c++", what: "C++ compiler for the target", help: tools::help::CC, plan: tools::cc::plan },
+    Tool { name: "xx-cargo", what: "cargo for the target", help: tools::help::CARGO, plan: tools::cargo::plan },
+    Tool { name: "xx-cc", what: "C compiler for the target", help: tools::help::CC, plan: tools::cc::plan },
+    Tool { name: "xx-clang", what: "clang for the target", help: tools::help::CC, plan: tools::cc::plan },
+    Tool { name: "xx-clang++", what: "clang++ for the target", help: tools::help::CC, plan: tools::cc::plan },
+    Tool { name: "xx-dnf", what: "dnf for packages of the target", help: tools::help::DNF, plan: tools::dnf::plan },
+    Tool { name: "xx-doctor", what: "what each target still lacks, and what brings it", help: tools::doctor::USAGE, plan: tools::doctor::plan },
+    Tool { name: "xx-go", what: "go for the target", help: tools::help::GO, plan: tools::go::plan },
+    Tool { name: "xx-info", what: "name the target in any tool's spelling", help: tools::info::USAGE, plan: tools::info::plan },
+    Tool { name: "xx-microdnf", what: "microdnf for packages of the target", help: tools::help::DNF, plan: tools::dnf::plan },
+    Tool { name: "xx-nm", what: "symbol lister for the target", help: tools::help::BINUTILS, plan: tools::binutils::plan },
+    Tool { name: "xx-objcopy", what: "object copier for the target", help: tools::help::BINUTILS, plan: tools::binutils::plan },
+    Tool { name: "xx-objdump", what: "object dumper for the target", help: tools::help::BINUTILS, plan: tools::binutils::plan },
+    Tool { name: "xx-pkg-config", what: "pkg-config for the target", help: tools::help::PKG_CONFIG, plan: tools::pkg_config::plan },
+    Tool { name: "xx-ranlib", what: "archive indexer for the target", help: tools::help::BINUTILS, plan: tools::binutils::plan },
+    Tool { name: "xx-readelf", what: "ELF reader for the target", help: tools::help::BINUTILS, plan: tools::binutils::plan },
+    Tool { name: "xx-size", what: "size lister for the target", help: tools::help::BINUTILS, plan: tools::binutils::plan },
+    Tool { name: "xx-strings", what: "text finder for the target", help: tools::help::BINUTILS, plan: tools::binutils::plan },
+    Tool { name: "xx-strip", what: "symbol stripper for the target", help: tools::help::BINUTILS, plan: tools::binutils::plan },
+    Tool { name: "xx-verify", what: "check what files were built for", help: tools::verify::USAGE, plan: tools::verify::plan },
+    Tool { name: "xx-windres", what: "compile Windows resources", help: tools::windres::USAGE, plan: tools::windres::plan },
+    Tool { name: "xx-yum", what: "yum for packages of the target", help: tools::help::DNF, plan: tools::dnf::plan },
 ];
 
 /// Plans the call.
@@ -66,8 +68,9 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     };
     if matches!(word.as_str(), "--help" | "-h" | "help") {
         let Some(tool) = env.args.get(1) else { return Ok(Plan::new(vec![Step::Print(list())])) };
-        let args = vec![tool.clone(), "--help".into()];
-        return plan(Env { args, ..env }, host);
+        let word = tool.to_string_lossy();
+        let tool = named(&word).ok_or_else(|| unknown(&word))?;
+        return Ok(Plan::new(vec![Step::Print(tool.help.to_owned())]));
     }
     if word == "--names" {
         return Ok(Plan::new(vec![Step::Print(names())]));
@@ -75,15 +78,19 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     if matches!(word.as_str(), "--version" | "-V") {
         return Ok(Plan::line(format_args!("xx {}", env!("CARGO_PKG_VERSION"))));
     }
-    let full = if word.starts_with("xx-") { word.clone() } else { format!("xx-{word}") };
-    match find(&full) {
-        Some(tool) => {
-            env.args.remove(0);
-            full.clone_into(&mut env.name);
-            (tool.plan)(env, host)
-        }
-        None => Err(Failure::new(format!("no tool `{word}`")).hint("`xx --help` lists the tools").code(2)),
-    }
+    let tool = named(&word).ok_or_else(|| unknown(&word))?;
+    env.args.remove(0);
+    tool.name.clone_into(&mut env.name);
+    (tool.plan)(env, host)
+}
+
+/// The tool that a word after `xx` means.
+fn named(word: &str) -> Option<&'static Tool> {
+    if word.starts_with("xx-") { find(word) } else { find(&format!("xx-{word}")) }
+}
+
+fn unknown(word: &str) -> Failure {
+    Failure::new(format!("no tool `{word}`")).hint("`xx --help` lists the tools").code(2)
 }
 
 /// Programs with a target's prefix that set-up links to this one: `aarch64-linux-gnu-clang`.
@@ -161,6 +168,16 @@ mod tests {
         let original = "xx-apk xx-apt xx-apt-get xx-c++ xx-cargo xx-cc xx-clang xx-clang++ xx-go xx-info xx-verify xx-windres";
         for name in original.split(' ') {
             assert!(names.lines().any(|found| found == name), "{name}");
+        }
+    }
+
+    /// `xx help` says more of each, whatever is installed, and names the tool.
+    #[test]
+    fn every_tool_has_help() {
+        for tool in TOOLS.iter().filter(|tool| tool.name.starts_with("xx-")) {
+            let usage = tool.help.lines().next().unwrap_or_default().replace("xx doctor", "xx-doctor");
+            let names = usage.strip_prefix("Usage: ").and_then(|usage| usage.split(' ').next());
+            assert!(names.is_some_and(|names| names.split('|').any(|name| name == tool.name)), "{usage}");
         }
     }
 

@@ -15,6 +15,19 @@ pub enum Family {
     Other,
 }
 
+impl Family {
+    /// Returns what to type to install packages of the build machine.
+    #[must_use]
+    pub fn install(self, packages: &str) -> String {
+        match self {
+            Self::Debian => format!("`apt-get install {packages}`"),
+            Self::Alpine => format!("`apk add {packages}`"),
+            Self::Rhel => format!("`dnf install {packages}`"),
+            Self::Other => format!("install the package `{packages}`"),
+        }
+    }
+}
+
 /// What os-release says, as far as the tools ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distro {

@@ -127,6 +127,9 @@ pub enum Step {
     Next(Stage),
     /// Becomes another program. Always last.
     Exec(CommandPlan),
+    /// Runs a program to its end. When it fails, carries out what explains it. Ends with the program's exit code. Always
+    /// last.
+    ExecOr(CommandPlan, Stage),
     /// Ends with this exit code. Always last.
     Exit(u8),
 }
@@ -186,7 +189,7 @@ impl fmt::Display for Step {
             Self::MakeDir(path) => write!(f, "mkdir {}", quoted(path.as_os_str())),
             Self::Run(command) | Self::RunQuietly(command) | Self::Try(command) => write!(f, "run {command}"),
             Self::Next(_) => f.write_str("then plan on from there"),
-            Self::Exec(command) => write!(f, "exec {command}"),
+            Self::Exec(command) | Self::ExecOr(command, _) => write!(f, "exec {command}"),
             Self::Exit(code) => write!(f, "exit {code}"),
         }
     }

@@ -49,6 +49,14 @@ pub fn run(plan: Plan, host: &dyn Host) -> Result<u8, Failure> {
                 return wait(&below(command, &held));
             }
             Step::Exec(command) => return Err(exec(&command)),
+            Step::ExecOr(command, explain) => {
+                held.retain(|(lock, _)| lock.kept);
+                let code = wait(&below(command, &held))?;
+                if code != 0 {
+                    run(explain(host)?, host)?;
+                }
+                return Ok(code);
+            }
             Step::Exit(code) => return Ok(code),
         }
     }

@@ -9,7 +9,7 @@ mod words;
 
 use std::path::Path;
 
-use platform_db::{Arch, Libc, Platform};
+use platform_db::{Arch, Libc, Os, Platform};
 
 use crate::distro::{Distro, Family, family_of};
 use crate::env::Env;
@@ -105,18 +105,58 @@ impl Target {
     /// # Errors
     /// When the target is no platform that the tools support.
     pub fn supported(&self) -> Result<&Names, Failure> {
+        self.names.as_ref().ok_or_else(|| self.refusal())
+    }
+
+    /// Returns the C compiler's triple, or the refusal of a target that has none.
+    ///
+    /// # Errors
+    /// When no C compiler is set up for the target.
+    pub fn c_triple(&self) -> Result<&str, Failure> {
+        self.triple().ok_or_else(|| self.refusal())
+    }
+
+    /// Returns the C compiler's triple, if the target has one.
+    #[must_use]
+    pub fn triple(&self) -> Option<&str> {
+        self.names.as_ref()?.triple.as_deref()
+    }
+
+    fn refusal(&self) -> Failure {
         let word = |word: &str| if word.is_empty() { "unknown".to_owned() } else { word.to_owned() };
-        self.names.as_ref().ok_or_else(|| {
-            let (os, arch) = (word(&self.os), word(&self.arch));
-            let failure =
-                Failure::new(format!("unsupported target: os={os} arch={arch} variant={}", self.variant));
-            match self.known() {
-                Ok(platform) => {
-                    failure.hint(format!("no C compiler is set up for {platform}; `xx-go` may build for it"))
-                }
-                Err(known) => Failure { hint: known.hint, ..failure },
+        let (os, arch) = (word(&self.os), word(&self.arch));
+        let failure =
+            Failure::new(format!("unsupported target: os={os} arch={arch} variant={}", self.variant));
+        match self.known() {
+            Ok(platform) if (platform.os(), platform.arch()) != (os.as_str(), arch.as_str()) => {
+                failure.hint(format!("did you mean `{platform}`?"))
             }
-        })
+            Ok(platform) => {
+                failure.hint(format!("no C compiler is set up for {platform}; `xx-go` may build for it"))
+            }
+            Err(known) => Failure { hint: known.hint, ..failure },
+        }
+    }
+
+    /// Returns what is skipped by tools that install packages of the target, which only Linux has: Dockerfiles install
+    /// packages and then build for every target. A system that nobody knows is a slip, and refused.
+    ///
+    /// # Errors
+    /// When the target is no platform that the tools support.
+    pub fn without_packages(&self) -> Result<Option<&str>, Failure> {
+        if self.os != "linux" && (Os::from_name(&self.os).is_some() || self.platform.is_some()) {
+            return Ok(Some(&self.os));
+        }
+        self.supported().map(|_| None)
+    }
+
+    /// Returns the platform whose variant says the processor's level: a system may be known on one level only (OpenBSD
+    /// on ARMv7) that compilers build for on others, too.
+    #[must_use]
+    pub fn level(&self) -> Option<Platform> {
+        let arm = || format!("linux/arm/{}", self.variant).parse().ok();
+        let platform = self.platform.clone()?;
+        if platform.arch_id() == Arch::Arm { arm().or(Some(platform)) } else { Some(platform) }
     }
 
     /// Returns the platform, or the refusal of a target that is none.
@@ -140,6 +180,12 @@ impl Target {
         })
     }
 
+    /// Returns whether the target is none because its architecture has no such variant.
+    #[must_use]
+    pub fn has_unknown_variant(&self) -> bool {
+        self.platform.is_none() && !self.variant.is_empty() && self.plain().is_ok()
+    }
+
     /// Looks for the folder that the user names with `XX_SYSROOT`. Compilers would say of each file that it is missing.
     ///
     /// # Errors
@@ -148,10 +194,22 @@ impl Target {
         if self.sysroot.is_empty() || host.is_dir(Path::new(&self.sysroot)) {
             return Ok(());
         }
-        Err(Failure::new(format!("XX_SYSROOT: `{}` is no folder", self.sysroot)).hint(format!(
-            "fill one with `xx-apt-get --target-root {} install xx-c-essentials`",
-            self.sysroot
-        )))
+        Err(Failure::new(format!("XX_SYSROOT: `{}` is no folder", self.sysroot)).hint(
+            match self.distro.family {
+                Family::Alpine => {
+                    "leave it empty: `xx-apk add xx-c-essentials` fills the target's own root".to_owned()
+                }
+                Family::Rhel => {
+                    "leave it empty: `xx-dnf install xx-c-essentials` fills the target's own root".to_owned()
+                }
+                Family::Debian | Family::Other => {
+                    format!(
+                        "fill one with `xx-apt-get --target-root {} install xx-c-essentials`",
+                        self.sysroot
+                    )
+                }
+            },
+        ))
     }
 
     /// Returns whether programs of the target are foreign to the machine that builds.
@@ -198,7 +256,7 @@ impl Target {
         {
             return None;
         }
-        let triple = self.names.as_ref().map(|names| names.triple.as_str()).unwrap_or_default();
+        let triple = self.triple().unwrap_or_default();
         let roots = match self.sysroot.as_str() {
             "" => vec![format!("/{triple}"), format!("/usr/{triple}")],
             root => vec![format!("{root}/usr/{triple}"), root.to_owned()],

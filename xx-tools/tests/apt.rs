@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{FakeHost, dry_run};
+use support::{FakeHost, dry_run, explained};
 use xx_tools::env::Env;
 use xx_tools::tools::apt;
 
@@ -64,6 +64,7 @@ fn packages_of_the_target() {
             "exec apt install foo:i386 libc6-dev libgcc-12-dev",
         ),
         ("windows/amd64", "install gcc", "exec apt install gcc-mingw-w64-x86-64"),
+        ("windows/amd64", "install xx-c-essentials", "note 'skipping packages installation on windows'"),
         ("darwin/arm64", "install foo", "note 'skipping packages installation on darwin'"),
         ("darwin/arm64", "update", "note 'skipping packages installation on darwin'"),
         ("linux/mips64le", "install foo", "note 'skipping packages installation on mips64le'"),
@@ -291,5 +292,90 @@ fn packages_unpacked_into_a_folder() {
         run(&["install", "--target-root=/", "x"], &arm64)
             .starts_with("error 1: --target-root needs a folder")
     );
+    assert!(run(&["show", "--target-root=/out", "x"], &arm64).starts_with("error 1: --target-root: `show`"));
+}
+
+/// Official images come without package lists: they are read once they were fetched, and nothing is guessed.
+#[test]
+fn what_names_stand_for_is_read_after_the_update() {
+    let args = ["--target-root", "/out", "install", "xx-c-essentials"];
+    let run = |host: &FakeHost, more: &[(&str, &str)]| {
+        let vars = [&[("TARGETPLATFORM", "linux/s390x")], more].concat();
+        dry_run(apt::plan(Env::new("xx-apt-get", &args, &vars), host), host)
+    };
+    let bare =
+        || FakeHost::new("ID=debian\nVERSION_ID=\"12\"\n").programs_in("/usr/bin", &["dpkg", "apt-get"]);
+    let fetched = "/var/lib/xx/root-s390x/lists/m_dists_bookworm_main_binary-s390x_Packages";
+    let plan = run(&bare().file(fetched, "Package: libgcc-12-dev\nArchitecture: s390x\n"), &[]);
+    let parts =
+        ["remove -r /var/lib/xx/root-s390x\n", " -q update\n", "--download-only libc6-dev libgcc-12-dev\n"];
+    let places = parts.map(|part| plan.find(part));
+    assert!(places.is_sorted() && places[0].is_some(), "{places:?}\n{plan}");
+    let failed = run(&bare(), &[]);
+    assert!(failed.ends_with("error 100: no package lists for s390x after `apt-get update`\n"), "{failed}");
+    let lacking = run(&bare().file(fetched, "Package: zlib1g\nArchitecture: s390x\n"), &[]);
+    assert!(lacking.ends_with("error 100: no libgcc-N-dev in the package lists of s390x\n"), "{lacking}");
+    let dry = run(&bare(), &[("XX_DRY_RUN", "1")]);
+    assert!(dry.contains("--download-only libc6-dev libgcc-N-dev\n"), "{dry}");
+}
+
+/// The build machine has a package of the security archive, which lacks the target's architecture: apt only says that
+/// something is not going to be installed.
+#[test]
+fn versions_that_differ_are_explained() {
+    let installed = "Package: linux-libc-dev\nStatus: install ok installed\nArchitecture: amd64\n\
+                     Multi-Arch: same\nVersion: 6.1.9-2\n\n\
+                     Package: zlib1g\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nVersion: 1\n\n\
+                     Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5\n";
+    let of_main = |arch: &str| {
+        format!(
+            "Package: libc6-dev\nArchitecture: {arch}\nVersion: 2\nDepends: libc6 (= 2), linux-libc-dev, bash:any | x\n\n\
+             Package: linux-libc-dev\nArchitecture: {arch}\nVersion: 6.1.9-1\n\n\
+             Package: bash\nArchitecture: {arch}\nVersion: 4\n\n\
+             Package: zlib1g\nArchitecture: {arch}\nVersion: 0\n"
+        )
+    };
+    let list =
+        |suite: &str, arch: &str| format!("/var/lib/apt/lists/m_dists_{suite}_main_binary-{arch}_Packages");
+    let security = list("bookworm-security", "amd64");
+    let host = |own: &str| {
+        FakeHost::new("ID=debian\nVERSION_ID=\"12\"\n")
+            .programs_in("/usr/bin", &["dpkg"])
+            .answer("dpkg --print-architecture", "amd64\n")
+            .answer("dpkg --print-foreign-architectures", "armel\n")
+            .file("/var/lib/dpkg/status", installed)
+            .file(&list("bookworm", "amd64"), own)
+            .file(&security, "Package: linux-libc-dev\nArchitecture: amd64\nVersion: 6.1.9-2\n")
+            .file(&list("bookworm", "armel"), &of_main("armel"))
+    };
+    let told = |host: &FakeHost, package: &str, platform: &str| {
+        let env = Env::new("xx-apt-get", &["install", package], &[("TARGETPLATFORM", platform)]);
+        explained(apt::plan(env, host), host)
+    };
+    let both = host(&of_main("amd64"));
+    let found = told(&both, "libc6-dev", "linux/arm/v6");
+    let note = "note 'note: linux-libc-dev is installed for amd64 in version 6.1.9-2 (of bookworm-security), and the \
+                archives have 6.1.9-1 (of bookworm) for armel: both must be of one version'\n\
+                note 'hint: first `apt-get install -y --allow-downgrades linux-libc-dev=6.1.9-1`; or `xx-apt-get \
+                --target-root DIR install ...` and XX_SYSROOT=DIR keep the target'\\''s packages apart'\n";
+    assert_eq!(found, note);
+    let apart = told(&host(""), "libc6-dev", "linux/arm/v6");
+    assert!(apart.contains("note 'hint: `xx-apt-get --target-root DIR"), "no version is common: {apart}");
+    assert!(told(&both, "zlib1g", "linux/arm/v6").contains("zlib1g is installed for amd64 in version 1,"));
+    assert_eq!(
+        told(&both, "bash", "linux/arm/v6"),
+        "",
+        "only what is there for both at once must be the same"
+    );
+    assert_eq!(told(&both, "libc6-dev", "linux/amd64"), "");
+}
+
+#[test]
+fn folders_take_only_installs() {
+    let arm64 = [("TARGETPLATFORM", "linux/arm64")];
+    let run = |args: &[&str], vars: &[(&str, &str)]| {
+        let host = debian();
+        dry_run(apt::plan(Env::new("xx-apt-get", args, vars), &host), &host)
+    };
     assert!(run(&["show", "--target-root=/out", "x"], &arm64).starts_with("error 1: --target-root: `show`"));
 }

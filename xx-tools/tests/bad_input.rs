@@ -34,6 +34,7 @@ const HALF: Vars = &[("TARGETPLATFORM", "linux/")];
 const LOST: Vars = &[("TARGETPLATFORM", "linux/arm64"), ("XX_SYSROOT", "/no-such")];
 const NONE: Vars = &[("TARGETPLATFORM", "beos/bebox")];
 const ARM64: Vars = &[("TARGETPLATFORM", "linux/arm64")];
+const X86_64: Vars = &[("TARGETPLATFORM", "linux/x86_64")];
 const SPARC: Vars = &[("TARGETPLATFORM", "linux/sparc64")];
 const PPC64: Vars = &[("TARGETPLATFORM", "linux/ppc64")];
 const GCC: Vars = &[("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "gcc")];
@@ -98,6 +99,33 @@ const CASES: &[(&str, &str, Vars, &[&str], u8, &str, &str)] = &[
     ("xx-clang", "--target=a+b x.c", ARM64, &[], 1, "`a+b` is no target triple", "xx-info triple"),
     ("xx-clang", "x.c", NONE, &[], 1, "unsupported target: os=beos arch=bebox variant=", "xx-info list"),
     ("xx-clang", "x.c", PPC64, &[], 1, "unsupported target: os=linux arch=ppc64 variant=", "`xx-go` may"),
+    (
+        "xx-info",
+        "variant",
+        V99,
+        &[],
+        1,
+        "unsupported target: os=linux arch=arm64 variant=v99",
+        "xx-info list",
+    ),
+    (
+        "xx-clang",
+        "x.c",
+        X86_64,
+        &[],
+        1,
+        "unsupported target: os=linux arch=x86_64 variant=",
+        "mean `linux/amd64`?",
+    ),
+    (
+        "xx-apt",
+        "install x",
+        X86_64,
+        &[],
+        1,
+        "unsupported target: os=linux arch=x86_64 variant=",
+        "mean `linux/amd64`?",
+    ),
     ("xx-go", "build", SPARC, &[], 1, "go does not build for linux/sparc64", "go tool dist list"),
     ("xx-clang", "x.c", ARM64, &["clang"], 1, "/usr/bin/clang not found", "install the package `clang`"),
     (
@@ -185,6 +213,61 @@ fn one_error_with_a_hint() {
             failure.hint.as_deref().is_some_and(|found| found.contains(hint)),
             "{name} {args:?}: {failure:?}"
         );
+    }
+}
+
+/// What is missing is named in the words of the distribution: os-release, tool, variables, and what to type.
+#[test]
+fn hints_of_each_distribution() {
+    let releases = ["ID=debian\n", "ID=alpine\n", "ID=fedora\nVERSION_ID=40\n", "ID=arch\n"];
+    let cases: &[(&str, Vars, &[&str], [&str; 4])] = &[
+        (
+            "xx-clang",
+            ARM64,
+            &["clang"],
+            [
+                "`apt-get install lld` or `apt-get install binutils-aarch64-linux-gnu`",
+                "`apk add lld`",
+                "`dnf install lld`",
+                "install the package `lld`",
+            ],
+        ),
+        (
+            "xx-cc",
+            GCC,
+            &[],
+            [
+                "`apt-get install gcc-aarch64-linux-gnu g++-aarch64-linux-gnu`",
+                "or leave XX_CC_PREFER_COMPILER empty for clang: `apk add clang lld`",
+                "for clang: `dnf install clang lld`",
+                "for clang: install the package `clang lld`",
+            ],
+        ),
+        (
+            "xx-strip",
+            ARM64,
+            &[],
+            [
+                "`apt-get install llvm` or",
+                "`apk add llvm`",
+                "`dnf install llvm`",
+                "install the package `llvm`",
+            ],
+        ),
+        (
+            "xx-clang",
+            LOST,
+            &["clang"],
+            ["xx-apt-get --target-root", "`xx-apk add xx-c-essentials`", "`xx-dnf install", "--target-root"],
+        ),
+    ];
+    for (name, vars, programs, hints) in cases {
+        for (release, expected) in releases.iter().zip(hints) {
+            let host = FakeHost::new(release).programs_in("/usr/bin", programs);
+            let plan = dispatch::plan(Env::new(name, &["x.c"], vars), &host);
+            let hint = support::failure(plan, &host).and_then(|failure| failure.hint).unwrap_or_default();
+            assert!(hint.contains(expected), "{release}{name}: {hint}");
+        }
     }
 }
 

@@ -39,6 +39,15 @@ fn files_for_cmake_and_meson() {
     let defines = plan(&gcc, "xx-cc", &["--print-cmake-defines"], &prefer_gcc);
     assert!(defines.ends_with(" -DPKG_CONFIG_EXECUTABLE=/usr/bin/xx-pkg-config'\n"), "{defines}");
     assert_eq!(plan(&gcc, "xx-cc", &["--print-sysroot"], &prefer_gcc), "print /\n");
+    let stripped = debian(&["lld", "aarch64-linux-gnu-strip", "xx-objcopy"])
+        .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
+    let cmake = plan(&stripped, "xx-clang", &["--print-cmake-toolchain"], vars);
+    for line in [
+        "set(CMAKE_STRIP \"/usr/bin/aarch64-linux-gnu-strip\")",
+        "set(CMAKE_OBJCOPY \"/usr/bin/xx-objcopy\")",
+    ] {
+        assert!(cmake.contains(line), "{line} is missing in {cmake}");
+    }
     let no_libraries = debian(&["lld", "qemu-aarch64-static"]).file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
     for flag in ["--print-cmake-toolchain", "--print-meson-cross"] {
         let text = plan(&no_libraries, "xx-clang", &[flag], vars);

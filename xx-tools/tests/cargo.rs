@@ -26,7 +26,7 @@ fn debian() -> FakeHost {
 
 /// The same, with everything set up.
 fn ready() -> FakeHost {
-    let made = ["clang", "clang++", "cc", "gcc", "c++", "g++", "pkg-config"]
+    let made = ["clang", "clang++", "cc", "gcc", "c++", "g++", "pkg-config", "objcopy", "strip"]
         .map(|name| format!("armv7-unknown-linux-gnueabihf-{name}"));
     debian()
         .programs_in("/usr/bin", &made.each_ref().map(String::as_str))

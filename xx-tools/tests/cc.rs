@@ -159,6 +159,29 @@ fn set_up_makes_the_prefixed_programs() {
     assert!(!plan.contains("xx-default.cfg"), "the default is for the native target only\n{plan}");
 }
 
+/// Without LLVM's, what configure scripts and CMake would take instead is the build machine's own strip, which does not know
+/// foreign programs: a link to this program names what is missing.
+#[test]
+fn a_strip_that_is_not_installed() {
+    let native = "x86_64-linux-gnu";
+    let cases = [
+        ("linux/arm64", "aarch64-linux-gnu", "elf_x86_64", true),
+        ("linux/s390x", "s390x-linux-gnu", "elf64_s390", false),
+        ("linux/386", "i686-linux-gnu", "elf_x86_64\n   elf_i386", false),
+        ("linux/amd64", native, "elf_x86_64", false),
+    ];
+    for (platform, triple, emulations, is_linked) in cases {
+        let host = debian(&["lld", "ld", "strip", "objcopy"])
+            .answer("ld -V", &format!("GNU ld\n  Supported emulations:\n   {emulations}\n"));
+        let plan = plan(&host, "xx-clang", &["--setup-target-triple"], &[("TARGETPLATFORM", platform)]);
+        for tool in ["strip", "objcopy"] {
+            let line = format!("link /usr/bin/{triple}-{tool} -> /usr/bin/xx\n");
+            assert_eq!(plan.contains(&line), is_linked, "{platform}:\n{plan}");
+        }
+        assert!(!plan.contains("-nm -> "), "host's nm and ar read foreign objects\n{plan}");
+    }
+}
+
 #[test]
 fn calls() {
     let ready = || {
@@ -368,6 +391,10 @@ fn other_compilers() {
         let vars = [("TARGETPLATFORM", *platform), ("XX_CC_PREFER_COMPILER", *compiler)];
         assert_eq!(plan(&host(), name, args, &vars), *expected, "{platform} {compiler}");
     }
+    // Alpine's own armhf packages pass floats in registers.
+    let vars = [("TARGETPLATFORM", "linux/arm/v6"), ("XX_CC_PREFER_COMPILER", "zig")];
+    let zig = plan(&alpine(&["zig"]), "xx-cc", &["x.c"], &vars);
+    assert_eq!(zig, "exec zig cc -target arm-linux-musleabihf -mcpu=arm1176jzf_s x.c\n");
 }
 
 /// A pinned glibc: platform, preferred compiler, glibc, and what happens.

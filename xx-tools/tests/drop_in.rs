@@ -81,12 +81,62 @@ fn apk_in_the_targets_root() {
     for (host, args, vars, expected) in cases {
         assert_eq!(run(host, "xx-apk", args, vars), *expected, "{args} {vars:?}");
     }
+    // A group of the user's under such a name is what is meant after it was made.
+    let world =
+        || ready().file("/aarch64-alpine-linux-musl/etc/apk/world", "alpine-keys\nxx-c-essentials=2026\n");
+    for (host, args, words) in [
+        (world(), "del xx-c-essentials", "del --no-scripts xx-c-essentials"),
+        (world(), "add xx-c-essentials", "add --no-scripts musl-dev gcc"),
+        (world(), "del xx-cxx-essentials", "del --no-scripts g++"),
+        (ready(), "del xx-c-essentials", "del --no-scripts musl-dev gcc"),
+    ] {
+        let plan = run(&host, "xx-apk", args, arm64);
+        assert!(plan.ends_with(&format!("exec apk --root /aarch64-alpine-linux-musl {words}\n")), "{plan}");
+    }
     let setup = run(&alpine(), "xx-apk", "setup", &[("TARGETPLATFORM", "linux/loong64")]);
     assert!(setup.contains("/v3.21/main"), "{setup}");
     assert!(setup.contains("write 644 /loongarch64-alpine-linux-musl/etc/apk/arch loongarch64"), "{setup}");
     assert!(setup.contains(
         "run apk add --no-cache --initdb -p /loongarch64-alpine-linux-musl --allow-untrusted alpine-keys"
     ));
+}
+
+/// Dockerfiles install packages and then build for every target that Go has: what is no Linux is skipped first, whether or
+/// not there is a triple for it, and a slip is not.
+#[test]
+fn systems_without_packages() {
+    let debian =
+        FakeHost::new("ID=debian\nVERSION_ID=12\n").programs_in("/usr/bin", &["apt", "apt-get", "dpkg"]);
+    let fedora = FakeHost::new("ID=fedora\nVERSION_ID=40\n").programs_in("/usr/bin", &["dnf"]);
+    let calls = [
+        (alpine(), "xx-apk", "add foo"),
+        (alpine(), "xx-apk", "clean"),
+        (debian, "xx-apt-get", "install -y foo"),
+        (fedora, "xx-dnf", "install foo"),
+    ];
+    let (mut systems, is_go) = (0, platform_db::Platform::is_go);
+    for platform in
+        platform_db::Platform::all().filter(|platform| platform.os() != "linux" && is_go(platform))
+    {
+        systems += 1;
+        let vars = [("TARGETPLATFORM", platform.to_string())];
+        let vars = vars.each_ref().map(|(name, value)| (*name, value.as_str()));
+        let skipped = format!("note 'skipping packages installation on {}'\n", platform.os());
+        for (host, name, args) in &calls {
+            if platform.os() != "windows" || *name != "xx-apt-get" {
+                assert_eq!(run(host, name, args, &vars), skipped, "{platform} {name}");
+            }
+        }
+        let root = run(&calls[2].0, "xx-apt-get", "--target-root /out install foo", &vars);
+        assert_eq!(root, skipped, "{platform}");
+    }
+    assert!(systems > 30, "{systems}");
+    for (host, name, args) in &calls {
+        let macos = run(host, name, args, &[("TARGETPLATFORM", "macos/arm64")]);
+        assert_eq!(macos, "note 'skipping packages installation on macos'\n", "{name}");
+        let slip = run(host, name, args, &[("TARGETPLATFORM", "linxu/arm64")]);
+        assert_eq!(slip, "error 1: unsupported target: os=linxu arch=arm64 variant=\n", "{name}");
+    }
 }
 
 /// The pipelines asserted by the original's tests, word for word.
@@ -253,6 +303,43 @@ fn binutils_of_the_target() {
     }
 }
 
+/// By the target's prefix: what is missing is named, unless the build machine's own knows objects of the target.
+#[test]
+fn binutils_by_prefix() {
+    let own = FakeHost::new("ID=debian\n").programs_in("/usr/bin", &["strip", "objcopy", "nm", "ld"]);
+    let missing = "error 127: llvm-strip: not found\n";
+    assert_eq!(run(&own, "aarch64-linux-gnu-strip", "x", &[]), missing);
+    let multiarch = own.answer("ld -V", "GNU ld\n  Supported emulations:\n   elf_x86_64\n   aarch64linux\n");
+    let arm64 = [("TARGETPLATFORM", "linux/arm64")];
+    for (name, expected) in [
+        ("aarch64-linux-gnu-strip", "exec /usr/bin/strip x\n"),
+        ("aarch64-linux-gnu-objcopy", "exec /usr/bin/objcopy x\n"),
+        ("s390x-linux-gnu-strip", missing),
+        ("aarch64-linux-gnu-nm", "error 127: llvm-nm: not found\n"),
+        ("xx-strip", "exec /usr/bin/strip x\n"),
+        ("xx-nm", "error 127: no nm for aarch64-linux-gnu\n"),
+    ] {
+        assert_eq!(run(&multiarch, name, "x", &arm64), expected, "{name}");
+    }
+    let llvm = FakeHost::new("ID=debian\n").programs_in("/usr/bin", &["llvm-strip", "strip"]);
+    assert_eq!(run(&llvm, "aarch64-linux-gnu-strip", "x", &[]), "exec /usr/bin/llvm-strip x\n");
+}
+
+/// Nothing has to be installed for help.
+#[test]
+fn help_without_the_program() {
+    for (word, part) in [
+        ("clang", "Usage: xx-cc|xx-c++|xx-clang|xx-clang++ [ARGUMENT]..."),
+        ("xx-go", "--wrap, --unwrap"),
+        ("verify", "--needed-in ROOT"),
+        ("doctor", "Usage: xx doctor"),
+    ] {
+        let text = run(&FakeHost::new(""), "xx", &format!("help {word}"), &[]);
+        assert!(text.starts_with("print ") && text.contains(part), "{text}");
+    }
+    assert_eq!(run(&FakeHost::new(""), "xx", "help nothing", &[]), "error 2: no tool `nothing`\n");
+}
+
 /// os-release, programs and files of the machine, arguments, and the end of the command.
 #[test]
 fn dnf_in_the_targets_root() {
@@ -384,10 +471,10 @@ fn doctor_names_what_is_missing() {
     let gcc = [("TARGETPLATFORM", "linux/arm64"), ("XX_CC_PREFER_COMPILER", "gcc")];
     assert!(
         run(&host, "xx-doctor", "", &gcc)
-            .contains("  C: aarch64-linux-gnu-gcc not found\n    on Debian: `apt-get")
+            .contains("  C: aarch64-linux-gnu-gcc not found\n    `apt-get install gcc-aarch64")
     );
     let report = run(&host, "xx-doctor", "freebsd/amd64 wasi/wasm", &[]);
-    for remedy in ["unpack the base system of freebsd into a folder", "apt-get install wasi-libc\n"] {
+    for remedy in ["unpack the base system of freebsd into a folder", "`apt-get install wasi-libc`\n"] {
         assert!(report.contains(remedy), "{remedy} is missing in {report}");
     }
     let unpacked = FakeHost::new("ID=debian\n")

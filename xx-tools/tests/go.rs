@@ -55,6 +55,10 @@ fn go_for_the_target() {
             "exec GOOS=linux GOARCH=mips64le GOMIPS64=softfloat /usr/local/bin/go build\n",
         ),
         (&[("TARGETPLATFORM", "plan9/arm")], "exec GOOS=plan9 GOARCH=arm GOARM=7 /usr/local/bin/go build\n"),
+        (
+            &[("TARGETPLATFORM", "openbsd/arm/v6")],
+            "exec GOOS=openbsd GOARCH=arm GOARM=6 /usr/local/bin/go build\n",
+        ),
         (&[("TARGETPLATFORM", "js/wasm")], "exec GOOS=js GOARCH=wasm /usr/local/bin/go build\n"),
         (&[("TARGETPLATFORM", "wasi/wasm")], "exec GOOS=wasip1 GOARCH=wasm /usr/local/bin/go build\n"),
         (&[("TARGETPLATFORM", "linux/ppc64")], "exec GOOS=linux GOARCH=ppc64 /usr/local/bin/go build\n"),
@@ -126,6 +130,15 @@ fn a_c_compiler_for_cgo() {
         let middle =
             plan.trim_start_matches("exec GOOS=linux GOARCH=arm64").trim_end_matches(" /usr/bin/go build\n");
         assert_eq!(middle.trim(), *expected, "{vars:?}: {plan}");
+    }
+    // What is wrapped is for calls to come: C is set up whatever this one says.
+    let wrapped = host().answer("go env GOENV", "/env\n");
+    for vars in
+        [&[arm64][..], &[arm64, ("CGO_ENABLED", "0")], &[arm64, ("CGO_ENABLED", "0"), ("XX_SYSROOT", "/no")]]
+    {
+        let plan = run(&wrapped, "xx-go", "--wrap", vars);
+        let lines = "GOARCH=arm64\nCC=aarch64-linux-gnu-clang\nCXX=aarch64-linux-gnu-clang++\nAR=aarch64-linux-gnu-ar";
+        assert!(plan.contains(lines), "{vars:?}: {plan}");
     }
     let gcc = host().programs_in("/usr/bin", &["xx-pkg-config"]);
     let plan = run(&gcc, "xx-go", "build", &[arm64, ("XX_CC_PREFER_COMPILER", "gcc")]);

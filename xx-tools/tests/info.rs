@@ -247,6 +247,8 @@ fn targets_in_full() {
         ("linux/mips64le", "mips64el-linux-gnuabi64", "mips64le", "mips64el"),
         ("linux/mips64le/softfloat", "mips64el-linux-gnuabi64", "mips64le", "mips64el"),
         ("linux/mips/r6", "mipsisa32r6-linux-gnu", "mips", "mipsr6"),
+        ("linux/s390x/z13", "s390x-linux-gnu", "s390x", "s390x"),
+        ("linux/loong64/v1", "loongarch64-linux-gnu", "loongarch64", "loong64"),
     ];
     let host = FakeHost::new("ID=debian\nVERSION_ID=12\n");
     for (platform, triple, march, debian) in cases {
@@ -268,6 +270,44 @@ fn targets_in_full() {
         &alpine,
     ));
     assert_eq!(sysroot.out, "/riscv64-alpine-linux-musl/\n");
+}
+
+/// Targets that Go has and no C compiler is set up for: all but the triple is answered.
+#[test]
+fn targets_without_a_triple() {
+    let cases = [
+        ("solaris/amd64", "x86_64", "amd64"),
+        ("illumos/amd64", "x86_64", "amd64"),
+        ("android/arm64", "aarch64", "arm64"),
+        ("android/arm", "armv7l", "armhf"),
+        ("ios/arm64", "aarch64", "arm64"),
+        ("plan9/386", "i386", "i386"),
+        ("openbsd/arm", "armv7l", "armhf"),
+        ("aix/ppc64", "ppc64", "ppc64"),
+        ("js/wasm", "wasm", "unknown"),
+    ];
+    let host = FakeHost::new("ID=debian\nVERSION_ID=12\n");
+    for (platform, march, arch) in cases {
+        let ask = |command: &str| {
+            answer(info::plan(Env::new("xx-info", &[command], &[("TARGETPLATFORM", platform)]), &host))
+        };
+        for (command, out) in [("march", march), ("pkg-arch", arch), ("debian-arch", arch), ("sysroot", "/")]
+        {
+            let expected = Answer { code: 0, out: format!("{out}\n"), err: String::new() };
+            assert_eq!(ask(command), expected, "{platform} {command}");
+        }
+        assert_eq!(ask("is-cross"), Answer { code: 0, out: String::new(), err: String::new() }, "{platform}");
+        let env = ask("env");
+        assert!(env.code == 0 && env.out.contains(&format!("XX_MARCH={march}\n")), "{platform}: {env:?}");
+        assert!(!env.out.contains("XX_TRIPLE") && !env.out.contains("XX_PKG_ARCH"), "{platform}: {env:?}");
+        for command in ["", "triple"] {
+            let found = ask(command);
+            assert!(
+                found.code == 1 && found.err.starts_with("unsupported target: "),
+                "{platform}: {found:?}"
+            );
+        }
+    }
 }
 
 #[test]

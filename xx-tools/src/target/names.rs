@@ -9,7 +9,8 @@ use super::Target;
 use crate::distro::Family;
 use crate::env::Env;
 
-/// Names of a target in the spelling of each tool.
+/// Names of a target in the spelling of each tool. Only C compilers need a triple: Go and package managers do not, and
+/// build for systems that have none here.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Names {
     /// `uname -m` on the target.
@@ -20,8 +21,8 @@ pub struct Names {
     pub alpine: String,
     /// RPM architecture.
     pub rpm: String,
-    /// Clang's target triple.
-    pub triple: String,
+    /// Clang's target triple, where a C compiler is set up for the target.
+    pub triple: Option<String>,
 }
 
 /// Architectures that the drop-in commands answer for on Linux; others stay refused, as Dockerfiles expect.
@@ -60,7 +61,7 @@ pub(super) fn read(env: &Env, target: &Target) -> Option<Names> {
         debian: text(names_of.debian()),
         alpine: text(names_of.alpine()),
         rpm: text(names_of.rpm()),
-        triple: triple(env, target, platform)?,
+        triple: triple(env, target, platform),
     })
 }
 
@@ -80,7 +81,7 @@ fn user_names(env: &Env) -> Option<Names> {
         debian: word("XX_DEBIAN_ARCH"),
         alpine: word("XX_ALPINE_ARCH"),
         rpm: word("XX_RHEL_ARCH"),
-        triple: word("XX_TRIPLE"),
+        triple: Some(word("XX_TRIPLE")),
     })
 }
 

@@ -4,11 +4,12 @@
 
 use std::path::PathBuf;
 
+use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::{Commands, is_own, variant_flags};
+use crate::toolchain::{Commands, family, is_own, variant_flags};
 
 /// Returns a program that is no link of set-up to this one: `aarch64-linux-gnu-gcc` may be clang under that name.
 #[must_use]
@@ -21,7 +22,7 @@ pub fn program(host: &dyn Host, name: &str) -> Option<PathBuf> {
 /// # Errors
 /// When no GCC for the target is installed; the hint names the package.
 pub fn commands(env: &Env, host: &dyn Host, target: &Target) -> Result<Commands, Failure> {
-    let triple = &target.supported()?.triple;
+    let triple = target.c_triple()?;
     let sysroot = Some(&target.sysroot).filter(|root| !root.is_empty());
     let flags: Vec<String> = sysroot
         .map(|root| format!("--sysroot={root}"))
@@ -39,7 +40,15 @@ pub fn commands(env: &Env, host: &dyn Host, target: &Target) -> Result<Commands,
         return Ok(Commands { c: command("gcc"), cxx: command("g++") });
     }
     let package = triple.replace('_', "-");
-    Err(Failure::new(format!("{c} not found"))
-        .hint(format!("on Debian: `apt-get install gcc-{package} g++-{package}`"))
-        .code(127))
+    let family = family(host);
+    let hint = match family {
+        Family::Debian => family.install(&format!("gcc-{package} g++-{package}")),
+        Family::Alpine | Family::Rhel | Family::Other => {
+            format!(
+                "put {c} on PATH, or leave XX_CC_PREFER_COMPILER empty for clang: {}",
+                family.install("clang lld")
+            )
+        }
+    };
+    Err(Failure::new(format!("{c} not found")).hint(hint).code(127))
 }

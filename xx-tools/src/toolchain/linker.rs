@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 
 use platform_db::{Arch, Os, Platform};
 
+use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
 use crate::report::Failure;
+use crate::toolchain::family;
 use crate::toolchain::layout::Layout;
 
 /// The choice, and what has to be done for it.
@@ -86,10 +88,14 @@ pub fn choose(
     let failure = Failure::new(format!(
         "no suitable linker found for {triple}. Please install lld or ld for your target"
     ));
-    Err(failure.hint(format!(
-        "on Debian: `apt-get install lld` or `apt-get install binutils-{}`",
-        triple.replace('_', "-")
-    )))
+    let family = family(host);
+    Err(failure.hint(match family {
+        Family::Debian => {
+            let binutils = format!("binutils-{}", triple.replace('_', "-"));
+            format!("{} or {}", family.install("lld"), family.install(&binutils))
+        }
+        Family::Alpine | Family::Rhel | Family::Other => family.install("lld"),
+    }))
 }
 
 /// Apple's linker, signed or not. Without it the configuration is written all the same, as Go needs only that.
@@ -142,6 +148,12 @@ fn major(version: &str) -> Option<u32> {
 fn prefixed(host: &dyn Host, triple: &str, name: &str) -> Option<PathBuf> {
     let in_root = PathBuf::from(format!("/{triple}/bin/{name}"));
     host.program(&format!("{triple}-{name}")).or_else(|| Some(in_root).filter(|path| host.is_file(path)))
+}
+
+/// Returns whether the build machine's own binutils read and write objects of the target, as Debian's binutils-multiarch
+/// do. Source: binutils' `ld`, which is of the same build and lists its emulations.
+pub(crate) fn own_binutils_know(host: &dyn Host, platform: Option<&Platform>) -> bool {
+    host.program("ld").is_some_and(|ld| emulates(host, &ld, platform))
 }
 
 /// Asks `ld -V`, whose lines after the first are the emulations it supports.

@@ -96,13 +96,15 @@ pub fn is_own(host: &dyn Host, path: &Path) -> bool {
     (own.is_some() && real == own) || name.is_some_and(|name| name == "xx" || name.starts_with("xx-"))
 }
 
+/// Returns the family of the build machine's distribution.
+pub(crate) fn family(host: &dyn Host) -> Family {
+    Distro::parse(host.read(Path::new("/etc/os-release")).as_deref()).family
+}
+
 /// Returns the folder where packages of a foreign target go, on distributions without multiarch folders: `/TRIPLE`.
 #[must_use]
 pub fn package_root(host: &dyn Host, triple: &str) -> Option<String> {
-    let is_rhel = || {
-        let os_release = host.read(Path::new("/etc/os-release"));
-        Distro::parse(os_release.as_deref()).family == Family::Rhel
-    };
+    let is_rhel = || family(host) == Family::Rhel;
     (host.is_file(Path::new("/etc/alpine-release")) || is_rhel()).then(|| format!("/{triple}"))
 }
 
@@ -122,7 +124,7 @@ pub fn variant_flags(env: &Env, target: &Target) -> Vec<String> {
 /// Returns whether the C library's start file, which every program is linked with, is installed for the target.
 #[must_use]
 pub fn has_start_files(host: &dyn Host, target: &Target) -> bool {
-    let triple = target.names.as_ref().map(|names| names.triple.clone()).unwrap_or_default();
+    let triple = target.triple().unwrap_or_default();
     let multiarch = target.platform.as_ref().and_then(Platform::multiarch).unwrap_or_default();
     let root = &target.sysroot;
     let places = [

@@ -9,7 +9,7 @@ use platform_db::{Os, Platform};
 use crate::host::Host;
 use crate::plan::Step;
 use crate::toolchain::setup::Setup;
-use crate::toolchain::{clang, is_own};
+use crate::toolchain::{clang, is_own, linker};
 
 /// LLVM programs that get the target's prefix.
 pub(crate) const LLVM_PROGRAMS: &[&str] = &[
@@ -31,6 +31,9 @@ pub(crate) const LLVM_PROGRAMS: &[&str] = &[
     "strings",
     "strip",
 ];
+
+/// Programs that write object files anew, of one kind of processor only, where they are GNU's.
+pub(crate) const REWRITERS: &[&str] = &["objcopy", "strip"];
 
 impl Setup {
     /// Programs with the target's prefix. Those that another package installed stay.
@@ -66,6 +69,17 @@ impl Setup {
                 };
                 steps.push(link(to, gnu));
             }
+        }
+        // What configure scripts and CMake take instead is the build machine's own, which does not know foreign programs:
+        // the link here names what is missing.
+        let is_foreign = self.os() == Some(Os::Linux) && !self.is_native(host);
+        let lacks = |name: &&&str| {
+            let is_made = host.link(&self.layout.prefixed(triple, name)).as_ref() == Some(&own);
+            !is_made && llvm_program(host, name).is_none() && !self.is_installed(host, name)
+        };
+        let lacking: Vec<&&str> = REWRITERS.iter().filter(|_| is_foreign).filter(lacks).collect();
+        if !lacking.is_empty() && !linker::own_binutils_know(host, self.platform.as_ref()) {
+            steps.extend(lacking.into_iter().map(|name| link(own.clone(), name)));
         }
         if !self.is_installed(host, "pkg-config") {
             if self.is_native(host) {

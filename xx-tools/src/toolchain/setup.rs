@@ -47,7 +47,7 @@ impl Setup {
     /// Gathers what set-up of a triple depends on. `target` is the one that the environment names.
     #[must_use]
     pub fn new(env: &Env, host: &dyn Host, target: &Target, triple: &str, compiler: &'static str) -> Self {
-        let named = target.names.as_ref().is_some_and(|names| names.triple == triple);
+        let named = target.triple() == Some(triple);
         let platform = if named { target.platform.clone() } else { Platform::from_triple(triple) };
         let layout = Layout::of(env, host, triple);
         let mut setup = Self { layout, triple: triple.to_owned(), platform, compiler, env: env.clone() };
@@ -80,7 +80,7 @@ impl Setup {
 
     pub(super) fn is_native(&self, host: &dyn Host) -> bool {
         let native = Target::read(&self.env.clone().native(), host);
-        native.names.is_some_and(|names| names.triple == self.triple)
+        native.triple() == Some(&self.triple)
     }
 
     pub(super) fn os(&self) -> Option<Os> {

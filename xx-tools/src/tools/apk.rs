@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::tools::mirrors;
+use crate::tools::{mirrors, skipping};
 
 /// Commands of apk that run package scripts.
 const SCRIPTED: &[&str] = &["add", "del", "fix", "upgrade"];
@@ -44,9 +44,8 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     // Packages are always Alpine's, whatever vendor the triple is to have.
     let env = env.with("XX_VENDOR", "");
     let target = Target::read(&env, host);
-    target.supported()?;
-    if target.os != "linux" {
-        return Ok(skipping(&target.os));
+    if let Some(os) = target.without_packages()? {
+        return Ok(skipping(os));
     }
     if target.arch.starts_with("mips") {
         return Ok(skipping(&target.arch));
@@ -69,15 +68,11 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         }
         _ => steps.push(Step::Next(Box::new(move |host: &dyn Host| {
             let mut steps = call.set_up(host);
-            steps.extend(call.run(args));
+            steps.extend(call.run(host, args));
             Ok(Plan::new(steps))
         }))),
     }
     Ok(Plan::new(steps))
-}
-
-fn skipping(what: &str) -> Plan {
-    Plan::new(vec![Step::Note(format!("skipping packages installation on {what}"))])
 }
 
 /// What a call depends on.
@@ -94,14 +89,14 @@ struct Apk {
 
 impl Apk {
     fn new(env: &Env, host: &dyn Host, target: &Target) -> Result<Self, Failure> {
-        let names = target.supported()?;
+        let (names, triple) = (target.supported()?, target.c_triple()?);
         let cross = target.is_cross(host);
         let mut numbers = target.distro.version.split('.').map(|number| number.parse().unwrap_or(0));
         let release: (u32, u32) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         let older = mirrors::ALPINE.iter().find(|(arch, since, _)| *arch == target.arch && release < *since);
         let qemu = target.platform.as_ref().and_then(|platform| platform.qemu()).unwrap_or_default();
         let interpreter = Path::new("/proc/sys/fs/binfmt_misc").join(format!("qemu-{qemu}"));
-        let root: PathBuf = if cross { format!("/{}", names.triple).into() } else { "/".into() };
+        let root: PathBuf = if cross { format!("/{triple}").into() } else { "/".into() };
         let can_run_scripts = !cross || host.is_file(&interpreter) || env.is_set("XX_APK_SCRIPTS");
         host.why(format_args!(
             "packages for {} go to {}: {}",
@@ -115,7 +110,7 @@ impl Apk {
         Ok(Self {
             cross,
             root,
-            triple: names.triple.clone(),
+            triple: triple.to_owned(),
             arch: names.alpine.clone(),
             repositories: older.map(|(.., address)| format!("{address}/main\n{address}/community\n")),
             can_run_scripts,
@@ -150,14 +145,14 @@ impl Apk {
         steps
     }
 
-    fn run(&self, args: Vec<String>) -> Vec<Step> {
+    fn run(&self, host: &dyn Host, args: Vec<String>) -> Vec<Step> {
         if args.is_empty() {
             return vec![Step::Exec(CommandPlan::new("apk"))];
         }
         let has = |names: &[&str]| args.iter().find(|arg| names.contains(&arg.as_str())).cloned();
         let (runtime, rust) = (has(&["compiler-rt", "compiler-rt-static"]), has(&["rust-stdlib"]));
         let mut all = vec!["--root".to_owned(), self.root.display().to_string()];
-        all.extend(self.expand(args));
+        all.extend(self.expand(host, args));
         let shown = all.join(" ");
         let mut steps = vec![Step::Print(format!("+ apk  {shown}\n"))];
         let command = CommandPlan::new("apk").args(all);
@@ -176,8 +171,11 @@ impl Apk {
         steps
     }
 
-    /// Names that stand for others, and what foreign packages need: both leave options and their values alone.
-    fn expand(&self, args: Vec<String>) -> Vec<String> {
+    /// Names that stand for others, and what foreign packages need: both leave options and their values alone. A group that
+    /// the user called by such a name (`add -t xx-c-essentials ...`) is meant by it afterwards.
+    fn expand(&self, host: &dyn Host, args: Vec<String>) -> Vec<String> {
+        let world = host.read(&self.root.join("etc/apk/world")).unwrap_or_default();
+        let is_group = |name: &str| world.split_whitespace().any(|word| word.split('=').next() == Some(name));
         let mut expanded = Vec::new();
         let mut command = None;
         let has_flag = args.iter().any(|arg| arg == "--no-scripts");
@@ -186,6 +184,9 @@ impl Apk {
             let takes_next = WITH_VALUE.contains(&arg.as_str());
             let is_command = command.is_none() && !arg.starts_with('-');
             match arg.as_str() {
+                group if command.as_deref().is_some_and(|word| word != "add") && is_group(group) => {
+                    expanded.push(arg.clone());
+                }
                 "xx-c-essentials" if !is_command => expanded.extend(["musl-dev", "gcc"].map(str::to_owned)),
                 "xx-cxx-essentials" if !is_command => expanded.push("g++".to_owned()),
                 _ => expanded.push(arg.clone()),

@@ -1,11 +1,17 @@
 //! `xx-ar`, `xx-strip` and the like: the target's tool, whoever brings it.
 
+use std::path::PathBuf;
+
+use platform_db::Platform;
+
+use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::programs::{LLVM_PROGRAMS, gnu_name, llvm_program};
+use crate::toolchain::programs::{LLVM_PROGRAMS, REWRITERS, gnu_name, llvm_program};
+use crate::toolchain::{family, linker};
 
 /// Plans a call of the target's tool: GNU's with the prefix, LLVM's, or the build machine's own for itself.
 ///
@@ -14,22 +20,19 @@ use crate::toolchain::programs::{LLVM_PROGRAMS, gnu_name, llvm_program};
 pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let tool = env.name.strip_prefix("xx-").unwrap_or(&env.name).to_owned();
     let target = Target::read(&env, host);
-    let triple = &target.supported()?.triple;
+    let triple = target.c_triple()?;
     let multiarch = target.platform.as_ref().and_then(|platform| platform.multiarch()).unwrap_or_default();
-    let mut names = vec![format!("{triple}-{tool}"), format!("{multiarch}-{tool}"), format!("llvm-{tool}")];
-    if !target.is_cross(host) {
-        names.push(tool.clone());
-    }
-    let program = names.iter().find_map(|name| host.program(name)).ok_or_else(|| {
-        Failure::new(format!("no {tool} for {triple}"))
-            .hint(format!("install `llvm`, or on Debian `binutils-{}`", triple.replace('_', "-")))
-            .code(127)
-    })?;
-    host.why(format_args!("{tool}: {}, the first of {}", program.display(), names.join(", ")));
+    let prefixed = [format!("{triple}-{tool}"), format!("{multiarch}-{tool}")];
+    let own = || host.program(&tool).filter(|_| !target.is_cross(host));
+    let found = prefixed.iter().find_map(|name| host.program(name)).or_else(|| llvm_program(host, &tool));
+    let program = found.or_else(own).or_else(|| own_rewriter(host, &tool, target.platform.as_ref()));
+    let program = program.ok_or_else(|| missing(host, &format!("no {tool} for {triple}"), triple))?;
+    host.why(format_args!("{tool}: {}, the first with the target's prefix, else LLVM's", program.display()));
     Ok(Plan::new(vec![Step::Exec(CommandPlan::new(program).args(env.args))]))
 }
 
-/// Plans a call by the target's prefix, where set-up linked it here: `arm64-apple-macos11.0-ar`, `TRIPLE-zig-ar`.
+/// Plans a call by the target's prefix, where set-up linked it here: `arm64-apple-macos11.0-ar`, `TRIPLE-zig-ar`, or a
+/// `TRIPLE-strip` for which nothing is installed.
 pub fn plan_prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>> {
     for tool in ["ar", "ranlib"] {
         if env.name.ends_with(&format!("-zig-{tool}")) {
@@ -37,14 +40,31 @@ pub fn plan_prefixed(env: &Env, host: &dyn Host) -> Option<Result<Plan, Failure>
             return Some(Ok(Plan::new(vec![Step::Exec(CommandPlan::new("zig").args(words))])));
         }
     }
-    let (name, gnu) = LLVM_PROGRAMS
+    let (name, triple) = LLVM_PROGRAMS
         .iter()
-        .map(|name| (*name, gnu_name(name)))
-        .find(|(_, gnu)| env.name.strip_suffix(gnu).is_some_and(|rest| rest.ends_with('-')))?;
-    let program = llvm_program(host, name).ok_or_else(|| {
-        Failure::new(format!("llvm-{name}: not found")).hint("install the package `llvm`").code(127)
-    });
+        .find_map(|name| Some((*name, env.name.strip_suffix(gnu_name(name))?.strip_suffix('-')?)))
+        .filter(|(_, triple)| triple.len() > 2 && *triple != "xx")?;
+    let platform = Platform::from_triple(triple);
+    let program = llvm_program(host, name).or_else(|| own_rewriter(host, name, platform.as_ref()));
+    let program = program.ok_or_else(|| missing(host, &format!("llvm-{name}: not found"), triple));
     let args = env.args.clone();
-    let exec = |program| Plan::new(vec![Step::Exec(CommandPlan::new(program).args(args))]);
-    Some(program.map(exec)).filter(|_| env.name.len() > gnu.len() + 3 && !env.name.starts_with("xx-"))
+    Some(program.map(|program| Plan::new(vec![Step::Exec(CommandPlan::new(program).args(args))])))
+}
+
+/// The build machine's own strip or objcopy, where it knows objects of the target.
+fn own_rewriter(host: &dyn Host, tool: &str, platform: Option<&Platform>) -> Option<PathBuf> {
+    let knows = REWRITERS.contains(&tool) && linker::own_binutils_know(host, platform);
+    host.program(tool).filter(|_| knows)
+}
+
+fn missing(host: &dyn Host, what: &str, triple: &str) -> Failure {
+    let family = family(host);
+    let hint = match family {
+        Family::Debian => {
+            let binutils = format!("binutils-{}", triple.replace('_', "-"));
+            format!("{} or {}", family.install("llvm"), family.install(&binutils))
+        }
+        Family::Alpine | Family::Rhel | Family::Other => family.install("llvm"),
+    };
+    Failure::new(what).hint(hint).code(127)
 }

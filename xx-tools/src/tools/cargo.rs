@@ -68,7 +68,7 @@ struct Build {
 impl Build {
     fn new(env: Env, host: &dyn Host) -> Result<Self, Failure> {
         let target = Target::read(&env, host);
-        let c_triple = target.supported()?.triple.clone();
+        let c_triple = target.c_triple()?.to_owned();
         target.has_sysroot(host)?;
         let rust = rust_triple(&env, host, &target)?;
         let compiler = toolchain::preferred(&env, host)?;

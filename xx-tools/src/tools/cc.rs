@@ -71,7 +71,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let triple = match &request.target {
         Some(target) => target.clone(),
-        None if wrapped => target.supported()?.triple.clone(),
+        None if wrapped => target.c_triple()?.to_owned(),
         None => String::new(),
     };
     let is_plain = |char: char| char.is_ascii_alphanumeric() || "-._".contains(char);
@@ -187,7 +187,7 @@ fn exec(
 /// What the environment says of the target, for calls that are for that target: the variant's flags, before the
 /// user's own, which win, and the user's folder with headers and libraries.
 fn target_flags(env: &Env, target: &Target, triple: &str) -> Vec<String> {
-    if target.names.as_ref().is_none_or(|names| names.triple != triple) {
+    if target.triple() != Some(triple) {
         return Vec::new();
     }
     let sysroot = Some(&target.sysroot).filter(|root| !root.is_empty());
@@ -202,7 +202,7 @@ fn build_file(
     host: &dyn Host,
     commands: &Commands,
 ) -> Result<Plan, Failure> {
-    let triple = &target.supported()?.triple;
+    let triple = target.c_triple()?;
     let layout = Layout::of(env, host, triple);
     let text = if request.cmake_toolchain {
         cmake_toolchain(target, host, &layout, commands)?
@@ -222,7 +222,7 @@ pub(crate) fn cmake_toolchain(
     layout: &Layout,
     commands: &Commands,
 ) -> Result<String, Failure> {
-    let sysroot = sysroot(target, host, &target.supported()?.triple);
+    let sysroot = sysroot(target, host, target.c_triple()?);
     files::cmake(target, host, layout, commands, &sysroot)
 }
 

@@ -11,6 +11,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::tools::skipping;
 
 /// Plans a dnf call.
 ///
@@ -18,10 +19,10 @@ use crate::target::Target;
 /// When the target is not supported, or no dnf is installed.
 pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let target = Target::read(&env, host);
-    let names = target.supported()?;
-    if target.os != "linux" {
-        return Ok(Plan::new(vec![Step::Note(format!("skipping packages installation on {}", target.os))]));
+    if let Some(os) = target.without_packages()? {
+        return Ok(skipping(os));
     }
+    let (names, triple) = (target.supported()?, target.c_triple()?);
     let asked = env.name.strip_prefix("xx-").unwrap_or("dnf").to_owned();
     let found =
         [asked.as_str(), "dnf", "dnf5", "microdnf", "yum"].into_iter().find_map(|name| host.program(name));
@@ -31,7 +32,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     steps.extend(Lock { name: "xx-dnf", kept: true }.step(&env));
     let mut args: Vec<String> = Vec::new();
     if target.is_cross(host) {
-        let root = format!("/{}", names.triple);
+        let root = format!("/{triple}");
         host.why(format_args!("packages for {} go to {root}: foreign to the build machine", names.rpm));
         args.extend(["--forcearch", &names.rpm, "--installroot", &root].map(str::to_owned));
         args.extend(release(host, &target));

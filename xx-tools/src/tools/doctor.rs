@@ -16,7 +16,7 @@ use crate::toolchain::clang;
 /// Targets looked at when neither arguments nor the environment name one.
 const USUAL: &[&str] = &["linux/amd64", "linux/arm64", "linux/arm/v7"];
 
-const USAGE: &str = "\
+pub(crate) const USAGE: &str = "\
 Usage: xx doctor [PLATFORM]...
 
 Says what is installed, and what each platform still lacks to be built for, with what to type. Without a platform: the

@@ -28,18 +28,21 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let target = Target::read(&env, host);
     let platform = target.known()?.clone();
-    let mut vars = go_variables(&env, &platform)?;
+    let mut vars = go_variables(&env, &platform, target.level().as_ref().unwrap_or(&platform))?;
     let mut steps = Vec::new();
     let compiler = preferred(&env, host)?;
-    let triple = target.names.as_ref().map(|names| names.triple.clone());
-    let triple = triple.filter(|_| env.var("CGO_ENABLED") != "0");
+    let wrap = env.args.first().is_some_and(|arg| arg == "--wrap");
+    // What is wrapped holds for calls to come, which may say otherwise.
+    let without_c = env.var("CGO_ENABLED") == "0";
+    let triple = target.triple().filter(|_| wrap || !without_c).map(str::to_owned);
     if let Some(triple) = &triple {
-        target.has_sysroot(host)?;
+        if !without_c {
+            target.has_sysroot(host)?;
+        }
         vars.extend(c_compiler(&env, host, &target, compiler, triple, &mut steps)?);
     } else {
         host.why(format_args!("no C compiler: CGO_ENABLED=0, or no triple for the target"));
     }
-    let wrap = env.args.first().is_some_and(|arg| arg == "--wrap");
     if wrap && goenv(host, &go).is_none() {
         return Err(Failure::new("xx-go --wrap: go has no file for its settings (GOENV=off)")
             .hint("set GOENV to a file, or call `xx-go` instead of `go`"));
@@ -65,7 +68,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
 
 type Vars = Vec<(&'static str, String)>;
 
-fn go_variables(env: &Env, platform: &Platform) -> Result<Vars, Failure> {
+fn go_variables(env: &Env, platform: &Platform, level: &Platform) -> Result<Vars, Failure> {
     // Go has no nameless preview of WASI.
     let os = if platform.os_id() == Os::Wasi { "wasip1" } else { platform.os() };
     let known = platform.is_go() || platform.os_id() == Os::Wasi;
@@ -75,10 +78,7 @@ fn go_variables(env: &Env, platform: &Platform) -> Result<Vars, Failure> {
     }
     let mut vars = vec![("GOOS", os.to_owned()), ("GOARCH", platform.arch().to_owned())];
     vars.extend(
-        platform
-            .go_level()
-            .filter(|(name, _)| !env.is_set(name))
-            .map(|(name, value)| (name, value.to_owned())),
+        level.go_level().filter(|(name, _)| !env.is_set(name)).map(|(name, value)| (name, value.to_owned())),
     );
     Ok(vars)
 }

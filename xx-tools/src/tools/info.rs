@@ -11,7 +11,7 @@ use crate::report::Failure;
 use crate::target::{Names, Target};
 use crate::toolchain::package_root;
 
-const USAGE: &str = "\
+pub(crate) const USAGE: &str = "\
 Usage: xx-info [COMMAND]
 
 Names the target that TARGETPLATFORM, TARGETPAIR or TARGETOS and TARGETARCH select.
@@ -69,7 +69,7 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     let names = target.supported()?;
     Ok(match command.as_str() {
-        "" | "triple" => Plan::line(&names.triple),
+        "" | "triple" => Plan::line(target.c_triple()?),
         "march" => Plan::line(&names.march),
         "alpine-arch" => Plan::line(&names.alpine),
         "debian-arch" => Plan::line(&names.debian),
@@ -82,11 +82,12 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     })
 }
 
-/// The commands that also answer for a target without names.
+/// The commands that also answer for a target without names, unless its variant is why it has none.
 fn always(command: &str, target: &Target) -> Option<Plan> {
     match command {
         "arch" => Some(Plan::line(&target.arch)),
         "os" => Some(Plan::line(&target.os)),
+        "variant" if target.has_unknown_variant() => None,
         "variant" => Some(Plan::line(&target.variant)),
         "os-version" => Some(Plan::line(&target.distro.version)),
         "vendor" => Some(Plan::line(&target.vendor)),
@@ -107,9 +108,9 @@ fn variables(target: &Target, names: &Names) -> String {
     if target.os == "linux" {
         lines.push(("XX_PKG_ARCH", target.package_arch()));
     }
+    lines.extend(target.triple().map(|triple| ("XX_TRIPLE", triple)));
     lines.extend([
-        ("XX_TRIPLE", names.triple.as_str()),
-        ("XX_LIBC", &target.libc),
+        ("XX_LIBC", target.libc.as_str()),
         ("TARGETOS", &target.os),
         ("TARGETARCH", &target.arch),
         ("TARGETVARIANT", &target.variant),
@@ -127,7 +128,7 @@ pub fn sysroot(target: &Target, names: &Names, host: &dyn Host) -> String {
         return format!("{}/", macos_sdk(host));
     }
     let foreign = names.march != host.machine() && target.os == "linux";
-    let root = if foreign { package_root(host, &names.triple) } else { None };
+    let root = names.triple.as_ref().filter(|_| foreign).and_then(|triple| package_root(host, triple));
     root.unwrap_or_default() + "/"
 }
 

@@ -20,12 +20,12 @@ use crate::toolchain::{is_own, package_root};
 /// When the target is not supported.
 pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let target = Target::read(&env, host);
-    let names = target.supported()?;
+    let triple = target.c_triple()?;
     target.has_sysroot(host)?;
     if !target.is_cross(host) && target.sysroot.is_empty() {
         return exec(&env, host, &[]);
     }
-    plan_prefixed(&env, host, &names.triple)
+    plan_prefixed(&env, host, triple)
 }
 
 /// Plans a call for the target of a prefix.
@@ -40,7 +40,7 @@ pub fn plan_prefixed(env: &Env, host: &dyn Host, triple: &str) -> Result<Plan, F
 pub(crate) fn search(env: &Env, host: &dyn Host, triple: &str) -> Vec<(&'static str, String)> {
     let target = Target::read(env, host);
     let root = target.sysroot.as_str();
-    let is_for = target.names.as_ref().is_some_and(|names| names.triple == triple);
+    let is_for = target.triple() == Some(triple);
     let vars = if !root.is_empty() && is_for {
         let multiarch = target.platform.as_ref().and_then(Platform::multiarch).unwrap_or_default();
         let dirs = libdir(&multiarch).split(':').map(|dir| format!("{root}{dir}")).collect::<Vec<_>>();

@@ -21,6 +21,7 @@ use std::path::Path;
 use fault::{BUILT_ELSEWHERE, Fault, NO_OBJECT, NO_PLATFORM, NOT_STATIC, UNREADABLE};
 use platform_db::object::{self, Aspect, Facts, Kind};
 use platform_db::{Os, Platform};
+pub(crate) use request::USAGE;
 use request::{Request, usage};
 use rustix::fs::{Mode, OFlags};
 

@@ -10,7 +10,7 @@ use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 
-const USAGE: &str = "\
+pub(crate) const USAGE: &str = "\
 Usage: xx-windres [OPTION]... [INPUT-FILE] [OUTPUT-FILE]
   -i, --input=FILE             input file
   -o, --output=FILE            output file
@@ -166,7 +166,7 @@ impl Request {
             return Err(Failure::new(format!("invalid output format {}", self.output_format)));
         }
         if self.target.is_empty() {
-            self.target = Target::read(env, host).supported()?.triple.clone();
+            Target::read(env, host).c_triple()?.clone_into(&mut self.target);
         }
         let clang = if host.program("clang").is_some() { "clang" } else { "gcc" };
         or(&mut self.preprocessor, if env.is_set("CC") { env.var("CC") } else { clang });

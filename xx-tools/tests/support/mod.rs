@@ -174,6 +174,30 @@ pub fn answer(plan: Result<Plan, Failure>) -> Answer {
     answer
 }
 
+/// How a plan, or a later stage of it, fails.
+pub fn failure(plan: Result<Plan, Failure>, host: &dyn Host) -> Option<Failure> {
+    let plan = match plan {
+        Ok(plan) => plan,
+        Err(failure) => return Some(failure),
+    };
+    let mut steps = plan.steps.into_iter();
+    steps.find_map(|step| match step {
+        Step::Next(stage) => failure(stage(host), host),
+        _ => None,
+    })
+}
+
+/// What a plan's last program, having failed, is explained by.
+pub fn explained(plan: Result<Plan, Failure>, host: &dyn Host) -> String {
+    let steps = plan.map(|plan| plan.steps).unwrap_or_default();
+    let found = steps.into_iter().map(|step| match step {
+        Step::Next(stage) => explained(stage(host), host),
+        Step::ExecOr(_, stage) => dry_run(stage(host), host),
+        _ => String::new(),
+    });
+    found.collect()
+}
+
 /// The lines of a plan's dry run, later stages included.
 pub fn dry_run(plan: Result<Plan, Failure>, host: &dyn Host) -> String {
     let mut text = String::new();

@@ -8,6 +8,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::lists;
 use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
@@ -43,6 +44,15 @@ pub(super) struct State {
 }
 
 impl State {
+    /// Where the lists of the architecture are.
+    pub(super) fn lists(&self) -> PathBuf {
+        if self.has_lists { lists::DIR.into() } else { self.dir.join("lists") }
+    }
+
+    fn archives(&self) -> PathBuf {
+        self.dir.join("archives")
+    }
+
     fn settings(&self) -> Vec<String> {
         let (arch, dir) = (&self.arch, self.dir.display());
         let mut settings = vec![
@@ -63,13 +73,12 @@ impl State {
     }
 }
 
-/// Plans fetching packages for an architecture and unpacking them into a folder.
-pub(super) fn install(state: &State, dir: &Path, options: Vec<String>, packages: &[String]) -> Vec<Step> {
-    let archives = state.dir.join("archives");
+/// Plans an empty state, and fetching the lists where the running system has none of the architecture.
+pub(super) fn prepare(state: &State) -> Vec<Step> {
     let mut steps = vec![
         Step::RemoveDir(state.dir.clone()),
         Step::Temporary(state.dir.clone()),
-        Step::MakeDir(archives.join("partial")),
+        Step::MakeDir(state.archives().join("partial")),
         Step::Write { path: state.dir.join("status"), text: String::new(), mode: 0o644 },
     ];
     if !state.has_lists {
@@ -78,13 +87,19 @@ pub(super) fn install(state: &State, dir: &Path, options: Vec<String>, packages:
         let command = CommandPlan::new("apt-get").args(state.settings());
         steps.push(Step::Try(command.args(["-q", "update"])));
     }
+    steps
+}
+
+/// Plans fetching packages for an architecture and unpacking them into a folder.
+pub(super) fn install(state: &State, dir: &Path, options: Vec<String>, packages: &[String]) -> Vec<Step> {
+    let archives = state.archives();
     let apt = CommandPlan::new("apt-get")
         .args(state.settings())
         .args(options)
         .args(["-y", "--download-only"])
         .args(packages.iter().cloned());
     let dir = dir.to_owned();
-    steps.extend([
+    vec![
         Step::Note(format!("+ {apt}")),
         Step::Run(apt),
         Step::Next(Box::new(move |host: &dyn Host| {
@@ -96,8 +111,7 @@ pub(super) fn install(state: &State, dir: &Path, options: Vec<String>, packages:
             }));
             Ok(Plan::new(unpack(host, &archives, &dir)).then(finish))
         })),
-    ]);
-    steps
+    ]
 }
 
 /// Where packages know `/usr/lib` only, `/lib` is a link to it, which otherwise the package base-files makes.

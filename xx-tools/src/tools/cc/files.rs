@@ -1,6 +1,6 @@
 //! What CMake and Meson want to know of a cross build, as their files.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use platform_db::{Endian, Platform};
 
@@ -21,7 +21,7 @@ pub(super) fn cmake(
     commands: &Commands,
     sysroot: &str,
 ) -> Result<String, Failure> {
-    let names = target.supported()?;
+    let (names, triple) = (target.supported()?, target.c_triple()?);
     let system = match target.os.as_str() {
         "darwin" => "Darwin",
         "windows" => "Windows",
@@ -31,7 +31,6 @@ pub(super) fn cmake(
         "linux" => "Linux",
         _ => "Generic",
     };
-    let triple = &names.triple;
     let mut lines = vec![
         ("CMAKE_SYSTEM_NAME", system.to_owned()),
         ("CMAKE_SYSTEM_PROCESSOR", names.march.clone()),
@@ -42,11 +41,13 @@ pub(super) fn cmake(
     // Others know their target by themselves, zig even more of it than CMake would say.
     if commands.c.iter().any(|word| word.ends_with("clang")) {
         let languages = ["CMAKE_C_COMPILER_TARGET", "CMAKE_CXX_COMPILER_TARGET", "CMAKE_ASM_COMPILER_TARGET"];
-        lines.extend(languages.map(|variable| (variable, triple.clone())));
+        lines.extend(languages.map(|variable| (variable, triple.to_owned())));
     }
     let programs = [
         ("CMAKE_AR", layout.find(host, triple, "ar")),
         ("CMAKE_RANLIB", layout.find(host, triple, "ranlib")),
+        ("CMAKE_STRIP", rewriter(target, host, layout, "strip")),
+        ("CMAKE_OBJCOPY", rewriter(target, host, layout, "objcopy")),
         ("PKG_CONFIG_EXECUTABLE", layout.pkg_config(host, triple)),
     ];
     for (variable, program) in programs {
@@ -74,6 +75,13 @@ pub(super) fn cmake(
         lines.push(("CMAKE_CROSSCOMPILING_EMULATOR", list(&emulator)));
     }
     Ok(lines.iter().map(|(name, value)| format!("set({name} \"{value}\")\n")).collect())
+}
+
+/// A program that rewrites object files, which the build machine's own does not do with foreign ones: with the target's
+/// prefix, or, where nothing was set up, by the name that reads the target from the environment.
+fn rewriter(target: &Target, host: &dyn Host, layout: &Layout, tool: &str) -> Option<PathBuf> {
+    let prefixed = layout.find(host, target.triple()?, tool);
+    prefixed.or_else(|| host.program(&format!("xx-{tool}")).filter(|_| target.is_cross(host)))
 }
 
 fn list(words: &[String]) -> String {
@@ -107,7 +115,7 @@ pub(super) fn meson(
     commands: &Commands,
     sysroot: &str,
 ) -> Result<String, Failure> {
-    let names = target.supported()?;
+    let (names, triple) = (target.supported()?, target.c_triple()?);
     let platform = target.known()?;
     let array = |words: &[String]| {
         let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
@@ -115,9 +123,9 @@ pub(super) fn meson(
     };
     let mut text = format!("[binaries]\nc = {}\ncpp = {}\n", array(&commands.c), array(&commands.cxx));
     let programs = [
-        ("ar", layout.find(host, &names.triple, "ar")),
-        ("strip", layout.find(host, &names.triple, "strip")),
-        ("pkg-config", layout.pkg_config(host, &names.triple)),
+        ("ar", layout.find(host, triple, "ar")),
+        ("strip", rewriter(target, host, layout, "strip")),
+        ("pkg-config", layout.pkg_config(host, triple)),
     ];
     for (tool, program) in programs {
         if let Some(path) = program {

@@ -17,7 +17,7 @@ pub(super) fn plan(
     host: &dyn Host,
     commands: &Commands,
 ) -> Result<Plan, Failure> {
-    let triple = &target.supported()?.triple;
+    let triple = target.c_triple()?;
     if request.print_triple {
         return Ok(Plan::line(triple));
     }

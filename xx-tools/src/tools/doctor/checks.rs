@@ -42,7 +42,7 @@ impl Lack {
 /// Looks for everything.
 pub(super) fn all(env: &Env, host: &dyn Host, target: &Target) -> Vec<Lack> {
     let mut lacks = Vec::new();
-    match (target.supported(), target.known()) {
+    match (target.c_triple(), target.known()) {
         (Ok(_), _) => {
             lacks.extend(compiler(env, host, target));
             lacks.extend(libraries(host, target));
@@ -69,11 +69,11 @@ fn compiler(env: &Env, host: &dyn Host, target: &Target) -> Vec<Lack> {
         Ok(Compiler::Gcc | Compiler::Zig) => return Vec::new(),
         Ok(Compiler::Clang) => {}
     }
-    let triple = target.names.as_ref().map(|names| names.triple.clone()).unwrap_or_default();
+    let triple = target.triple().unwrap_or_default();
     let mut lacks: Vec<Lack> =
         clang::find(host, "clang").err().map(|failure| Lack::of("C", failure)).into_iter().collect();
-    let layout = Layout::of(env, host, &triple);
-    match linker::choose(env, host, &layout, &triple, target.platform.as_ref()) {
+    let layout = Layout::of(env, host, triple);
+    match linker::choose(env, host, &layout, triple, target.platform.as_ref()) {
         Err(failure) => lacks.push(Lack::of("C", failure)),
         Ok(linker) => {
             let note = linker.note.map(|note| Failure::new(note).hint("put ld64.signed or ld64 on PATH"));
@@ -103,14 +103,14 @@ fn libraries(host: &dyn Host, target: &Target) -> Vec<Lack> {
             "copy one there; it may not be distributed".to_owned(),
         ));
     }
-    let triple = target.names.as_ref().map(|names| names.triple.as_str()).unwrap_or_default();
+    let triple = target.triple().unwrap_or_default();
     let (has_c, remedy) = match target.os.as_str() {
         "linux" => (has_start_files(host, target), typed(c)),
         "windows" => (host.is_file(Path::new(&format!("/usr/{triple}/include/windows.h"))), typed(c)),
         "darwin" => return lacks,
         "wasi" | "wasip1" | "wasip2" => {
             let include = format!("{}/usr/include/wasm32-wasi", target.sysroot);
-            (host.is_dir(Path::new(&include)), "apt-get install wasi-libc".to_owned())
+            (host.is_dir(Path::new(&include)), target.distro.family.install("wasi-libc"))
         }
         os => {
             let include = Path::new(&target.sysroot).join("usr/include");

@@ -195,7 +195,7 @@ pub(super) fn json(target: &Target, host: &dyn Host) -> Result<Plan, Failure> {
     put("vendor", Some(target.vendor.clone()));
     put("libc", Some(target.libc.clone()));
     put("os_version", Some(target.distro.version.clone()));
-    put("triple", names.map(|names| names.triple.clone()));
+    put("triple", target.triple().map(str::to_owned));
     put("march", names.map(|names| names.march.clone()));
     put("pkg_arch", names.map(|_| target.package_arch().to_owned()));
     put("sysroot", names.map(|names| sysroot(target, names, host)));

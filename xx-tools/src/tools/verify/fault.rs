@@ -24,8 +24,7 @@ pub(super) const OTHER_LIBC: &str =
     "build it in a stage whose distribution has that C library, such as Alpine for musl and Debian for gnu";
 pub(super) const NEWER_GLIBC: &str =
     "build it on a distribution with the older glibc, or with XX_CC_PREFER_COMPILER=zig and XX_GLIBC";
-pub(super) const NOT_IN_ROOT: &str =
-    "install the package that brings it into the root (`xx-apt-get --target-root`), or link it statically";
+pub(super) const NOT_IN_ROOT: &str = "install the package that brings it into the root (`xx-apt-get --target-root` on Debian), or link it statically";
 pub(super) const UNREADABLE: &str = "check the path, and that it may be read";
 const INCOMPLETE: &str = "the file is not whole: build it or copy it again";
 const MEMBERS: &str = "verify the objects in it one by one";

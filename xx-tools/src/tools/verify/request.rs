@@ -20,16 +20,20 @@ pub(super) struct Request {
     pub(super) files: Vec<PathBuf>,
 }
 
+pub(crate) const USAGE: &str = "\
+Usage: xx-verify [--static] FILE [FILE]...
+
+Checks that files, and the object files in folders, were built for the target.
+
+  --static          programs must need no shared library
+  --libc NAME       programs must be linked against gnu or musl
+  --max-glibc X.Y   programs must run with this glibc
+  --needed-in ROOT  interpreter and shared libraries must be in this root
+  --json            print one object per file
+";
+
 pub(super) fn usage() -> Failure {
-    Failure::new(
-        "Usage: xx-verify [--static] FILE [FILE]...\n\n\
-         Checks that files, and the object files in folders, were built for the target.\n\n\
-         \x20 --static          programs must need no shared library\n\
-         \x20 --libc NAME       programs must be linked against gnu or musl\n\
-         \x20 --max-glibc X.Y   programs must run with this glibc\n\
-         \x20 --needed-in ROOT  interpreter and shared libraries must be in this root\n\
-         \x20 --json            print one object per file\n",
-    )
+    Failure::new(USAGE)
 }
 
 impl Request {
