@@ -142,7 +142,8 @@ pub(super) struct Run {
     /// Agent for `RUN --mount=type=ssh`: `default`, `ID=SOCKET[,raw=true]`, or `ID=KEYFILE[,KEYFILE]`
     #[arg(long, value_name = "ID[=SOCKET|KEYFILE]")]
     pub(super) ssh: Vec<String>,
-    /// What steps may ask for: `security.insecure`, `network.host`
+    /// What steps may ask for: `security.insecure`, `network.host`; `buildx.local.delete` lets `mode=delete` remove files
+    /// in or above the current directory, or elsewhere
     #[arg(long, value_name = "ENTITLEMENT", value_delimiter = ',')]
     pub(super) allow: Vec<String>,
     /// Run steps through this OCI runtime, such as `runc`, instead of the built-in sandbox
@@ -169,7 +170,8 @@ pub(super) struct Run {
     /// Memory nodes that steps use
     #[arg(long, value_name = "LIST")]
     pub(super) cpuset_mems: Option<String>,
-    /// Where the result goes: `DIR`, `-` (a tar of the files), `type=local,dest=DIR`, `type=tar,dest=FILE`,
+    /// Where the result goes: `DIR`, `-` (a tar of the files), `type=local,dest=DIR` (`mode=delete`: what the result
+    /// does not have is removed there; `platform-split=false`: no folder for each platform), `type=tar,dest=FILE`,
     /// `type=oci,dest=FILE` (`tar=false`: a directory), `type=docker,dest=FILE` (for `docker load`),
     /// `type=cacheonly`; images also take `compression=gzip|zstd|uncompressed`, `compression-level=N`,
     /// `force-compression=true`, `rewrite-timestamp=true`, `oci-mediatypes=false`

@@ -64,6 +64,7 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
         layouts: contexts.layouts,
         source: Some(source.clone()),
         epoch,
+        multi_platform: config.multi_platform,
     };
     let session = session.map_or_else(|| Session::open(environment, &args.run), Ok)?;
     if !args.cgroup_parent.is_empty() {
@@ -142,7 +143,7 @@ fn configuration(
     // Arguments that are settings of the builder, under BuildKit's names.
     let setting = |name: &str| build_args.get(name).cloned().unwrap_or_default();
     Ok(BuildConfig {
-        multi_platform: platforms.len() > 1 || settings::boolean(&setting("BUILDKIT_MULTI_PLATFORM"))?,
+        multi_platform: settings::multi_platform(&setting("BUILDKIT_MULTI_PLATFORM"), platforms.len())?,
         target_platforms: platforms,
         target: args.target.clone(),
         hostname: setting("BUILDKIT_SANDBOX_HOSTNAME"),

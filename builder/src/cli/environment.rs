@@ -12,6 +12,8 @@ pub struct Environment {
     pub args: Vec<OsString>,
     /// Environment variables that are text.
     pub variables: HashMap<String, String>,
+    /// The current directory.
+    pub directory: PathBuf,
     /// `PATH`, for programs like newuidmap.
     pub path: OsString,
     /// Time of the start in nanoseconds since 1970.
@@ -41,6 +43,7 @@ impl Environment {
         Self {
             args: std::env::args_os().collect(),
             variables: variables.collect(),
+            directory: std::env::current_dir().unwrap_or_default(),
             path: std::env::var_os("PATH").unwrap_or_default(),
             now: i64::try_from(now).unwrap_or(i64::MAX),
             machine: rustix::system::uname().machine().to_string_lossy().into_owned(),
@@ -70,6 +73,12 @@ impl Environment {
     #[must_use]
     pub fn is_terminal(&self) -> bool {
         rustix::termios::isatty(std::io::stderr())
+    }
+
+    /// Whether standard output is a terminal.
+    #[must_use]
+    pub fn prints_to_terminal(&self) -> bool {
+        rustix::termios::isatty(std::io::stdout())
     }
 
     /// Whether errors are shown in colour.

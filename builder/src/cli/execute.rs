@@ -9,6 +9,7 @@ use platform_db::Platform;
 use super::Environment;
 use super::args::Run;
 use super::contexts;
+use super::destinations;
 use super::metadata;
 use super::output::{self, Common, Output};
 use super::{steps, storage};
@@ -39,6 +40,8 @@ pub(super) struct Graph {
     pub(super) source: Option<SourceText>,
     /// `SOURCE_DATE_EPOCH` in seconds.
     pub(super) epoch: Option<i64>,
+    /// Whether the result counts as one of several platforms, however many it has.
+    pub(super) multi_platform: bool,
 }
 
 /// The graph of one platform.
@@ -69,6 +72,7 @@ impl<'a> Session<'a> {
     pub(super) fn open(environment: &'a Environment, options: &'a Run) -> Result<Self, Report> {
         let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
         metadata::check(options, &outputs)?;
+        destinations::check(&outputs, options, environment)?;
         let annotations = output::annotations(&options.annotation)?;
         let secrets = contexts::secrets(&options.secret, environment)?;
         let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
@@ -149,6 +153,7 @@ impl<'a> Session<'a> {
             .into_iter()
             .map(|target| (target.definition, (target.platform, target.image)))
             .unzip();
+        destinations::check_sources(&self.outputs, self.options, &graph.locals)?;
         self.request.definitions = definitions;
         self.request.locals = graph.locals;
         self.request.layouts = graph.layouts;
@@ -164,6 +169,8 @@ impl<'a> Session<'a> {
             annotations: &self.annotations,
             epoch: graph.epoch,
             threads: self.environment.processors,
+            multi_platform: graph.multi_platform,
+            directory: &self.environment.directory,
         };
         let mut image = None;
         for output in &self.outputs {

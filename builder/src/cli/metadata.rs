@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::args::Run;
 use super::output::Output;
-use crate::export::Assembled;
+use crate::export::{Assembled, write_file};
 use crate::oci::media_type;
 use crate::report::Report;
 
@@ -21,7 +21,10 @@ pub(super) struct ImageResult {
 impl ImageResult {
     /// The digest of the configuration, when there is one.
     fn config(&self) -> Option<String> {
-        let [_] = &self.image.manifests[..] else { return None };
+        let [manifest] = &self.image.manifests[..] else { return None };
+        if manifest.digest != self.image.root.digest {
+            return None;
+        }
         let kinds = [media_type::CONFIG, media_type::DOCKER_CONFIG];
         let config = self.image.blobs.iter().find(|blob| kinds.contains(&blob.media_type.as_str()));
         config.map(|config| config.digest.to_string())
@@ -70,6 +73,5 @@ pub(super) fn write(options: &Run, outputs: &[Output], image: Option<&ImageResul
 }
 
 fn put(path: &Path, text: &str) -> Result<(), Report> {
-    std::fs::write(path, text)
-        .map_err(|error| Report::new(format!("cannot write `{}`: {error}", path.display())))
+    write_file(path, text.as_bytes()).map_err(Report::new)
 }

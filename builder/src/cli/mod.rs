@@ -5,6 +5,7 @@ mod build;
 mod call;
 mod checks;
 mod contexts;
+mod destinations;
 mod environment;
 mod execute;
 mod input;

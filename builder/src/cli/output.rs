@@ -7,15 +7,17 @@ use platform_db::Platform;
 use super::metadata::ImageResult;
 use crate::dockerfile::csv;
 use crate::engine::PlatformResult;
-use crate::export::{self, Annotation, AnnotationLevel, Compression, FileOptions, Form, ImageOptions};
+use crate::export::{
+    self, Annotation, AnnotationLevel, Compression, Destination, FileOptions, Form, ImageOptions,
+};
 use crate::report::Report;
 use crate::store::{Store, is_disk_full};
 
 /// One place for the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Output {
-    /// Files in a directory.
-    Local { dest: PathBuf, split: Option<bool> },
+    /// Files in a directory; `delete`: and nothing else.
+    Local { dest: PathBuf, split: Option<bool>, delete: bool },
     /// Files in a tar archive.
     Tar { dest: PathBuf, split: Option<bool> },
     /// An OCI layout.
@@ -35,6 +37,10 @@ pub(super) struct Common<'a> {
     pub(super) epoch: Option<i64>,
     /// How many threads compress and copy.
     pub(super) threads: usize,
+    /// Whether the result counts as one of several platforms.
+    pub(super) multi_platform: bool,
+    /// The current directory.
+    pub(super) directory: &'a Path,
 }
 
 /// What an output has become.
@@ -54,6 +60,7 @@ struct Fields<'a> {
     dest: Option<PathBuf>,
     tar: Option<bool>,
     split: Option<bool>,
+    delete: Option<bool>,
     names: Vec<String>,
     options: ImageOptions,
     compressed: bool,
@@ -72,6 +79,11 @@ impl<'a> Fields<'a> {
                 "dest" => fields.dest = Some(PathBuf::from(value)),
                 "tar" => fields.tar = Some(boolean()?),
                 "platform-split" => fields.split = Some(boolean()?),
+                "mode" => match value.trim().to_lowercase().as_str() {
+                    "" | "copy" => fields.delete = Some(false),
+                    "delete" => fields.delete = Some(true),
+                    _ => return Err(format!("`mode={value}` is not `copy` or `delete`")),
+                },
                 "name" => fields.names.push(value.to_owned()),
                 "compression" => {
                     fields.compressed = true;
@@ -184,7 +196,7 @@ impl Output {
         }
         let record = csv::record(text).map_err(|error| bad(error.to_string()).hint(csv::HINT))?;
         if matches!(record.as_slice(), [only] if only == text && !only.contains('=')) {
-            return Ok(Self::Local { dest: PathBuf::from(text), split: None });
+            return Ok(Self::Local { dest: PathBuf::from(text), split: None, delete: false });
         }
         let fields = Fields::read(&record).map_err(bad)?;
         let kind = fields.kind.ok_or_else(|| bad("`type=` is missing".to_owned()))?;
@@ -195,22 +207,38 @@ impl Output {
         if is_image && fields.split.is_some() {
             return Err(bad(format!("`type={kind}` has no field `platform-split`")));
         }
+        if fields.delete.is_some() && kind != "local" {
+            return Err(bad(format!("`type={kind}` has no field `mode`")));
+        }
         let dest = || fields.dest.clone().ok_or_else(|| bad("`dest=` is missing".to_owned()));
+        let directory = || match dest() {
+            Ok(dest) if dest == Path::new("-") => {
+                Err(bad("a directory cannot go to standard output".to_owned()))
+            }
+            dest => dest,
+        };
+        // As for buildx: a stream goes to standard output when nobody says otherwise.
+        let stream = || fields.dest.clone().unwrap_or_else(|| PathBuf::from("-"));
         match kind {
-            "local" => Ok(Self::Local { dest: dest()?, split: fields.split }),
-            "tar" => Ok(Self::Tar { dest: dest()?, split: fields.split }),
+            "local" => Ok(Self::Local {
+                dest: directory()?,
+                split: fields.split,
+                delete: fields.delete == Some(true),
+            }),
+            "tar" => Ok(Self::Tar { dest: stream(), split: fields.split }),
             "oci" | "docker" => {
                 let form = match (fields.tar, kind) {
                     (Some(false), _) => Form::Directory,
                     (_, "docker") => Form::DockerTar,
                     _ => Form::Tar,
                 };
-                Ok(Self::Image {
-                    dest: dest()?,
-                    form,
-                    names: fields.names,
-                    options: Box::new(fields.options),
-                })
+                let dest = match form {
+                    Form::Directory => directory()?,
+                    Form::Tar => stream(),
+                    // Without a destination the image would be for a Docker Engine.
+                    Form::DockerTar => dest()?,
+                };
+                Ok(Self::Image { dest, form, names: fields.names, options: Box::new(fields.options) })
             }
             "cacheonly" => Ok(Self::CacheOnly),
             other => Err(bad(format!("output type `{other}` is not supported yet"))),
@@ -222,12 +250,20 @@ impl Output {
         matches!(self, Self::Image { .. })
     }
 
+    /// Where it goes, and whether that is a directory.
+    pub(super) fn dest(&self) -> Option<(&Path, bool)> {
+        match self {
+            Self::Local { dest, .. } => Some((dest, true)),
+            Self::Tar { dest, .. } => Some((dest, false)),
+            Self::Image { dest, form, .. } => Some((dest, *form == Form::Directory)),
+            Self::CacheOnly => None,
+        }
+    }
+
     /// Whether it takes standard output.
     pub(super) fn is_stdout(&self) -> bool {
-        match self {
-            Self::Local { .. } | Self::CacheOnly => false,
-            Self::Tar { dest, .. } | Self::Image { dest, .. } => dest == Path::new("-"),
-        }
+        let found = self.dest().map(|(dest, _)| Destination::find(dest));
+        matches!(found, Some(Ok(Destination::Stdout)))
     }
 
     /// Writes the results there.
@@ -240,35 +276,39 @@ impl Output {
         let files_only = |text: String| Written { text, image: None };
         let failed = |error: export::ExportError| {
             let full = is_disk_full(&error);
+            let hint = error.hint();
             let report = Report::new(error);
-            if full {
-                report.hint("the disk is full: free some space; the destination is as it was")
-            } else {
-                report
+            match hint {
+                _ if full => report.hint("the disk is full: free some space; the destination is as it was"),
+                Some(hint) => report.hint(hint),
+                None => report,
             }
         };
-        let files = |split: &Option<bool>| FileOptions {
-            split: split.unwrap_or(results.len() > 1),
+        let files = |split: &Option<bool>, delete: bool| FileOptions {
+            split: split.unwrap_or(common.multi_platform),
+            delete,
             epoch: common.epoch,
             threads: common.threads,
+            directory: common.directory,
         };
-        let shown = |dest: &Path| match dest.to_str() {
-            Some("-") => "standard output".to_owned(),
+        let shown = |dest: &Path| match Destination::find(dest) {
+            Ok(Destination::Stdout) => "standard output".to_owned(),
             _ => format!("`{}`", dest.display()),
         };
         match self {
-            Self::Local { dest, split } => {
-                export::write_files(store, results, dest, files(split)).map_err(failed)?;
-                Ok(files_only(format!("files written to {}", shown(dest))))
+            Self::Local { dest, split, delete } => {
+                let how = export::write_files(store, results, dest, files(split, *delete)).map_err(failed)?;
+                Ok(files_only(format!("files written to {}{}", shown(dest), way(&how))))
             }
             Self::Tar { dest, split } => {
-                export::write_archive(store, results, dest, files(split)).map_err(failed)?;
+                export::write_archive(store, results, dest, files(split, false)).map_err(failed)?;
                 Ok(files_only(format!("files written to {}", shown(dest))))
             }
             Self::Image { dest, form, names, options } => {
                 let mut options = (**options).clone();
                 options.epoch = options.epoch.or(common.epoch);
                 options.threads = common.threads;
+                options.index = common.multi_platform;
                 options.annotations.extend(common.annotations.iter().cloned());
                 let image = export::assemble(store, results, &options).map_err(failed)?;
                 let tags = if names.is_empty() { common.tags } else { names };
@@ -291,8 +331,22 @@ impl Output {
             Self::Image { dest, form: Form::Tar | Form::Directory, .. } => ("an OCI image", dest),
             Self::CacheOnly => return None,
         };
-        let dest = if dest == Path::new("-") { "standard output".into() } else { dest.to_string_lossy() };
+        let dest = if self.is_stdout() { "standard output".into() } else { dest.to_string_lossy() };
         Some(format!("exporting {what} to {dest}"))
+    }
+}
+
+/// How a directory was written, for the line that says so.
+fn way(how: &export::Written) -> String {
+    match how {
+        export::Written::AtOnce => " in one step".to_owned(),
+        export::Written::OneByOne(why, kept) => {
+            let mut text = format!(" file by file: {why}");
+            for path in kept {
+                text.push_str(&format!("; kept `{}`, where something is mounted", path.display()));
+            }
+            text
+        }
     }
 }
 
@@ -309,13 +363,20 @@ mod tests {
         let dest = PathBuf::from("d");
         let plain = ImageOptions::default;
         let cases = [
-            ("d", Output::Local { dest: dest.clone(), split: None }),
+            ("d", Output::Local { dest: dest.clone(), split: None, delete: false }),
             ("-", Output::Tar { dest: PathBuf::from("-"), split: None }),
             (
                 "type=local,dest=d,platform-split=false",
-                Output::Local { dest: dest.clone(), split: Some(false) },
+                Output::Local { dest: dest.clone(), split: Some(false), delete: false },
             ),
+            (
+                "type=local,dest=d,mode= Delete",
+                Output::Local { dest: dest.clone(), split: None, delete: true },
+            ),
+            ("type=local,dest=d,mode=copy", Output::Local { dest: dest.clone(), split: None, delete: false }),
             ("type=tar,dest=d", Output::Tar { dest, split: None }),
+            ("type=tar", Output::Tar { dest: PathBuf::from("-"), split: None }),
+            ("type=oci", image("-", Form::Tar, plain())),
             ("type=oci,dest=d", image("d", Form::Tar, plain())),
             ("type=oci,dest=d,tar=false", image("d", Form::Directory, plain())),
             (
@@ -346,15 +407,20 @@ mod tests {
             ("type=cacheonly", Output::CacheOnly),
             (
                 "\"type=local\",\"Dest=a,\"\"b\"\"\"",
-                Output::Local { dest: PathBuf::from("a,\"b\""), split: None },
+                Output::Local { dest: PathBuf::from("a,\"b\""), split: None, delete: false },
             ),
         ];
         for (text, expected) in cases {
             assert_eq!(Output::parse(text), Ok(expected), "{text}");
         }
         for text in [
-            "type=oci",
+            "type=docker",
+            "type=oci,tar=false",
+            "type=oci,tar=false,dest=-",
             "type=local",
+            "type=local,dest=-",
+            "type=local,dest=d,mode=move",
+            "type=tar,dest=d,mode=delete",
             "dest=d",
             "type=nosuch,dest=d",
             "type=oci,dest=d,x=y",

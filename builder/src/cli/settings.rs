@@ -56,12 +56,18 @@ pub(super) fn shm_size(text: &str) -> Result<i64, Report> {
     })
 }
 
-/// A switch among the build arguments; none is false.
-pub(super) fn boolean(text: &str) -> Result<bool, Report> {
+/// `BUILDKIT_MULTI_PLATFORM`: whether the result counts as one of several platforms, of which there are `count`.
+pub(super) fn multi_platform(text: &str, count: usize) -> Result<bool, Report> {
     if text.is_empty() {
-        return Ok(false);
+        return Ok(count > 1);
     }
-    mount::boolean(text).ok_or_else(|| Report::new(format!("`{text}` is not `true` or `false`")))
+    let wanted = mount::boolean(text)
+        .ok_or_else(|| Report::new(format!("`BUILDKIT_MULTI_PLATFORM={text}` is not `true` or `false`")))?;
+    if !wanted && count > 1 {
+        return Err(Report::new(format!("`BUILDKIT_MULTI_PLATFORM={text}`, and {count} platforms"))
+            .hint("name one platform with `--platform`, or leave the argument out"));
+    }
+    Ok(wanted)
 }
 
 /// `SOURCE_DATE_EPOCH` in seconds.
@@ -128,6 +134,17 @@ mod tests {
             assert_eq!(ulimit(text).ok(), expected, "{text}");
         }
         assert_eq!(shm_size("64m").ok(), Some(64 << 20));
+        for (text, count, expected) in [
+            ("", 1, Some(false)),
+            ("", 2, Some(true)),
+            ("1", 1, Some(true)),
+            ("true", 2, Some(true)),
+            ("0", 1, Some(false)),
+            ("0", 2, None),
+            ("maybe", 1, None),
+        ] {
+            assert_eq!(multi_platform(text, count).ok(), expected, "{text} {count}");
+        }
         assert!(shm_size("much").is_err() && network("bridge").is_err());
         assert_eq!(network("none").ok(), Some(NetworkMode::None));
     }

@@ -68,6 +68,7 @@ pub(super) fn run(environment: &Environment, args: &Solve) -> Result<(), Report>
             .chain(images.stores())
             .collect(),
         epoch: settings::epoch(environment.variable("SOURCE_DATE_EPOCH"))?,
+        multi_platform: false,
     };
     Session::open(environment, &args.run)?.execute(graph)
 }

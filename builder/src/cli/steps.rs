@@ -10,18 +10,28 @@ use crate::engine::{Keys, SshSource, StepOptions, is_socket};
 use crate::report::Report;
 use crate::sandbox::{Cgroups, Limits, Runtime};
 
+/// Lets `type=local,mode=delete` remove files outside of what lies below the current directory; buildx's name for it.
+pub(super) const LOCAL_DELETE: &str = "buildx.local.delete";
+
 /// The options, and warnings about those that have no effect here.
 pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptions, Vec<String>), Report> {
     let mut allow_insecure = false;
     for entitlement in &run.allow {
         match entitlement.as_str() {
             "security.insecure" => allow_insecure = true,
+            LOCAL_DELETE => {}
             // Steps use the machine's network anyway.
             "network.host" => {}
             other => {
-                let hint = suggest::hint(other, ["security.insecure", "network.host"]);
-                return Err(Report::new(format!("`--allow {other}` is not known"))
-                    .hint(hint.unwrap_or_else(|| "`security.insecure` or `network.host`".to_owned())));
+                if other.strip_prefix(LOCAL_DELETE).is_some_and(|rest| rest.starts_with('=')) {
+                    return Err(Report::new(format!("`--allow {other}`: `{LOCAL_DELETE}` takes no value")));
+                }
+                let hint = suggest::hint(other, ["security.insecure", "network.host", LOCAL_DELETE]);
+                return Err(Report::new(format!("`--allow {other}` is not known")).hint(
+                    hint.unwrap_or_else(|| {
+                        "`security.insecure`, `network.host` or `buildx.local.delete`".to_owned()
+                    }),
+                ));
             }
         }
     }

@@ -1,56 +1,135 @@
 //! Writes results as plain files, into a directory of the user or a tar archive.
 //!
-//! In a directory, everything is first written to a temporary directory inside the destination; then its names are moved
-//! into place, directories merged. Owners are not kept: the files belong to whoever runs the build.
+//! A directory that is new, or is to be replaced as a whole, is written beside its place and then takes it in one step.
+//! Otherwise everything is first written to a temporary directory inside the destination; then its names are moved into
+//! place, see [`merge`](super::merge). Owners are not kept: the files belong to whoever runs the build.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Seen;
+use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{AtFlags, RenameFlags};
+use rustix::fs::{AtFlags, FileType};
+use rustix::io::Errno;
 
+use super::ExportError;
 use super::below::Below;
+use super::destination::{resolved, write_stream};
 use super::layer::{Place, write_tree};
+use super::merge::{Merge, Mounts};
 use super::temporary::Temporary;
-use super::{ExportError, write_stream};
 use crate::engine::PlatformResult;
-use crate::rootfs::{CopyOptions, Owners, Root, RootError, Tree, Visibility, copy, open_directory};
+use crate::rootfs::{
+    CopyOptions, Entry, EntryKind, Metadata, Owners, Root, Tree, Visibility, copy, walk, xattrs,
+};
 use crate::sandbox::overlay;
 use crate::store::Store;
 
 /// How files are written.
 #[derive(Debug, Clone, Copy)]
-pub struct FileOptions {
+pub struct FileOptions<'a> {
     /// Each result in a directory named after its platform (`linux_arm_v7`).
     pub split: bool,
+    /// What is in the directory and not in the results is removed.
+    pub delete: bool,
     /// Seconds since 1970: the time of every file.
     pub epoch: Option<i64>,
     /// How many threads copy.
     pub threads: usize,
+    /// Where the process stands: that directory is never exchanged for another.
+    pub directory: &'a Path,
+}
+
+/// How a directory has got its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Written {
+    /// All at once.
+    AtOnce,
+    /// One name after the other, for this reason.
+    OneByOne(&'static str, Vec<PathBuf>),
 }
 
 /// Writes `results` below `destination`.
 ///
 /// # Errors
-/// When a result cannot be read or the destination cannot be written.
+/// When a result cannot be read, two platforms have the same file, or the destination cannot be written.
 pub fn write_files(
     store: &Store,
     results: &[PlatformResult],
     destination: &Path,
-    options: FileOptions,
-) -> Result<(), ExportError> {
-    let is_new = !destination.exists();
+    options: FileOptions<'_>,
+) -> Result<Written, ExportError> {
+    check_overwriting(store, results, options)?;
+    let destination = &resolved(destination);
+    let mounts = Mounts::read();
+    let why = match at_once(store, results, destination, options, &mounts)? {
+        Ok(()) => return Ok(Written::AtOnce),
+        Err(why) => why,
+    };
     fs::create_dir_all(destination).map_err(ExportError::write("create", destination))?;
     let target = File::open(destination).map_err(ExportError::write("open", destination))?;
     let part = Temporary::directory(destination)?;
-    let written = fill(store, results, part.path(), options)
-        .and_then(|()| Ok(merge(part.open().as_fd(), target.as_fd(), Path::new(""))?));
+    fill(store, results, part.path(), options)?;
+    let mut merge = Merge::new(destination, options.delete, options.threads, &mounts);
+    merge.tree(part.open().as_fd(), target.as_fd(), Path::new(""))?;
     drop(part);
-    if written.is_err() && is_new {
-        // Only if nothing is in it; the error is what matters.
-        let _ = fs::remove_dir(destination);
+    let kept = merge.remove_what_is_over(target.as_fd())?;
+    Ok(Written::OneByOne(why, kept))
+}
+
+/// Writes a directory beside its place and puts it there in one step; the inner error says why that is not possible.
+fn at_once(
+    store: &Store,
+    results: &[PlatformResult],
+    destination: &Path,
+    options: FileOptions<'_>,
+    mounts: &Mounts,
+) -> Result<Result<(), &'static str>, ExportError> {
+    let is_there = destination.symlink_metadata().is_ok();
+    let (Some(folder), Some(name)) = (destination.parent(), destination.file_name()) else {
+        return Ok(Err("it is the root directory"));
+    };
+    if is_there && !options.delete {
+        return Ok(Err("it was there before"));
     }
-    written
+    if is_there && resolved(options.directory).starts_with(destination) {
+        return Ok(Err("it is in use as the current directory"));
+    }
+    if mounts.is_in(destination) {
+        return Ok(Err("something is mounted there"));
+    }
+    fs::create_dir_all(folder).map_err(ExportError::write("create", folder))?;
+    let Ok(part) = Temporary::directory(folder) else {
+        return Ok(Err("the directory above it cannot be written"));
+    };
+    if is_there && dress(&part, folder, name).is_err() {
+        return Ok(Err("its owner cannot be kept"));
+    }
+    fill(store, results, part.path(), options)?;
+    let moved = if is_there { part.exchange(destination) } else { part.appear(destination) };
+    match moved {
+        Ok(()) => Ok(Ok(())),
+        Err(Errno::EXIST) => Ok(Err("it was made meanwhile")),
+        Err(Errno::INVAL | Errno::NOSYS) => Ok(Err("its file system cannot exchange directories")),
+        Err(Errno::BUSY | Errno::XDEV) => Ok(Err("something is mounted there")),
+        Err(errno) => Err(ExportError::write("rename", destination)(errno.into())),
+    }
+}
+
+/// Gives the new directory the owner, mode and attributes of the old one.
+fn dress(part: &Temporary, folder: &Path, name: &OsStr) -> Result<(), Errno> {
+    let failed = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
+    let folder = File::open(folder).map_err(failed)?;
+    let old = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+    let metadata = Metadata {
+        owner: (old.st_uid, old.st_gid),
+        mode: Some(old.st_mode),
+        time: None,
+        xattrs: xattrs(folder.as_fd(), name)?,
+    };
+    metadata.apply(Owners::Real, folder.as_fd(), part.path().file_name().unwrap_or_default())
 }
 
 /// Writes `results` as one tar archive to the file `destination`, or to standard output for `-`. No file in it
@@ -62,8 +141,9 @@ pub fn write_archive(
     store: &Store,
     results: &[PlatformResult],
     destination: &Path,
-    options: FileOptions,
+    options: FileOptions<'_>,
 ) -> Result<(), ExportError> {
+    check_overwriting(store, results, options)?;
     write_stream(destination, |to| {
         let mut tar = tar::Builder::new(to);
         let below = Below::open(&[], store.owners())?;
@@ -77,8 +157,51 @@ pub fn write_archive(
     })
 }
 
+/// Refuses results that have files of one name and the same place.
+fn check_overwriting(
+    store: &Store,
+    results: &[PlatformResult],
+    options: FileOptions<'_>,
+) -> Result<(), ExportError> {
+    if options.split || results.len() < 2 {
+        return Ok(());
+    }
+    let mut seen: HashMap<PathBuf, (&PlatformResult, EntryKind)> = HashMap::new();
+    for result in results {
+        let Some(view) = view(store, result)? else { continue };
+        look(store, view.as_fd(), &mut |entry| match seen.entry(entry.path.to_owned()) {
+            Seen::Vacant(vacant) => {
+                vacant.insert((result, entry.kind()));
+                Ok(())
+            }
+            Seen::Occupied(first) => match (first.get(), entry.kind()) {
+                ((_, EntryKind::Directory), EntryKind::Directory) => Ok(()),
+                ((other, _), _) => Err(ExportError::Overwrite {
+                    path: entry.path.to_owned(),
+                    first: other.platform.to_string(),
+                    second: result.platform.to_string(),
+                }),
+            },
+        })?;
+    }
+    Ok(())
+}
+
+fn look(
+    store: &Store,
+    view: BorrowedFd<'_>,
+    see: &mut dyn FnMut(&Entry<'_>) -> Result<(), ExportError>,
+) -> Result<(), ExportError> {
+    let everything = |_: &Path, _: bool| Visibility::Show;
+    walk(store.owners(), view, OsStr::new("."), &everything, &mut |entry: &Entry<'_>| {
+        let is_written =
+            !matches!(FileType::from_raw_mode(entry.stat.st_mode), FileType::Socket | FileType::Unknown);
+        if is_written && !entry.path.as_os_str().is_empty() { see(entry) } else { Ok(()) }
+    })
+}
+
 /// Where a result goes, from the destination.
-fn prefix(result: &PlatformResult, options: FileOptions) -> PathBuf {
+fn prefix(result: &PlatformResult, options: FileOptions<'_>) -> PathBuf {
     if options.split { PathBuf::from(result.platform.to_string().replace('/', "_")) } else { PathBuf::new() }
 }
 
@@ -97,55 +220,30 @@ fn fill(
     store: &Store,
     results: &[PlatformResult],
     path: &Path,
-    options: FileOptions,
+    options: FileOptions<'_>,
 ) -> Result<(), ExportError> {
     for result in results {
         let place = path.join(prefix(result, options));
         fs::create_dir_all(&place).map_err(ExportError::write("create", &place))?;
         let Some(view) = view(store, result)? else { continue };
         let to = File::open(&place).map_err(ExportError::write("open", &place))?;
-        let copied = CopyOptions {
-            owner: Some((0, 0)),
-            mode: None,
-            time: options.epoch.map(|seconds| seconds.saturating_mul(1_000_000_000)),
-            contents_only: true,
-            replace: true,
-            threads: options.threads,
-        };
-        let root = Root::new(&to, Owners::Real);
-        let tree = Tree::result(view, store.owners());
-        for everything in tree.matches("/", false, true)? {
-            copy(&tree, &everything, &|_, _| Visibility::Show, root, "/", &copied)?;
-        }
+        let time = options.epoch.map(|seconds| seconds.saturating_mul(1_000_000_000));
+        copy_contents(&Tree::result(view, store.owners()), &to, time, options.threads)?;
     }
     Ok(())
 }
 
-/// Moves every name of `from` to `to`; where both have a directory, its names are moved in turn.
-fn merge(
-    from: std::os::fd::BorrowedFd<'_>,
-    to: std::os::fd::BorrowedFd<'_>,
-    shown: &Path,
-) -> Result<(), RootError> {
-    for name in crate::rootfs::list(from).map_err(|errno| RootError::new("cannot list", shown, errno))? {
-        let path = shown.join(&name);
-        let fail = |errno| RootError::new("cannot write", &path, errno);
-        match rustix::fs::renameat_with(from, &name, to, &name, RenameFlags::NOREPLACE) {
-            Ok(()) => continue,
-            Err(rustix::io::Errno::EXIST) => {}
-            Err(errno) => return Err(fail(errno)),
-        }
-        let is_directory = |fd| {
-            rustix::fs::statat(fd, &name, AtFlags::SYMLINK_NOFOLLOW)
-                .map(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir())
-        };
-        if is_directory(from).map_err(fail)? && is_directory(to).map_err(fail)? {
-            let below = open_directory(from, &name).map_err(fail)?;
-            let target = open_directory(to, &name).map_err(fail)?;
-            merge(below.as_fd(), target.as_fd(), &path)?;
-        } else {
-            rustix::fs::renameat(from, &name, to, &name).map_err(fail)?;
-        }
+/// Copies all that is in a tree, for the user.
+pub(super) fn copy_contents(
+    tree: &Tree,
+    to: &impl AsFd,
+    time: Option<i64>,
+    threads: usize,
+) -> Result<(), crate::rootfs::RootError> {
+    let copied =
+        CopyOptions { owner: Some((0, 0)), mode: None, time, contents_only: true, replace: true, threads };
+    for everything in tree.matches("/", false, true)? {
+        copy(tree, &everything, &|_, _| Visibility::Show, Root::new(to, Owners::Real), "/", &copied)?;
     }
     Ok(())
 }

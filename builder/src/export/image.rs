@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::oci::digest::Digest;
-use crate::oci::image::Image;
+use crate::oci::image::{History, Image};
 use crate::oci::index::Index;
 use crate::oci::manifest::{Descriptor, DescriptorPlatform, Manifest};
 use crate::oci::media_type;
@@ -48,7 +48,7 @@ pub fn assemble(
         manifests.push(manifest(store, result, chain, &layers, options, &mut blobs)?);
     }
     let mut root = match &manifests[..] {
-        [only] => only.clone(),
+        [only] if !options.index => only.clone(),
         several => {
             let mut index = Index::new(several.to_vec());
             index.annotations = options.annotations(AnnotationLevel::Index, None);
@@ -160,6 +160,8 @@ fn manifest(
 /// the cache gives the same bytes.
 fn configuration(image: &Image, chain: &[Layer], diff_ids: Vec<Digest>, epoch: Option<i64>) -> Image {
     let mut image = image.clone();
+    let steps: Vec<&str> = chain.iter().map(|layer| layer.description.as_str()).collect();
+    fill_history(&mut image.history, &steps);
     let time = |layer: &Layer| rfc3339(epoch.unwrap_or(layer.created));
     let mut layers = chain.iter();
     let mut last = epoch.map(rfc3339);
@@ -176,4 +178,46 @@ fn configuration(image: &Image, chain: &[Layer], diff_ids: Vec<Digest>, epoch: O
     "layers".clone_into(&mut image.rootfs.kind);
     image.rootfs.diff_ids = diff_ids;
     image
+}
+
+/// Gives every layer an entry, and no entry to a layer that is not there: the history of a base may say less or more
+/// than it has. As BuildKit does it: what lacks is added at the end, what is over becomes empty.
+fn fill_history(history: &mut Vec<History>, layers: &[&str]) {
+    let own = history.iter_mut().filter(|entry| !entry.empty_layer);
+    let said = own.enumerate().map(|(index, entry)| entry.empty_layer = index >= layers.len()).count();
+    for step in layers.iter().skip(said) {
+        history.push(History {
+            created_by: (*step).to_owned(),
+            comment: "buildkit.exporter.image.v0".to_owned(),
+            ..History::default()
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_layer_has_an_entry() {
+        let entry = |text: &str| match text.strip_prefix('-') {
+            Some(text) => History { created_by: text.to_owned(), empty_layer: true, ..History::default() },
+            None => History { created_by: text.to_owned(), ..History::default() },
+        };
+        for (said, layers, expected) in [
+            ("COPY", vec!["x"], "COPY"),
+            ("COPY", vec!["x", "y", "z"], "COPY|y|z"),
+            ("-ENV|COPY|COPY", vec!["w", "x", "y", "z"], "-ENV|COPY|COPY|y|z"),
+            ("", vec!["x", "y"], "x|y"),
+            ("a|-b|c|d", vec!["x", "y"], "a|-b|c|-d"),
+            ("a|-b", vec![], "-a|-b"),
+        ] {
+            let mut history: Vec<History> =
+                said.split('|').filter(|text| !text.is_empty()).map(entry).collect();
+            fill_history(&mut history, &layers);
+            let shown =
+                |entry: &History| format!("{}{}", if entry.empty_layer { "-" } else { "" }, entry.created_by);
+            assert_eq!(history.iter().map(shown).collect::<Vec<_>>().join("|"), expected, "{said}");
+        }
+    }
 }

@@ -4,9 +4,10 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
+use super::ExportError;
+use super::destination::{write_file, write_stream};
 use super::image::Assembled;
 use super::temporary::Temporary;
-use super::{ExportError, write_stream};
 use crate::oci::digest::Digest;
 use crate::oci::index::Index;
 use crate::oci::manifest::Manifest;
@@ -139,15 +140,12 @@ fn write_directory(
             File::open(store.blob_path(&blob.digest))
                 .and_then(|mut from| std::io::copy(&mut from, &mut part.open()))
                 .map_err(ExportError::write("write", &target))?;
-            part.persist(&target)?;
+            part.persist(&target).map_err(|(_, error)| ExportError::write("rename", &target)(error))?;
         }
     }
     // The index comes last: until then the directory names only what it held before.
     for (name, bytes) in [("oci-layout", LAYOUT), ("index.json", index)] {
-        let target = destination.join(name);
-        let part = Temporary::file(destination)?;
-        part.open().write_all(bytes).map_err(ExportError::write("write", &target))?;
-        part.persist(&target)?;
+        write_file(&destination.join(name), bytes)?;
     }
     Ok(())
 }

@@ -2,20 +2,22 @@
 //! directory or a tar).
 //!
 //! One result per platform comes in; every exporter writes to a temporary name beside its destination
-//! and renames at the end, so a failed or killed build leaves the destination as it was. The bytes do
-//! not depend on the order of threads, the host or the clock: times come from the layers, names are
+//! and renames at the end, so a failed or killed build leaves the destination as it was. What cannot be replaced (a
+//! device, a pipe) is written into. The bytes do not depend on the order of threads, the host or the clock: times come from the layers, names are
 //! sorted.
 
 mod below;
 mod compressor;
+mod destination;
 mod files;
 mod image;
 mod layer;
 mod layout;
+mod merge;
 mod options;
 mod temporary;
 
-use std::io::{BufWriter, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use thiserror::Error;
@@ -24,12 +26,11 @@ use crate::rootfs::RootError;
 use crate::sandbox::SandboxError;
 use crate::store::StoreError;
 
-pub use files::{FileOptions, write_archive, write_files};
+pub use destination::{Destination, resolved, write_file};
+pub use files::{FileOptions, Written, write_archive, write_files};
 pub use image::{Assembled, assemble};
 pub use layout::{Form, write_layout};
 pub use options::{Annotation, AnnotationLevel, Compression, ImageOptions};
-
-use temporary::Temporary;
 
 /// Why a result could not be written.
 #[derive(Debug, Error)]
@@ -43,6 +44,16 @@ pub enum ExportError {
         path: PathBuf,
         /// Why it failed.
         source: std::io::Error,
+    },
+    /// Two platforms have a file of one name, and no folders of their own.
+    #[error("cannot overwrite `{}` from {first} with {second} when split option is disabled", path.display())]
+    Overwrite {
+        /// The file.
+        path: PathBuf,
+        /// The platform that has it already.
+        first: String,
+        /// The other one.
+        second: String,
     },
     /// A layer cannot be read.
     #[error(transparent)]
@@ -58,28 +69,23 @@ pub enum ExportError {
     Store(#[from] StoreError),
 }
 
-/// Has `write` fill the file `destination`, which is replaced when all is there; `-` is standard output.
-fn write_stream(
-    destination: &Path,
-    write: impl FnOnce(&mut dyn Write) -> Result<(), ExportError>,
-) -> Result<(), ExportError> {
-    if destination == Path::new("-") {
-        let mut to = BufWriter::with_capacity(1 << 18, std::io::stdout().lock());
-        write(&mut to)?;
-        return to.flush().map_err(ExportError::write("write", destination));
-    }
-    let folder = destination.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let part = Temporary::file(folder.unwrap_or(Path::new(".")))?;
-    let mut to = BufWriter::with_capacity(1 << 18, part.open());
-    write(&mut to)?;
-    to.flush().map_err(ExportError::write("write", destination))?;
-    drop(to);
-    part.persist(destination)
-}
-
 impl ExportError {
     fn write(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_owned();
+        let path = if path == Path::new("-") { Path::new("standard output") } else { path }.to_owned();
         move |source| Self::Write { action, path, source }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Overwrite { .. } => {
+                Some("leave `platform-split=false` out, or put `$TARGETARCH` into the names of the files")
+            }
+            Self::Write { source, .. } if source.kind() == ErrorKind::BrokenPipe => {
+                Some("whoever reads the output has ended before all of it was there")
+            }
+            Self::Write { .. } | Self::Read(_) | Self::Mount(_) | Self::Json(_) | Self::Store(_) => None,
+        }
     }
 }

@@ -59,6 +59,8 @@ pub struct ImageOptions {
     pub docker_types: bool,
     /// Annotations, later ones of a key replacing earlier ones.
     pub annotations: Vec<Annotation>,
+    /// An index also over the manifest of a single platform.
+    pub index: bool,
     /// How many layers are compressed at once.
     pub threads: usize,
 }

@@ -3,12 +3,15 @@
 //! It is locked while its build lives. What a killed build left is not, and goes with the next output to the
 //! same folder.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 
 use super::ExportError;
+use crate::rootfs::remove_all;
 
 const PREFIX: &str = ".xx-build.";
 const SUFFIX: &str = ".tmp";
@@ -38,7 +41,7 @@ impl Temporary {
             let file = match make(&path) {
                 // Another container's process of this number, or swept before it was locked.
                 Err(error) if matches!(error.kind(), std::io::ErrorKind::AlreadyExists) => continue,
-                result => result.map_err(ExportError::write("create", &path))?,
+                result => result.map_err(ExportError::write("write to the directory", folder))?,
             };
             let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
             if locked.is_ok() && path.exists() {
@@ -58,9 +61,19 @@ impl Temporary {
         &self.file
     }
 
-    /// Gives it its name, replacing what has it.
-    pub(super) fn persist(self, target: &Path) -> Result<(), ExportError> {
-        fs::rename(&self.path, target).map_err(ExportError::write("rename", target))
+    /// Gives it its name, replacing what has it; or gives it back with the error.
+    pub(super) fn persist(self, target: &Path) -> Result<(), (Self, std::io::Error)> {
+        fs::rename(&self.path, target).map_err(|error| (self, error))
+    }
+
+    /// Gives a directory its name, if nothing has it.
+    pub(super) fn appear(&self, target: &Path) -> rustix::io::Result<()> {
+        renameat_with(CWD, &self.path, CWD, target, RenameFlags::NOREPLACE)
+    }
+
+    /// Gives a directory the place of the one at `target`, which is removed with this.
+    pub(super) fn exchange(&self, target: &Path) -> rustix::io::Result<()> {
+        renameat_with(CWD, &self.path, CWD, target, RenameFlags::EXCHANGE)
     }
 }
 
@@ -70,22 +83,26 @@ impl Drop for Temporary {
     }
 }
 
+/// Whether a name is one of these.
+pub(super) fn is_temporary(name: &OsStr) -> bool {
+    let name = name.as_encoded_bytes();
+    name.starts_with(PREFIX.as_bytes()) && name.ends_with(SUFFIX.as_bytes())
+}
+
 /// Best effort: what stays is swept the next time.
 fn remove(path: &Path) {
-    let _ = match path.symlink_metadata() {
-        Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(path),
-        Ok(_) => fs::remove_file(path),
-        Err(_) => Ok(()),
-    };
+    if let (Some(folder), Some(name)) = (path.parent(), path.file_name())
+        && let Ok(folder) = File::open(folder)
+    {
+        let _ = remove_all(folder.as_fd(), name);
+    }
 }
 
 /// Removes what killed builds left in `folder`.
-fn sweep(folder: &Path) {
+pub(super) fn sweep(folder: &Path) {
     let Ok(entries) = fs::read_dir(folder) else { return };
     for entry in entries.filter_map(Result::ok) {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        if !name.starts_with(PREFIX) || !name.ends_with(SUFFIX) {
+        if !is_temporary(&entry.file_name()) {
             continue;
         }
         let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;

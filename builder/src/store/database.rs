@@ -108,6 +108,8 @@ pub struct Layer {
     pub path: std::path::PathBuf,
     /// When it was made, in seconds since 1970.
     pub created: i64,
+    /// The step that made it.
+    pub description: String,
 }
 
 /// What one output of a step consists of.
@@ -356,14 +358,18 @@ impl Store {
     /// When the metadata cannot be read.
     pub fn layer_chain(&self, top: Option<LayerId>) -> Result<Vec<Layer>, StoreError> {
         let database = self.database();
-        let mut query = database
-            .prepare_cached("SELECT parent, coalesce(directory, name), created FROM layers WHERE id = ?1")?;
+        let mut query = database.prepare_cached(
+            "SELECT parent, coalesce(directory, name), created, description FROM layers WHERE id = ?1",
+        )?;
         let mut chain = vec![];
         let mut next = top.map(|id| id.0);
         while let Some(id) = next {
-            let (parent, name, created): (Option<i64>, String, i64) =
-                query.query_row([id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
-            chain.push(Layer { id: LayerId(id), path: self.root.join("layers").join(name), created });
+            let (parent, layer) = query.query_row([id], |row| {
+                let path = self.root.join("layers").join(row.get::<_, String>(1)?);
+                let (created, description) = (row.get(2)?, row.get(3)?);
+                Ok((row.get(0)?, Layer { id: LayerId(id), path, created, description }))
+            })?;
+            chain.push(layer);
             next = parent;
         }
         Ok(chain)
