@@ -1,5 +1,4 @@
 //! Where outputs go: what a destination is stays what it is, a good tree stays good, and two writers are told apart.
-#![expect(clippy::disallowed_methods, reason = "starts programs")]
 #![expect(clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 use std::fs::{self, File};
