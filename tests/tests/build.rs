@@ -220,6 +220,30 @@ const BAD: &[Bad] = &[
         &[],
         &["reason", "exited with code 7", "Dockerfile:2:1"],
     ),
+    (
+        "wild card over a broken link",
+        "FROM scratch\nCOPY links/br* /d/\n",
+        &[],
+        &["the link `/links/broken` leads to nothing", "Dockerfile:2:1", "hint: "],
+    ),
+    (
+        "directory over a link",
+        "FROM scratch\nCOPY links /\nCOPY over /\n",
+        &[],
+        &["cannot copy a directory over the link `l`", "Dockerfile:3:1", "hint: a link in the destination"],
+    ),
+    (
+        "wild card below nothing",
+        "FROM scratch\nCOPY nodir/* /x/\n",
+        &[],
+        &["`/nodir` does not exist", "Dockerfile:2:1"],
+    ),
+    (
+        "wild card below a file",
+        "FROM scratch\nCOPY a/* /x/\n",
+        &[],
+        &["`/a` is no directory", "Dockerfile:2:1"],
+    ),
     ("missing stage", "FROM scratch\nCOPY a /\n", &["--target", "nosuchstage"], &["nosuchstage"]),
     (
         "missing secret",
@@ -234,6 +258,12 @@ const BAD: &[Bad] = &[
 fn bad_builds_say_what_is_wrong() {
     let Some(place) = place("bad_builds_say_what_is_wrong") else { return };
     place.write("a", "a");
+    place.write("over/l/file", "");
+    place.write("links/file", "");
+    for (target, link) in [("nowhere", "broken"), ("somewhere", "l")] {
+        let link = place.context().join("links").join(link);
+        std::os::unix::fs::symlink(target, link).expect("a link");
+    }
     for (name, dockerfile, arguments, parts) in BAD {
         place.write("Dockerfile", dockerfile);
         let output = place.path("out");

@@ -262,6 +262,56 @@ fn hostile_cache_ids_and_mounts_stay_inside() {
     assert_eq!(place.mounts(), [""; 0]);
 }
 
+/// Programs of this machine that listen in the context, hardware and pipes in it are not within reach of a step.
+#[test]
+fn a_mounted_context_leads_to_nobody() {
+    let Some(place) = place("a_mounted_context_leads_to_nobody") else { return };
+    let inside = place.context().join("inside");
+    fs::create_dir_all(&inside).expect("a directory");
+    let _listening = UnixListener::bind(inside.join("socket")).expect("a socket");
+    let made = run("mkfifo", &[&inside.join("pipe").display().to_string()]).expect("mkfifo starts");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    // Somebody here reads the pipe: through it, opening it for writing would work.
+    let _reader =
+        fs::OpenOptions::new().read(true).write(true).open(inside.join("pipe")).expect("the pipe opens");
+    let device = inside.join("zero").display().to_string();
+    let has_device = run("mknod", &[&device, "c", "1", "5"]).is_some_and(|made| made.code == Some(0));
+    if !has_device {
+        skipped("a_mounted_context_leads_to_nobody", "no devices as this user");
+    }
+    place.write("inside/file", "here\n");
+    let look = |at: &str| {
+        format!(
+            "echo $(ls -A {at}); test -p {at}/pipe && \
+             dd if=/dev/null of={at}/pipe oflag=nonblock 2>&1 | grep -o 'No such device.*' | sed 's|^|{at} |'; \
+             ls -d {at}/socket {at}/zero 2>/dev/null && exit 1; cat {at}/file"
+        )
+    };
+    place.write(
+        "Dockerfile",
+        &format!(
+            "FROM debian\nRUN --mount=target=/m {}\nRUN --mount=target=/w,rw {}\n\
+             RUN --mount=source=inside/file,target=/f --mount=source=inside,target=/i cat /f; {}\n\
+             COPY inside /copied/\nRUN ls /copied | tr '\\n' '+'\n",
+            look("/m/inside"),
+            look("/w/inside"),
+            look("/i")
+        ),
+    );
+    let built = place.build_well(&[]);
+    for at in ["/m/inside", "/w/inside", "/i"] {
+        let line = format!("{at} No such device or address");
+        assert_eq!(built.printed(&line), 1, "{line}: {}", built.stderr);
+    }
+    // A device is made anew where the user may.
+    let copied = if has_device { "file+pipe+zero+" } else { "file+pipe+" };
+    assert_eq!(built.printed(copied), 1, "{copied}: {}", built.stderr);
+    for named in ["COPY inside/socket /", "RUN --mount=source=inside/socket,target=/s true"] {
+        place.write("Dockerfile", &format!("FROM debian\n{named}\n"));
+        place.build(&[]).assert_error(&["inside/socket", "Dockerfile:2:1"]);
+    }
+}
+
 /// The same steps through the built-in sandbox and through runc: what they see of themselves, and what they leave.
 #[test]
 fn an_oci_runtime_does_the_same() {

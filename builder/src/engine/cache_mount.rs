@@ -8,7 +8,7 @@ use rustix::fs::{AtFlags, Mode};
 use super::job::{Input, Job};
 use super::{Context, EngineError};
 use crate::llb::pb;
-use crate::rootfs::{CopyOptions, Root, RootError, Visibility, copy};
+use crate::rootfs::{CopyOptions, Matches, Root, RootError, Visibility, copy};
 use crate::solve::KeyHasher;
 use crate::store::FileLock;
 
@@ -92,7 +92,11 @@ fn fill(
     let threads = context.request.threads;
     let options =
         CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false, threads };
-    for source in tree.matches(&mount.selector, false, true)? {
+    let Matches { found, missing } = tree.matches(&mount.selector, false, true)?;
+    if let Some(missing) = missing {
+        return Err(super::copy::absent(&tree, &missing));
+    }
+    for source in found {
         copy(&tree, &source, &|_, _| Visibility::Show, root, "/", &options)?;
         if let Some(stat) = source.located().stat()? {
             let fail = |errno| RootError::new("cannot write", directory, errno);

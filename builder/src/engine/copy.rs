@@ -13,8 +13,9 @@ use super::select::PatternFilter;
 use super::{Context, EngineError};
 use crate::llb::pb;
 use crate::rootfs::{
-    Again, CopyOptions, Filter as _, Match, ModeChange, NewDirectories, Root, RootError, Target, Tree,
-    UnpackOptions, copy, copy_to, decompressed, has_wildcard, is_archive, open_beneath, unpack,
+    Absence, Again, CopyOptions, Filter as _, Match, Matches, Missing, ModeChange, NewDirectories, Root,
+    RootError, Target, Tree, UnpackOptions, copy, copy_to, decompressed, has_wildcard, is_archive,
+    open_beneath, unpack,
 };
 use crate::solve::{Key, KeyHasher};
 use crate::store::{ActiveLayer, Copied, LayerId};
@@ -52,20 +53,25 @@ impl<'a> CopyAction<'a> {
             replace: action.always_replace_existing_dest_paths,
         };
         let select = PatternFilter::new(&action.include_patterns, &action.exclude_patterns)?;
-        let from = if tree.is_root_owned() { "the context" } else { "the result it is copied from" };
-        let missing = |path: &str| {
-            let ignored = tree.filter().is_some();
-            EngineError::NotFound { path: path.to_owned(), from: from.to_owned(), ignored }
-        };
-        for required in &action.required_paths {
-            if tree.matches(required, false, true)?.is_empty() {
-                return Err(missing(required));
-            }
+        let Matches { found, missing } =
+            tree.matches(&action.src, action.allow_wildcard, action.follow_symlink)?;
+        if let Some(missing) = missing {
+            return Err(absent(&tree, &missing));
         }
-        let found = tree.matches(&action.src, action.allow_wildcard, action.follow_symlink)?;
         let may_be_empty = action.allow_wildcard && action.allow_empty_wildcard && has_wildcard(&action.src);
         if found.is_empty() && !may_be_empty {
-            return Err(missing(&action.src));
+            return Err(absent(&tree, &not_there(&action.src)));
+        }
+        let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
+        for required in &action.required_paths {
+            let below = Path::new(required).strip_prefix(&action.src).ok();
+            let mut reached = false;
+            for source in found.iter().filter(|_| below.is_some()) {
+                reached |= tree.reaches(source, &look, below.unwrap_or(Path::new("")))?;
+            }
+            if !reached {
+                return Err(absent(&tree, &not_there(required)));
+            }
         }
         Ok(Self { action, tree, found, select, options })
     }
@@ -153,6 +159,21 @@ impl<'a> CopyAction<'a> {
         hasher.field(target.path().as_os_str().as_bytes());
         hasher.field(format!("{:?}", (self.options.owner, &self.options.mode, self.options.time)).as_bytes());
         Ok(hasher.finish())
+    }
+}
+
+fn not_there(path: &str) -> Missing {
+    Missing { path: path.trim_start_matches('/').into(), why: Absence::Nothing }
+}
+
+/// The error for what a tree should show and does not.
+pub(super) fn absent(tree: &Tree, missing: &Missing) -> EngineError {
+    let from = if tree.is_root_owned() { "the context" } else { "the result it is copied from" }.to_owned();
+    let (path, ignored) = (format!("/{}", missing.path.display()), tree.filter().is_some());
+    match missing.why {
+        Absence::Nothing => EngineError::NotFound { path, from, ignored },
+        Absence::Dangling => EngineError::Dangling { path, from, ignored },
+        Absence::NoDirectory => EngineError::NoDirectory { path, from },
     }
 }
 

@@ -49,8 +49,12 @@ impl Digester<'_> {
         for selector in selectors {
             let select = PatternFilter::new(&selector.include, &selector.exclude)?;
             let matches = tree.matches(&selector.path, selector.wildcard, selector.follow)?;
-            hasher.number(matches.len() as u64);
-            for found in &matches {
+            if let Some(missing) = &matches.missing {
+                // What copies it will say so; here it only has to differ from what is complete.
+                hasher.field(missing.path.as_os_str().as_bytes());
+            }
+            hasher.number(matches.found.len() as u64);
+            for found in &matches.found {
                 // Only the name counts, not the way to it: it decides what a copy is called.
                 hasher.field(found.name.as_bytes());
                 hasher.field(&self.tree_digest(tree, found, &select)?.0);

@@ -191,7 +191,7 @@ pub(super) fn timestamp(nanoseconds: i64) -> Option<i64> {
 fn copy_everything(tree: &Tree, root: Root<'_>, threads: usize) -> Result<(), EngineError> {
     let options =
         CopyOptions { owner: None, mode: None, time: None, contents_only: true, replace: false, threads };
-    for source in tree.matches("/", false, true)? {
+    for source in tree.matches("/", false, true)?.found {
         copy(tree, &source, &|_, _| crate::rootfs::Visibility::Show, root, "/", &options)?;
     }
     Ok(())
@@ -265,7 +265,7 @@ fn remove_path(action: &pb::FileActionRm, tree: &Tree, root: Root<'_>) -> Result
     let path = Path::new(&action.path);
     if action.allow_wildcard {
         // A pattern that matches nothing removes nothing.
-        for found in tree.matches(&action.path, true, false)? {
+        for found in tree.matches(&action.path, true, false)?.found {
             let located = found.located();
             remove_all(located.directory.as_fd(), &located.name)?;
         }

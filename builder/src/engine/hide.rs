@@ -1,48 +1,212 @@
-//! What an ignore file hides of a directory, as a layer of whiteouts over it.
+//! What a mount of a user's directory does not show of it, as a layer over it: what an ignore file hides, sockets and
+//! devices, which lead to programs and hardware of this machine. A named pipe is shown as a new one: nobody here has it
+//! open.
+//!
+//! The directory itself is mounted in place, without a copy. A socket that somebody makes in it while the step runs
+//! is there.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::os::fd::AsFd as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FileType, Mode, Stat};
 
 use super::EngineError;
-use crate::rootfs::{Entry, NewDirectories, Owners, Root, RootError, Tree, Visibility, make_whiteout, walk};
+use crate::rootfs::{
+    Entry, NewDirectories, Owners, Root, RootError, Tree, Visibility, make_whiteout, mtime, set_time, walk,
+};
 
-/// Fills the empty directory `layer` with whiteouts for what `tree` does not show.
-pub(super) fn hide(tree: &Tree, layer: &Path) -> Result<(), EngineError> {
-    let Some(filter) = tree.filter() else { return Ok(()) };
-    let target =
-        std::fs::File::open(layer).map_err(|error| RootError::new("cannot open directory", layer, error))?;
-    let root = Root::new(&target, Owners::Real);
-    // Hidden entries are what is visited; shown directories are entered for what is hidden in them.
-    let look = |path: &Path, is_directory: bool| match filter.look(path, is_directory) {
-        Visibility::Hide => Visibility::Show,
-        Visibility::Show | Visibility::Enter if is_directory => Visibility::Enter,
-        Visibility::Show | Visibility::Enter => Visibility::Hide,
-    };
-    let located = tree.root().locate(Path::new(""), false)?;
-    let directory = std::os::fd::AsFd::as_fd(&located.directory);
-    let mut hidden: Vec<std::path::PathBuf> = vec![];
-    walk(
-        Owners::Real,
-        directory,
-        &located.name,
-        &look,
-        &mut |entry: &Entry<'_>| -> Result<(), EngineError> {
-            let covered = hidden.last().is_some_and(|above| entry.path.starts_with(above));
-            let is_hidden = filter.look(entry.path, is_directory(entry)) == Visibility::Hide;
-            if entry.path.as_os_str().is_empty() || covered || !is_hidden {
-                return Ok(());
-            }
-            hidden.push(entry.path.to_owned());
-            let directories = NewDirectories { mode: 0o755, owner: (0, 0), time: None };
-            let place = root.locate_or_create(entry.path, false, directories)?;
-            make_whiteout(place.directory.as_fd(), &place.name)
-                .map_err(|errno| RootError::new("cannot hide", entry.path, errno))?;
-            Ok(())
-        },
-    )?;
-    Ok(())
+/// A name that does not show as it is.
+pub(super) struct Hidden {
+    path: PathBuf,
+    /// The pipe that a new one stands for.
+    pipe: Option<Stat>,
 }
 
-fn is_directory(entry: &Entry<'_>) -> bool {
-    entry.kind() == crate::rootfs::EntryKind::Directory
+/// What is not to be seen of `tree`, in the order of a walk.
+pub(super) fn hidden(tree: &Tree) -> Result<Vec<Hidden>, EngineError> {
+    let shown = |path: &Path, is_directory: bool| {
+        tree.filter().map_or(Visibility::Show, |filter| filter.look(path, is_directory))
+    };
+    // Directories are entered for what is hidden in them; of everything else the kind counts.
+    let look = |path: &Path, is_directory: bool| match shown(path, is_directory) {
+        Visibility::Show | Visibility::Enter if is_directory => Visibility::Enter,
+        Visibility::Hide | Visibility::Show | Visibility::Enter => Visibility::Show,
+    };
+    let located = tree.root().locate(Path::new(""), false)?;
+    let mut hidden: Vec<Hidden> = vec![];
+    walk(Owners::Real, located.directory.as_fd(), &located.name, &look, &mut |entry: &Entry<'_>| {
+        let covered = hidden.last().is_some_and(|above| entry.path.starts_with(&above.path));
+        if entry.path.as_os_str().is_empty() || covered {
+            return Ok::<(), RootError>(());
+        }
+        let kind = FileType::from_raw_mode(entry.stat.st_mode);
+        let pipe = (kind == FileType::Fifo).then_some(entry.stat);
+        let leads_out = kind.is_socket() || kind.is_char_device() || kind.is_block_device();
+        if shown(entry.path, kind.is_dir()) == Visibility::Hide || leads_out {
+            hidden.push(Hidden { path: entry.path.to_owned(), pipe: None });
+        } else if pipe.is_some() {
+            hidden.push(Hidden { path: entry.path.to_owned(), pipe });
+        }
+        Ok(())
+    })?;
+    Ok(hidden)
+}
+
+/// Fills the empty directory `layer` with what hides these names of `tree`.
+pub(super) fn hide(tree: &Tree, hidden: &[Hidden], layer: &Path) -> Result<(), EngineError> {
+    let target =
+        std::fs::File::open(layer).map_err(|error| RootError::new("cannot open directory", layer, error))?;
+    let mut layer = Layer { tree, root: Root::new(&target, Owners::Real), made: BTreeMap::new() };
+    layer.directory(Path::new(""))?;
+    for Hidden { path, pipe } in hidden {
+        let above = path.parent().unwrap_or(Path::new(""));
+        layer.directory(above)?;
+        let place = layer.root.locate(path, false)?;
+        let directory = place.directory.as_fd();
+        let made = match pipe {
+            None => make_whiteout(directory, &place.name),
+            Some(stat) => {
+                let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
+                rustix::fs::mknodat(directory, &place.name, FileType::Fifo, mode, 0)
+                    .and_then(|()| {
+                        rustix::fs::chmodat(directory, &place.name, mode, rustix::fs::AtFlags::empty())
+                    })
+                    .and_then(|()| set_time(directory, &place.name, mtime(stat)))
+            }
+        };
+        made.map_err(|errno| RootError::new("cannot hide", path, errno))?;
+    }
+    layer.finish()
+}
+
+/// The layer while it is filled. Its directories show in place of those below, and so look like them.
+struct Layer<'a> {
+    tree: &'a Tree,
+    root: Root<'a>,
+    /// Times of the directories that are there.
+    made: BTreeMap<PathBuf, i64>,
+}
+
+impl Layer<'_> {
+    /// Makes a directory and those above it.
+    fn directory(&mut self, path: &Path) -> Result<(), EngineError> {
+        let mut missing: Vec<&Path> =
+            path.ancestors().take_while(|path| !self.made.contains_key(*path)).collect();
+        while let Some(path) = missing.pop() {
+            let Some(stat) = self.tree.root().locate(path, false)?.stat()? else { continue };
+            let time = mtime(&stat);
+            let like = NewDirectories {
+                mode: stat.st_mode & 0o7777,
+                owner: (stat.st_uid, stat.st_gid),
+                time: Some(time),
+            };
+            if path.as_os_str().is_empty() {
+                let here = self.root.open_directory(path)?;
+                let fail = |errno| RootError::new("cannot hide", path, errno);
+                rustix::fs::fchmod(&here, Mode::from_raw_mode(like.mode)).map_err(fail)?;
+                self.root.owners().change(here.as_fd(), OsStr::new("."), like.owner).map_err(fail)?;
+            } else {
+                self.root.create_directories(path, like)?;
+            }
+            self.made.insert(path.to_owned(), time);
+        }
+        Ok(())
+    }
+
+    /// Gives the directories their times again, which changed with what was put in them.
+    fn finish(self) -> Result<(), EngineError> {
+        for (path, time) in &self.made {
+            let place = self.root.locate(path, false)?;
+            set_time(place.directory.as_fd(), &place.name, *time)
+                .map_err(|errno| RootError::new("cannot hide", path, errno))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::rootfs::{Filter, is_whiteout};
+
+    #[derive(Debug)]
+    struct Only(&'static str);
+
+    impl Filter for Only {
+        fn look(&self, path: &Path, _: bool) -> Visibility {
+            if path.file_name().is_some_and(|name| name == self.0) {
+                Visibility::Hide
+            } else {
+                Visibility::Show
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_mount_of_a_directory_does_not_show() {
+        let place = tempfile::tempdir().expect("a directory");
+        let (context, layer) = (place.path().join("context"), place.path().join("layer"));
+        for directory in ["private/deep", "plain", "off"] {
+            fs::create_dir_all(context.join(directory)).expect("a directory");
+        }
+        fs::create_dir(&layer).expect("a directory");
+        for file in ["private/deep/off", "plain/file", "off/inside", "file"] {
+            fs::write(context.join(file), "x").expect("a file");
+        }
+        for socket in ["socket", "private/deep/socket"] {
+            std::os::unix::net::UnixListener::bind(context.join(socket)).expect("a socket");
+        }
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            context.join("private/pipe"),
+            FileType::Fifo,
+            Mode::from(0o620),
+            0,
+        )
+        .expect("a pipe");
+        // The one device that every user can make.
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            context.join("device"),
+            FileType::CharacterDevice,
+            Mode::empty(),
+            0,
+        )
+        .expect("a device");
+        let mode =
+            |path: &str, mode| fs::set_permissions(context.join(path), fs::Permissions::from_mode(mode));
+        mode("private", 0o750).expect("a mode");
+        mode("private/pipe", 0o620).expect("a mode");
+        let time = |path: &str| {
+            let parent = fs::File::open(&context).expect("the context");
+            set_time(parent.as_fd(), OsStr::new(path), 1_000_000_007).expect("a time");
+        };
+        time("private");
+        let directory = fs::File::open(&context).expect("the context");
+        let tree = Tree::context(directory.into(), Some(Arc::new(Only("off"))));
+        let names = hidden(&tree).expect("walked");
+        hide(&tree, &names, &layer).expect("hidden");
+
+        let paths: Vec<_> = names.iter().map(|hidden| hidden.path.display().to_string()).collect();
+        let expected = ["device", "off", "private/deep/off", "private/deep/socket", "private/pipe", "socket"];
+        assert_eq!(paths, expected);
+        let said = |path: &str| fs::symlink_metadata(layer.join(path)).expect(path);
+        for path in expected.iter().filter(|path| !path.ends_with("pipe")) {
+            let stat = rustix::fs::lstat(layer.join(path)).expect(path);
+            assert!(is_whiteout(&stat), "{path}");
+        }
+        let pipe = said("private/pipe");
+        assert!(pipe.file_type().is_fifo());
+        assert_ne!(pipe.ino(), fs::symlink_metadata(context.join("private/pipe")).expect("the pipe").ino());
+        assert_eq!(pipe.mode() & 0o7777, 0o620);
+        let private = said("private");
+        assert_eq!((private.mode() & 0o7777, private.mtime_nsec()), (0o750, 1_000_000_007 % 1_000_000_000));
+        assert!(!layer.join("plain").exists() && !layer.join("file").exists());
+    }
 }

@@ -198,6 +198,24 @@ pub enum EngineError {
         /// Whether an ignore file hides paths there.
         ignored: bool,
     },
+    /// A link that a COPY or ADD names, or a wild card of it matches, leads to nothing.
+    #[error("the link `{path}` leads to nothing in {from}")]
+    Dangling {
+        /// The link.
+        path: String,
+        /// Where it was looked for.
+        from: String,
+        /// Whether an ignore file hides paths there.
+        ignored: bool,
+    },
+    /// A wild card looks into something that is no directory.
+    #[error("`{path}` is no directory in {from}")]
+    NoDirectory {
+        /// What it looks into.
+        path: String,
+        /// Where that is.
+        from: String,
+    },
     /// A pattern cannot be understood.
     #[error("malformed pattern `{pattern}`: {reason}")]
     Pattern {
@@ -288,7 +306,16 @@ impl EngineError {
         }
         match self {
             Self::NotFound { ignored: true, .. } => {
-                Some("a pattern of the ignore file may hide it; paths are relative to the context".to_owned())
+                Some("a pattern of the ignore file may hide it, or all there is in it; paths are relative to the context".to_owned())
+            }
+            Self::Dangling { ignored: true, .. } => {
+                Some("a pattern of the ignore file may hide what it leads to; links that are named or matched are followed".to_owned())
+            }
+            Self::Dangling { .. } => {
+                Some("links that are named or matched are followed; its directory as the source copies the link itself".to_owned())
+            }
+            Self::NoDirectory { .. } => {
+                Some("what is in front of a `/` has to be a directory: without the rest the file itself is copied".to_owned())
             }
             Self::NotFound { .. } => Some("paths are relative to the context or the stage".to_owned()),
             Self::Missing { kind: "secret", name } => {
@@ -332,6 +359,11 @@ impl EngineError {
 /// What to do about a file that could not be read or written.
 fn files_hint(error: &RootError) -> Option<&'static str> {
     use std::io::ErrorKind;
+    if error.action == crate::rootfs::OVER_A_LINK {
+        return Some(
+            "a link in the destination is not followed there, even to a directory: copy to the path it leads to, or remove it first",
+        );
+    }
     let kind = error.source.kind();
     if [ErrorKind::IsADirectory, ErrorKind::NotADirectory].contains(&kind) {
         Some(

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use super::agent::{Agent, Conduct};
 use super::cache_mount::{self, Cache};
+use super::hide::{hidden, hide};
 use super::job::{Input, Job, Local};
 use super::{Context, EngineError, SshSource};
 use crate::llb::pb;
@@ -134,11 +135,12 @@ impl<'a> Mounts<'a> {
     fn local(&mut self, local: &Local, mount: &pb::Mount) -> Result<OwnedFd, EngineError> {
         let mut lower = vec![self.context.local(local)?.to_owned()];
         let tree = self.context.tree(&Input::Local(local.clone()))?;
-        if tree.filter().is_some() {
-            let hidden = self.context.store.new_layer()?;
-            super::hide::hide(&tree, &hidden.files())?;
-            lower.insert(0, hidden.files());
-            self.keep(hidden);
+        let hidden = hidden(&tree)?;
+        if !hidden.is_empty() {
+            let over = self.context.store.new_layer()?;
+            hide(&tree, &hidden, &over.files())?;
+            lower.insert(0, over.files());
+            self.keep(over);
         }
         if mount.readonly {
             return Ok(overlay::mount_detached(&lower, None)?);

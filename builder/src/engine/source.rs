@@ -151,7 +151,7 @@ fn checkout(context: Context<'_>, repository: &Repository, root: Root<'_>) -> Re
         }
     };
     // Links in the repository are followed inside it: a subdirectory cannot lead elsewhere.
-    let found = tree.matches(&format!("/{}", repository.subdir), false, true)?;
+    let found = tree.matches(&format!("/{}", repository.subdir), false, true)?.found;
     if found.is_empty() {
         let from = format!("commit {commit} of the repository");
         return Err(EngineError::NotFound { path: repository.subdir.clone(), from, ignored: false });

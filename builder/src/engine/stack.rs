@@ -105,7 +105,7 @@ impl Sides {
             replace: true,
             threads: self.threads,
         };
-        for everything in tree.matches("/", false, true)? {
+        for everything in tree.matches("/", false, true)?.found {
             copy(&tree, &everything, &select, target, "/", &options)?;
         }
         walk(self.owners, self.lower.as_fd(), top, &EVERYTHING, &mut |entry: &Entry<'_>| {

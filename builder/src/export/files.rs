@@ -242,7 +242,7 @@ pub(super) fn copy_contents(
 ) -> Result<(), crate::rootfs::RootError> {
     let copied =
         CopyOptions { owner: Some((0, 0)), mode: None, time, contents_only: true, replace: true, threads };
-    for everything in tree.matches("/", false, true)? {
+    for everything in tree.matches("/", false, true)?.found {
         copy(tree, &everything, &|_, _| Visibility::Show, Root::new(to, Owners::Real), "/", &copied)?;
     }
     Ok(())

@@ -25,12 +25,12 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps};
 use thiserror::Error;
 
-pub use copy::{Again, CopyOptions, Mark, Target, copy, copy_to};
+pub use copy::{Again, CopyOptions, Mark, OVER_A_LINK, Target, copy, copy_to};
 pub use metadata::Metadata;
 pub use mode::{BadMode, Clause, ModeChange};
 pub use owner::{Device, OWNER_ATTRIBUTE, Owner, Owners};
 pub use scan::{Listed, Listing, Select, Visitor};
-pub use tree::{Match, Tree, has_wildcard};
+pub use tree::{Absence, Match, Matches, Missing, Tree, has_wildcard};
 pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
 pub use walk::{Entry, EntryKind, Filter, Visibility, Xattrs, descriptor_path, list, walk};
 pub(crate) use walk::{is_opaque, xattrs};
@@ -129,6 +129,20 @@ impl<'a> Root<'a> {
         Walker::new(*self, path)?.run(path, follow_last, None)
     }
 
+    /// As [`Root::locate`]; also gives the paths of the links that were followed.
+    ///
+    /// # Errors
+    /// As for [`Root::locate`].
+    pub fn locate_with_links(
+        &self,
+        path: &Path,
+        follow_last: bool,
+    ) -> Result<(Located, Vec<PathBuf>), RootError> {
+        let mut walker = Walker::new(*self, path)?;
+        let located = walker.run(path, follow_last, None)?;
+        Ok((located, walker.followed))
+    }
+
     /// As [`Root::locate`], but makes missing directories on the way (not the last component itself).
     ///
     /// # Errors
@@ -201,12 +215,13 @@ struct Walker<'a> {
     stack: Vec<(OwnedFd, OsString)>,
     /// Components still to go, the next one last.
     rest: Vec<OsString>,
-    links: usize,
+    /// Paths of the links that were followed.
+    followed: Vec<PathBuf>,
 }
 
 impl<'a> Walker<'a> {
     fn new(root: Root<'a>, path: &Path) -> Result<Self, RootError> {
-        let mut walker = Self { root, stack: vec![], rest: vec![], links: 0 };
+        let mut walker = Self { root, stack: vec![], rest: vec![], followed: vec![] };
         walker.restart(path)?;
         walker.push_components(path.as_os_str().as_bytes());
         Ok(walker)
@@ -226,7 +241,7 @@ impl<'a> Walker<'a> {
     }
 
     fn run(
-        mut self,
+        &mut self,
         path: &Path,
         follow_last: bool,
         create: Option<NewDirectories>,
@@ -242,7 +257,7 @@ impl<'a> Walker<'a> {
             let directory = self.top(path)?;
             let link = if last && !follow_last { None } else { read_link(directory, &name) };
             if let Some(target) = link {
-                self.follow(path, &target)?;
+                self.follow(path, &name, &target)?;
             } else if last {
                 return self.located(path, name);
             } else {
@@ -260,9 +275,9 @@ impl<'a> Walker<'a> {
         self.located(path, OsString::from("."))
     }
 
-    fn follow(&mut self, path: &Path, target: &[u8]) -> Result<(), RootError> {
-        self.links += 1;
-        if self.links > MAX_LINKS {
+    fn follow(&mut self, path: &Path, link: &OsStr, target: &[u8]) -> Result<(), RootError> {
+        self.followed.push(self.shown(link));
+        if self.followed.len() > MAX_LINKS {
             return Err(RootError::new("cannot resolve", path, rustix::io::Errno::LOOP));
         }
         if target.starts_with(b"/") {
@@ -282,7 +297,7 @@ impl<'a> Walker<'a> {
         self.stack.iter().skip(1).map(|(_, name)| name.as_os_str()).chain([name]).collect()
     }
 
-    fn located(mut self, path: &Path, name: OsString) -> Result<Located, RootError> {
+    fn located(&mut self, path: &Path, name: OsString) -> Result<Located, RootError> {
         let shown = if name == "." { self.shown(OsStr::new("")) } else { self.shown(&name) };
         let (directory, _) = self
             .stack

@@ -241,6 +241,9 @@ impl<V: Visitor> Scan<'_, V> {
             Err(Errno::NOENT) => return Ok(None),
             Err(errno) => return Err(fail(errno)),
         };
+        if self.tree.leaves_out(&stat) {
+            return Ok(None);
+        }
         let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();
         let visibility = match early {
             Some(visibility) if is_directory == kind.is_dir() => visibility,

@@ -1,10 +1,12 @@
 //! A directory tree that files are read from: a build context, or the result of a step.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use rustix::fs::FileType;
 
 use super::walk::{Entry, Filter, Visibility, Xattrs, walk};
 use super::{Located, Owners, Root, RootError};
@@ -24,6 +26,36 @@ pub struct Match {
     located: Located,
     /// The last component of the path as it was asked for, before links were followed.
     pub name: OsString,
+}
+
+/// What a path or a pattern stands for.
+#[derive(Debug, Default)]
+pub struct Matches {
+    /// What is there, sorted by path as asked for.
+    pub found: Vec<Match>,
+    /// What should be there and is not: a path that was named outright, the part of one in front of its first wild
+    /// card, or the target of a link that was to be followed.
+    pub missing: Option<Missing>,
+}
+
+/// Something that a tree does not show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Missing {
+    /// Its path, without a leading slash.
+    pub path: PathBuf,
+    /// Why it is missing.
+    pub why: Absence,
+}
+
+/// Why something is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Absence {
+    /// There is nothing of that name.
+    Nothing,
+    /// There is a link of that name, which leads to nothing that is shown.
+    Dangling,
+    /// It is no directory, though a pattern looks into it.
+    NoDirectory,
 }
 
 impl Match {
@@ -88,38 +120,56 @@ impl Tree {
         xattrs
     }
 
-    /// The paths that `path` stands for, sorted; none when nothing is there.
+    /// What `path` stands for. A pattern that matches nothing is no fault.
     ///
     /// With `wildcard`, components may hold `*`, `?` and `[...]` as in Go's `filepath.Match`; a star does
-    /// not match a slash. `follow` says whether a link at the end is followed.
+    /// not match a slash. `follow` says whether a link at the end is followed, be it named or matched; links in
+    /// front of the first wild card always are, those between wild cards never.
     ///
     /// # Errors
-    /// When a directory cannot be read or a pattern is malformed.
-    pub fn matches(&self, path: &str, wildcard: bool, follow: bool) -> Result<Vec<Match>, RootError> {
+    /// When a directory cannot be read, links go round in circles, or a pattern is malformed.
+    pub fn matches(&self, path: &str, wildcard: bool, follow: bool) -> Result<Matches, RootError> {
         let components: Vec<&str> = path.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
         let fixed = components.iter().take_while(|part| !wildcard || !has_wildcard(part)).count();
         let (fixed, pattern) = components.split_at(fixed.min(components.len()));
         let start: PathBuf = fixed.iter().collect();
-        let located = match self.root().locate(&start, follow || !pattern.is_empty()) {
-            Ok(located) => located,
-            Err(error) if is_missing(&error) => return Ok(vec![]),
-            Err(error) => return Err(error),
+        let Some(located) = self.shown(&start, follow || !pattern.is_empty())? else {
+            return Ok(Matches { found: vec![], missing: Some(self.missing(start)) });
         };
-        let Some(_) = located.stat()? else { return Ok(vec![]) };
-        let name = start.file_name().unwrap_or(std::ffi::OsStr::new("/")).to_owned();
+        let name = start.file_name().unwrap_or(OsStr::new("/")).to_owned();
         let start = Match { located, name };
         if pattern.is_empty() {
-            return Ok(if self.shows(&start)? { vec![start] } else { vec![] });
+            return Ok(Matches { found: vec![start], missing: None });
         }
-        self.expand(&start, &pattern.join("/"))
+        if !is_directory(&start)? {
+            return Ok(Matches {
+                found: vec![],
+                missing: Some(Missing { path: start.located.path, why: Absence::NoDirectory }),
+            });
+        }
+        let mut matches = Matches::default();
+        for found in self.expand(&start, &pattern.join("/"))? {
+            if follow && is_link(&found)? {
+                match self.shown(found.path(), true)? {
+                    Some(located) => matches.found.push(Match { located, name: found.name }),
+                    None => {
+                        let path = found.located.path;
+                        matches.missing.get_or_insert(Missing { path, why: Absence::Dangling });
+                    }
+                }
+            } else {
+                matches.found.push(found);
+            }
+        }
+        Ok(matches)
     }
 
-    /// What lies below `start` and matches `pattern` with as many components.
+    /// What lies below `start`, matches `pattern` with as many components, and is shown.
     fn expand(&self, start: &Match, pattern: &str) -> Result<Vec<Match>, RootError> {
         let pattern: Vec<&[u8]> = pattern.split('/').map(str::as_bytes).collect();
         for part in &pattern {
-            if !is_well_formed(part) {
-                let source = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+            if let Err(reason) = check(part) {
+                let source = std::io::Error::new(std::io::ErrorKind::InvalidInput, reason);
                 return Err(RootError::new(
                     "malformed pattern",
                     String::from_utf8_lossy(part).as_ref(),
@@ -127,15 +177,19 @@ impl Tree {
                 ));
             }
         }
-        let hidden = |path: &Path, is_directory| self.visibility(start.path(), path, is_directory);
         let look = |path: &Path, is_directory: bool| {
             let parts: Vec<&[u8]> = path.iter().map(OsStrExt::as_bytes).collect();
             let so_far = parts.iter().zip(&pattern).all(|(part, pattern)| matches_component(pattern, part));
             if !so_far || parts.len() > pattern.len() {
                 return Visibility::Hide;
             }
-            let shown = hidden(path, is_directory);
-            if parts.len() == pattern.len() || shown == Visibility::Hide { shown } else { Visibility::Enter }
+            let shown = self.visibility(start.path(), path, is_directory);
+            match shown {
+                Visibility::Hide => shown,
+                // A directory that is only entered may yet show something.
+                Visibility::Show | Visibility::Enter if parts.len() == pattern.len() => Visibility::Show,
+                Visibility::Show | Visibility::Enter => Visibility::Enter,
+            }
         };
         let mut found = vec![];
         let Located { directory, name, .. } = start.located();
@@ -145,7 +199,7 @@ impl Tree {
             name,
             &look,
             &mut |entry: &Entry<'_>| -> Result<(), RootError> {
-                if entry.path.iter().count() == pattern.len() {
+                if entry.path.iter().count() == pattern.len() && !self.leaves_out(&entry.stat) {
                     let duplicate = rustix::io::fcntl_dupfd_cloexec(entry.directory, 0)
                         .map_err(|errno| RootError::new("cannot open", entry.path, errno))?;
                     let path = start.path().join(entry.path);
@@ -156,6 +210,15 @@ impl Tree {
                 Ok(())
             },
         )?;
+        if self.filter.is_some() {
+            let mut shown = vec![];
+            for candidate in found {
+                if self.shows(&candidate.located)? {
+                    shown.push(candidate);
+                }
+            }
+            return Ok(shown);
+        }
         Ok(found)
     }
 
@@ -173,7 +236,16 @@ impl Tree {
         let look = |path: &Path, is_directory| {
             self.visibility(start.path(), path, is_directory).and(select(path, is_directory))
         };
-        walk(self.owners, start.located.directory.as_fd(), &start.located.name, &look, visit)
+        let (directory, name) = (start.located.directory.as_fd(), &start.located.name);
+        walk(self.owners, directory, name, &look, &mut |entry: &Entry<'_>| {
+            if self.leaves_out(&entry.stat) { Ok(()) } else { visit(entry) }
+        })
+    }
+
+    /// Whether a name is left out for what it is: a socket of the user's directory leads to a program of this machine,
+    /// and is no file that could be copied.
+    pub(super) fn leaves_out(&self, stat: &rustix::fs::Stat) -> bool {
+        self.root_owned && FileType::from_raw_mode(stat.st_mode).is_socket()
     }
 
     /// How the owners of its files are kept.
@@ -189,22 +261,108 @@ impl Tree {
         }
     }
 
-    /// Whether a path that was named outright is visible: itself, or something below it.
-    fn shows(&self, start: &Match) -> Result<bool, RootError> {
+    /// Where `path` leads, if the tree shows that and the links on the way.
+    fn shown(&self, path: &Path, follow: bool) -> Result<Option<Located>, RootError> {
+        let (located, links) = match self.root().locate_with_links(path, follow) {
+            Ok(answer) => answer,
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let hides = |link: &PathBuf| {
+            self.filter.as_ref().is_some_and(|filter| filter.look(link, false) != Visibility::Show)
+        };
+        let is_there = located.stat()?.is_some_and(|stat| !self.leaves_out(&stat));
+        if !is_there || links.iter().any(hides) || !self.shows(&located)? {
+            return Ok(None);
+        }
+        Ok(Some(located))
+    }
+
+    /// Whether something that is there is shown: itself, or something below it.
+    fn shows(&self, located: &Located) -> Result<bool, RootError> {
         let Some(filter) = &self.filter else { return Ok(true) };
-        if start.path().as_os_str().is_empty() {
+        if located.path.as_os_str().is_empty() {
             return Ok(true);
         }
-        let is_directory = start
-            .located
-            .stat()?
-            .is_some_and(|stat| rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir());
-        Ok(match filter.look(start.path(), is_directory) {
-            Visibility::Show => true,
-            Visibility::Enter => is_directory,
-            Visibility::Hide => false,
-        })
+        let is_directory = kind(located)?.is_some_and(FileType::is_dir);
+        match filter.look(&located.path, is_directory) {
+            Visibility::Show => Ok(true),
+            Visibility::Enter if is_directory => self.shows_below(located),
+            Visibility::Enter | Visibility::Hide => Ok(false),
+        }
     }
+
+    /// Whether anything below a directory is shown.
+    fn shows_below(&self, located: &Located) -> Result<bool, RootError> {
+        let look = |path: &Path, is_directory| self.visibility(&located.path, path, is_directory);
+        let found = walk(self.owners, located.directory.as_fd(), &located.name, &look, &mut |entry| {
+            let counts = !entry.path.as_os_str().is_empty() && !self.leaves_out(&entry.stat);
+            if counts { Err(Stop::Found) } else { Ok(()) }
+        });
+        match found {
+            Ok(()) => Ok(false),
+            Err(Stop::Found) => Ok(true),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Whether a walk from `start` with `select` visits the path `wanted` or something below it, the start left aside.
+    ///
+    /// # Errors
+    /// As for [`Tree::walk`].
+    pub fn reaches(
+        &self,
+        start: &Match,
+        select: &dyn Fn(&Path, bool) -> Visibility,
+        wanted: &Path,
+    ) -> Result<bool, RootError> {
+        let on_the_way =
+            |path: &Path, is_directory| match wanted.starts_with(path) || path.starts_with(wanted) {
+                true => select(path, is_directory),
+                false => Visibility::Hide,
+            };
+        let found = self.walk(start, &on_the_way, &mut |entry| {
+            // The start is visited whatever `select` says.
+            let counts = entry.path.starts_with(wanted) && !entry.path.as_os_str().is_empty();
+            if counts { Err(Stop::Found) } else { Ok(()) }
+        });
+        match found {
+            Ok(()) => Ok(false),
+            Err(Stop::Found) => Ok(true),
+            Err(Stop::Failed(error)) => Err(error),
+        }
+    }
+
+    /// Why a path is missing.
+    fn missing(&self, path: PathBuf) -> Missing {
+        let link = self.root().locate(&path, false).ok();
+        let is_link = link.is_some_and(|link| kind(&link).ok().flatten().is_some_and(FileType::is_symlink));
+        Missing { path, why: if is_link { Absence::Dangling } else { Absence::Nothing } }
+    }
+}
+
+/// The end of a walk that looks for something.
+enum Stop {
+    Found,
+    Failed(RootError),
+}
+
+impl From<RootError> for Stop {
+    fn from(error: RootError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+fn kind(located: &Located) -> Result<Option<FileType>, RootError> {
+    Ok(located.stat()?.map(|stat| FileType::from_raw_mode(stat.st_mode)))
+}
+
+fn is_directory(found: &Match) -> Result<bool, RootError> {
+    Ok(kind(&found.located)?.is_some_and(FileType::is_dir))
+}
+
+fn is_link(found: &Match) -> Result<bool, RootError> {
+    Ok(kind(&found.located)?.is_some_and(FileType::is_symlink))
 }
 
 fn is_missing(error: &RootError) -> bool {
@@ -225,21 +383,24 @@ pub fn has_wildcard(path: &str) -> bool {
     false
 }
 
-/// Whether every class is closed and no escape ends the pattern.
-fn is_well_formed(pattern: &[u8]) -> bool {
+/// Why a component cannot be used as a pattern.
+fn check(pattern: &[u8]) -> Result<(), &'static str> {
     let mut rest = pattern;
     while let [first, tail @ ..] = rest {
         rest = match first {
-            b'\\' if tail.is_empty() => return false,
+            b'\\' if tail.is_empty() => return Err("nothing behind the last `\\`"),
             b'\\' => tail.get(1..).unwrap_or_default(),
             b'[' => match class(tail, 0) {
-                Some((_, after)) => after,
-                None => return false,
+                Some(Class { is_backwards: true, .. }) => {
+                    return Err("a range in brackets ends before it begins");
+                }
+                Some(Class { after, .. }) => after,
+                None => return Err("`[` without what belongs in brackets and a `]`"),
             },
             _ => tail,
         };
     }
-    true
+    Ok(())
 }
 
 /// Matches one path component, in linear space and at worst quadratic time.
@@ -256,7 +417,7 @@ fn matches_component(pattern: &[u8], name: &[u8]) -> bool {
             }
             ([b'?', p @ ..], [_, n @ ..]) => Some((p, n)),
             ([b'[', p @ ..], [byte, n @ ..]) => {
-                class(p, *byte).and_then(|(hit, after)| hit.then_some((after, n)))
+                class(p, *byte).and_then(|class| class.hit.then_some((class.after, n)))
             }
             ([b'\\', literal, p @ ..], [byte, n @ ..]) if literal == byte => Some((p, n)),
             ([b'\\', ..], _) => None,
@@ -274,16 +435,25 @@ fn matches_component(pattern: &[u8], name: &[u8]) -> bool {
     }
 }
 
-/// Reads a class after its `[`: whether it holds `byte`, and what follows the `]`.
-fn class(pattern: &[u8], byte: u8) -> Option<(bool, &[u8])> {
+/// A class and what follows its `]`.
+struct Class<'a> {
+    /// Whether it holds the byte that was asked about.
+    hit: bool,
+    /// Whether a range in it ends before it begins.
+    is_backwards: bool,
+    after: &'a [u8],
+}
+
+/// Reads a class after its `[`.
+fn class(pattern: &[u8], byte: u8) -> Option<Class<'_>> {
     let (negated, mut rest) = match pattern {
         [b'^', tail @ ..] => (true, tail),
         tail => (false, tail),
     };
-    let (mut hit, mut first) = (false, true);
+    let (mut hit, mut is_backwards, mut first) = (false, false, true);
     loop {
         rest = match rest {
-            [b']', after @ ..] if !first => return Some((hit != negated, after)),
+            [b']', after @ ..] if !first => return Some(Class { hit: hit != negated, is_backwards, after }),
             _ => {
                 let (low, tail) = class_byte(rest)?;
                 let (high, tail) = match tail {
@@ -291,6 +461,7 @@ fn class(pattern: &[u8], byte: u8) -> Option<(bool, &[u8])> {
                     tail => (low, tail),
                 };
                 hit |= (low..=high).contains(&byte);
+                is_backwards |= high < low;
                 tail
             }
         };
@@ -310,6 +481,177 @@ fn class_byte(pattern: &[u8]) -> Option<(u8, &[u8])> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Hides what ends in `.hid`, and all of `none`; of `some` it shows only `some/**/kept`.
+    #[derive(Debug)]
+    struct Hides;
+
+    impl Filter for Hides {
+        fn look(&self, path: &Path, is_directory: bool) -> Visibility {
+            let kept = path.starts_with("some") && !path.ends_with("kept");
+            if path.extension().is_some_and(|extension| extension == "hid") || path.starts_with("none") {
+                Visibility::Hide
+            } else if kept && is_directory {
+                Visibility::Enter
+            } else if kept {
+                Visibility::Hide
+            } else {
+                Visibility::Show
+            }
+        }
+    }
+
+    fn tree(place: &Path, filter: bool) -> Tree {
+        for directory in ["real/deep", "some/full", "some/empty", "none", "lib"] {
+            std::fs::create_dir_all(place.join(directory)).unwrap();
+        }
+        for file in
+            ["real/f", "real/deep/g", "some/full/kept", "some/empty/lost", "none/f", "lib/z.1.2", "x.hid"]
+        {
+            std::fs::write(place.join(file), file).unwrap();
+        }
+        for (link, target) in [
+            ("dir", "real"),
+            ("file", "real/f"),
+            ("broken", "nowhere"),
+            ("lib/z.1", "z.1.2"),
+            ("lib/z", "z.1"),
+            ("hidden", "x.hid"),
+            ("through", "hop.hid/f"),
+            ("hop.hid", "real"),
+            ("top", "/"),
+            ("out", "../../../real/f"),
+        ] {
+            std::os::unix::fs::symlink(target, place.join(link)).unwrap();
+        }
+        std::os::unix::net::UnixListener::bind(place.join("socket")).unwrap();
+        let directory = std::fs::File::open(place).unwrap();
+        let filter = filter.then(|| Arc::new(Hides) as Arc<dyn Filter>);
+        Tree::context(directory.into(), filter)
+    }
+
+    /// Name and resolved path of what is found, and what is missing, a link with `->`.
+    fn said(matches: &Matches) -> (Vec<String>, String) {
+        let shown = |found: &Match| match found.path() == Path::new(&found.name) {
+            true => found.name.display().to_string(),
+            false => format!("{}={}", found.name.display(), found.path().display()),
+        };
+        let missing = matches.missing.as_ref().map(|missing| {
+            let why = match missing.why {
+                Absence::Nothing => "",
+                Absence::Dangling => " ->",
+                Absence::NoDirectory => " is no directory",
+            };
+            format!("{}{why}", missing.path.display())
+        });
+        (matches.found.iter().map(shown).collect(), missing.unwrap_or_default())
+    }
+
+    #[test]
+    fn paths_and_patterns_lead_to_files() {
+        // (path, found, missing); in a context without an ignore file.
+        let cases: &[(&str, &[&str], &str)] = &[
+            ("/real/f", &["f=real/f"], ""),
+            ("dir", &["dir=real"], ""),
+            ("dir/deep/", &["deep=real/deep"], ""),
+            ("out", &["out=real/f"], ""),
+            ("top", &["top="], ""),
+            ("nowhere", &[], "nowhere"),
+            ("broken", &[], "broken ->"),
+            ("broken/x", &[], "broken/x"),
+            ("real/f/x", &[], "real/f/x"),
+            ("socket", &[], "socket"),
+            // Links that a pattern matches are followed, with their own names.
+            ("d?r", &["dir=real"], ""),
+            ("fil*", &["file=real/f"], ""),
+            ("lib/z.?", &["z.1=lib/z.1.2"], ""),
+            ("lib/z*", &["z=lib/z.1.2", "z.1=lib/z.1.2", "z.1.2=lib/z.1.2"], ""),
+            ("br*", &[], "broken ->"),
+            ("[bf]*", &["file=real/f"], "broken ->"),
+            // Those in front of the first wild card are, too, and those behind it are not.
+            ("dir/[f]", &["f=real/f"], ""),
+            ("di*/f", &[], ""),
+            ("rea*/f", &["f=real/f"], ""),
+            ("s*t", &[], ""),
+            ("*.none", &[], ""),
+            ("real/*.none", &[], ""),
+            ("nowhere/*", &[], "nowhere"),
+            ("real/f/*", &[], "real/f is no directory"),
+            ("broken/*", &[], "broken ->"),
+        ];
+        let place = tempfile::tempdir().unwrap();
+        let shown = tree(place.path(), false);
+        for (path, found, missing) in cases {
+            let matches = shown.matches(path, true, true).unwrap();
+            let expected = (found.iter().map(|&name| name.to_owned()).collect(), (*missing).to_owned());
+            assert_eq!(said(&matches), expected, "{path}");
+        }
+        let links = shown.matches("lib/z*", true, false).unwrap();
+        assert_eq!(
+            said(&links).0,
+            ["z=lib/z", "z.1=lib/z.1", "z.1.2=lib/z.1.2"],
+            "links are left as they are"
+        );
+    }
+
+    #[test]
+    fn what_is_hidden_is_not_there() {
+        let cases: &[(&str, &[&str], &str)] = &[
+            ("x.hid", &[], "x.hid"),
+            ("hidden", &[], "hidden ->"),
+            ("hid*", &[], "hidden ->"),
+            // A hidden link on the way.
+            ("through", &[], "through ->"),
+            ("hop.hid/f", &[], "hop.hid/f"),
+            ("none/f", &[], "none/f"),
+            ("none/*", &[], "none"),
+            ("non*", &[], ""),
+            // Only entered: there if something in it is.
+            ("some", &["some"], ""),
+            ("som?", &["some"], ""),
+            ("some/full", &["full=some/full"], ""),
+            ("some/empty", &[], "some/empty"),
+            ("some/*", &["full=some/full"], ""),
+            ("some/empty/*", &[], "some/empty"),
+        ];
+        let place = tempfile::tempdir().unwrap();
+        let shown = tree(place.path(), true);
+        for (path, found, missing) in cases {
+            let matches = shown.matches(path, true, true).unwrap();
+            let expected = (found.iter().map(|&name| name.to_owned()).collect(), (*missing).to_owned());
+            assert_eq!(said(&matches), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn walks_reach_what_is_selected() {
+        let place = tempfile::tempdir().unwrap();
+        let shown = tree(place.path(), false);
+        let everything = &shown.matches("/", false, true).unwrap().found[0];
+        let cases: &[(&str, &str, bool)] = &[
+            ("real/f", "", true),
+            ("real", "", true),
+            // Links on the way are not followed.
+            ("dir/f", "", false),
+            ("dir", "", true),
+            ("", "", true),
+            ("real", "real", false),
+            ("real", "real/f", true),
+            ("real/f", "real/f", false),
+            ("rea", "", false),
+        ];
+        for (wanted, excluded, reached) in cases {
+            let select = |path: &Path, _: bool| match !excluded.is_empty() && path.starts_with(excluded) {
+                true => Visibility::Hide,
+                false => Visibility::Show,
+            };
+            assert_eq!(
+                shown.reaches(everything, &select, Path::new(wanted)).unwrap(),
+                *reached,
+                "{wanted} {excluded}"
+            );
+        }
+    }
 
     #[test]
     fn components_match_as_in_go() {
@@ -340,11 +682,11 @@ mod tests {
 
     #[test]
     fn malformed_patterns_are_known() {
-        for pattern in ["[", "[]", "[a", "[a-", "[-x]", "a\\", "[]a]"] {
-            assert!(!is_well_formed(pattern.as_bytes()), "{pattern}");
+        for pattern in ["[", "[]", "[a", "[a-", "[-x]", "a\\", "[]a]", "[c-a]"] {
+            assert!(check(pattern.as_bytes()).is_err(), "{pattern}");
         }
         for pattern in ["[a]", "[^a]", "a\\]", "*", "[a-z]*"] {
-            assert!(is_well_formed(pattern.as_bytes()), "{pattern}");
+            assert_eq!(check(pattern.as_bytes()), Ok(()), "{pattern}");
         }
     }
 }

@@ -29,7 +29,7 @@ pub(super) fn measure(path: &Path, threads: usize) -> Result<Extent, RootError> 
     let directory = File::open(path).map_err(|error| RootError::new("cannot open directory", path, error))?;
     let tree = Tree::result(directory.into(), Owners::Real);
     let sums = Sums::default();
-    for top in tree.matches("/", false, false)? {
+    for top in tree.matches("/", false, false)?.found {
         tree.scan(&top, &|_, _| Visibility::Show, threads, &sums, ())?;
     }
     Ok(*lock(&sums.extent))

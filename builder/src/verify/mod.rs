@@ -97,7 +97,7 @@ fn check_layer(
         }
         None => {
             let check = Check { found: &found, platform };
-            for top in tree.matches("/", false, false)? {
+            for top in tree.matches("/", false, false)?.found {
                 tree.scan(&top, &|_, _| Visibility::Show, store.threads(), &check, ())?;
             }
         }

@@ -11,7 +11,7 @@ use rustix::io::Errno;
 
 use super::super::walk::{Xattrs, xattrs};
 use super::super::{Located, Metadata, RootError, is_whiteout, open_beneath, open_directory, set_time};
-use super::{Again, Copier, Target};
+use super::{Again, Copier, OVER_A_LINK, Target};
 use crate::sync::{into_inner, lock};
 
 pub(super) struct Made {
@@ -132,24 +132,27 @@ impl Copier<'_> {
     fn make_directory(&self, spot: Spot<'_>, mode: Mode, shown: &Path) -> Result<(), RootError> {
         let Spot { directory, name, .. } = spot;
         let fail = |errno| RootError::new("cannot write", shown, errno);
-        let in_the_way = || {
+        let in_the_way = |kind: FileType| {
             if self.options.replace {
                 return Ok(());
             }
-            Err(RootError::new("cannot copy a directory over the file", shown, Errno::NOTDIR))
+            let action =
+                if kind.is_symlink() { OVER_A_LINK } else { "cannot copy a directory over the file" };
+            Err(RootError::new(action, shown, Errno::NOTDIR))
         };
         let below = kind_below(spot).map_err(fail)?;
-        if below.is_some_and(|kind| !kind.is_dir()) {
-            in_the_way()?;
+        if let Some(kind) = below.filter(|kind| !kind.is_dir()) {
+            in_the_way(kind)?;
         }
         match rustix::fs::mkdirat(directory, name, mode) {
             Ok(()) => {}
             Err(Errno::EXIST) => {
                 let stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).map_err(fail)?;
-                if FileType::from_raw_mode(stat.st_mode).is_dir() {
+                let kind = FileType::from_raw_mode(stat.st_mode);
+                if kind.is_dir() {
                     return Ok(());
                 }
-                in_the_way()?;
+                in_the_way(kind)?;
                 rustix::fs::unlinkat(directory, name, AtFlags::empty()).map_err(fail)?;
                 rustix::fs::mkdirat(directory, name, mode).map_err(fail)?;
             }

@@ -36,6 +36,9 @@ use directory::{Directory, Made, Spot, kind_below};
 use file::Read;
 pub use target::Target;
 
+/// What was being done when a directory of the source met a link.
+pub const OVER_A_LINK: &str = "cannot copy a directory over the link";
+
 /// How files are copied.
 #[derive(Debug, Clone)]
 pub struct CopyOptions {
@@ -56,7 +59,8 @@ pub struct CopyOptions {
 impl CopyOptions {
     fn directories(&self) -> NewDirectories {
         NewDirectories {
-            mode: self.mode.as_ref().and_then(ModeChange::bits).unwrap_or(0o755),
+            // Permissions alone: set-id and sticky bits are for what is copied.
+            mode: self.mode.as_ref().and_then(ModeChange::bits).unwrap_or(0o755) & 0o777,
             owner: self.owner.unwrap_or((0, 0)),
             time: self.time,
         }

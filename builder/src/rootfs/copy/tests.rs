@@ -75,7 +75,7 @@ fn copy_tree(
     let tree = Tree::context(File::open(from).expect("the source").into(), None);
     fs::create_dir_all(to).expect("a directory");
     let target = File::open(to).expect("the target");
-    for found in tree.matches("/", false, true).expect("the root") {
+    for found in tree.matches("/", false, true).expect("the root").found {
         copy(&tree, &found, select, Root::new(&target, Owners::Real), path, options)?;
     }
     Ok(())
