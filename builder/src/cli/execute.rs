@@ -22,7 +22,7 @@ use crate::oci::reference::Reference;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
 use crate::rootfs::Owners;
-use crate::sandbox::{Cancel, Signals, userns};
+use crate::sandbox::{Cancel, Signals, is_filtered, userns};
 use crate::source_text::SourceText;
 use crate::store::Store;
 use crate::store::policy::Policy;
@@ -157,6 +157,11 @@ impl<'a> Session<'a> {
         self.request.definitions = definitions;
         self.request.locals = graph.locals;
         self.request.layouts = graph.layouts;
+        let (steps, definitions) = (&self.request.steps, &self.request.definitions);
+        if let Some(warning) = steps::unfiltered(&self.environment.machine, is_filtered(), steps, definitions)
+        {
+            self.progress.note(&warning);
+        }
         let solved = self.solve(graph.source.as_ref())?;
         let results: Vec<PlatformResult> = images
             .into_iter()

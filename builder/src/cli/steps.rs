@@ -7,6 +7,8 @@ use super::Environment;
 use super::args::Run;
 use crate::dockerfile::{csv, size, suggest};
 use crate::engine::{Keys, SshSource, StepOptions, is_socket};
+use crate::llb::pb;
+use crate::llb::wire::decode_op;
 use crate::report::Report;
 use crate::sandbox::{Cgroups, Limits, Runtime};
 
@@ -48,6 +50,24 @@ pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptio
     };
     let agents = agents(&run.ssh, environment)?;
     Ok((StepOptions { allow_insecure, agents, runtime, cgroups }, warnings))
+}
+
+/// What a user of the built-in sandbox is told where it has no system call filter for the machine, once, when a step is to
+/// run.
+pub(super) fn unfiltered(
+    machine: &str,
+    filtered: bool,
+    options: &StepOptions,
+    definitions: &[pb::Definition],
+) -> Option<String> {
+    let runs = |bytes: &Vec<u8>| decode_op(bytes).is_ok_and(|op| matches!(op.op, Some(pb::op::Op::Exec(_))));
+    let any = || definitions.iter().any(|definition| definition.def.iter().any(runs));
+    (!filtered && options.runtime.is_none() && any()).then(|| {
+        format!(
+            "warning: steps run without a system call filter, for there is no table of {machine}'s system calls yet; \
+             `--oci-runtime runc` has one"
+        )
+    })
 }
 
 /// A program by its path, or by its name on PATH.
@@ -168,3 +188,33 @@ fn ssh_source(paths: &[&str]) -> Result<SshSource, (String, &'static str)> {
 
 /// Bytes of a key file, at most: the bound of BuildKit's clients.
 const MAX_KEY: u64 = 100 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::llb::wire::encode_op;
+
+    #[test]
+    fn a_machine_without_a_filter_is_named_once_and_when_a_step_runs() {
+        let definition = |op| {
+            let op = pb::Op { op: Some(op), ..Default::default() };
+            pb::Definition { def: vec![encode_op(&op)], ..Default::default() }
+        };
+        let exec = definition(pb::op::Op::Exec(pb::ExecOp::default()));
+        let file = definition(pb::op::Op::File(pb::FileOp::default()));
+        let own = StepOptions::default();
+        let runtime = Some(Runtime { program: "/usr/sbin/runc".into() });
+        let other = StepOptions { runtime, ..StepOptions::default() };
+        for (filtered, options, definitions, warned) in [
+            (false, &own, vec![exec.clone()], true),
+            (false, &own, vec![file.clone(), exec.clone(), exec.clone()], true),
+            (false, &own, vec![file], false),
+            (false, &other, vec![exec.clone()], false),
+            (true, &own, vec![exec], false),
+        ] {
+            let said = unfiltered("riscv64", filtered, options, &definitions);
+            assert_eq!(said.is_some(), warned, "{said:?}");
+            assert!(said.is_none_or(|said| said.contains("riscv64") && said.contains("runc")));
+        }
+    }
+}

@@ -130,6 +130,10 @@ pub(super) fn run(
 /// Bytes of a disk on which a step cannot be expected to work.
 const ROOM: u64 = 1 << 20;
 
+/// What a shell's exit code 126 stands for.
+const NOT_EXECUTED: &str = "a shell ends with 126 when it cannot execute a file: a program for another platform takes an emulator (as root: the package \
+     `qemu-user-static`) or a cross build, in a stage `FROM --platform=$BUILDPLATFORM`; any other one, permission to be executed";
+
 fn failed(meta: &pb::Meta, finished: Finished, known: Option<&str>) -> EngineError {
     let exit = finished.exit;
     let reason = match exit {
@@ -137,6 +141,7 @@ fn failed(meta: &pb::Meta, finished: Finished, known: Option<&str>) -> EngineErr
         Exit::Signal(signal) => format!("was ended by signal {signal}"),
         Exit::Cancelled => return EngineError::Cancelled,
     };
+    let known = known.or((exit == Exit::Code(126)).then_some(NOT_EXECUTED));
     let hint = known.map(str::to_owned).or_else(|| finished.unreal.map(Unreal::hint));
     EngineError::Exit { command: meta.args.join(" "), reason, code: exit.code(), hint }
 }

@@ -18,6 +18,7 @@ use super::interpreter;
 use super::masks::{self, Cover};
 use super::mountapi::{attach, attach_at, change_attributes, last_error, new_fs, open_resolved};
 use super::seccomp::Instruction;
+use super::setup::Covers;
 
 /// Everything the child uses, made before it exists.
 pub(super) struct Plan<'a> {
@@ -31,8 +32,8 @@ pub(super) struct Plan<'a> {
     pub(super) proc: BorrowedFd<'a>,
     /// What `pid_max` becomes; empty leaves it.
     pub(super) max_processes: &'a [u8],
-    /// An empty directory to cover others with; `None` leaves `/proc` uncovered.
-    pub(super) empty: Option<BorrowedFd<'a>>,
+    /// What to cover files of `/proc` with; `None` leaves them.
+    pub(super) covers: Option<&'a Covers>,
     pub(super) stdio: [BorrowedFd<'a>; 3],
     pub(super) cwd: &'a CStr,
     pub(super) uid: Uid,
@@ -162,9 +163,9 @@ fn mount_proc(plan: &Plan<'_>) -> Done {
         // A bound against accidents: a kernel that does not let it be set leaves its own.
         let _bounded = limit.and_then(|limit| rustix::io::write(&limit, plan.max_processes));
     }
-    let Some(empty) = plan.empty else { return Ok(()) };
+    let Some(covers) = plan.covers else { return Ok(()) };
     for &(name, cover) in masks::PROC {
-        match mask(&proc, name, cover, empty) {
+        match mask(&proc, name, cover, covers) {
             Ok(()) | Err(Errno::NOENT) => {}
             Err(errno) => return Err((Stage::Mask(name), errno)),
         }
@@ -172,14 +173,14 @@ fn mount_proc(plan: &Plan<'_>) -> Done {
     Ok(())
 }
 
-fn mask(proc: &OwnedFd, name: &CStr, cover: Cover, empty: BorrowedFd<'_>) -> rustix::io::Result<()> {
+fn mask(proc: &OwnedFd, name: &CStr, cover: Cover, covers: &Covers) -> rustix::io::Result<()> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE
         | OpenTreeFlags::OPEN_TREE_CLOEXEC
         | OpenTreeFlags::AT_SYMLINK_NOFOLLOW
         | OpenTreeFlags::AT_EMPTY_PATH;
     let mount = match cover {
-        Cover::Null => open_tree(CWD, c"/dev/null", flags)?,
-        Cover::Empty => open_tree(empty, c"", flags)?,
+        Cover::Null => open_tree(&covers.file, c"", flags)?,
+        Cover::Empty => open_tree(&covers.directory, c"", flags)?,
         Cover::ReadOnly => open_tree(proc, name, flags)?,
     };
     if cover == Cover::ReadOnly {

@@ -48,6 +48,14 @@ pub enum SandboxError {
         /// What the kernel answered.
         source: io::Error,
     },
+    /// The program of a step is for another machine, and none is emulated here.
+    #[error("cannot run `{program}`: it is a program for {platform}, which this machine does not emulate")]
+    Foreign {
+        /// As the step names it.
+        program: String,
+        /// What it was built for.
+        platform: String,
+    },
     /// The OCI runtime could not run a step.
     #[error("`{program}` cannot run the step: {message}")]
     Runtime {
@@ -82,7 +90,16 @@ impl SandboxError {
             Self::NotRun { source, .. } if source.raw_os_error() == Some(libc::ELOOP) => Some(
                 "it, or the interpreter in its first line, is a link in a circle or one of `/proc`: name a program of the root",
             ),
-            Self::NotRun { .. } => Some("is it executable, and made for this machine's architecture?"),
+            Self::NotRun { source, .. } if source.raw_os_error() == Some(libc::ENOEXEC) => Some(
+                "it is neither a program for this machine nor a script: the first line of a script names its interpreter, such as `#!/bin/sh`",
+            ),
+            Self::NotRun { .. } => {
+                Some("is it executable for the step's user? `RUN ls -l` of it shows its mode")
+            }
+            Self::Foreign { .. } => Some(
+                "as root, install an emulator, which Debian's `qemu-user-static` registers with the kernel; or cross-compile: do the work in a \
+                 stage `FROM --platform=$BUILDPLATFORM`, and take over what it makes with `COPY --from`",
+            ),
             Self::Refused { hint, .. } => Some(hint),
             Self::Runtime { .. } => Some("without `--oci-runtime`, the step runs in the built-in sandbox"),
             Self::User(_) => Some("create the user in an earlier RUN, or give its numbers: `USER 1000:1000`"),

@@ -11,7 +11,7 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
 use rustix::io::{Errno, Result};
 
 /// Bytes of a program that the kernel looks at.
-const HEAD: usize = 256;
+pub(super) const HEAD: usize = 256;
 
 /// Scripts whose interpreters are scripts; the kernel follows five.
 const DEPTH: usize = 8;
@@ -50,7 +50,7 @@ fn read(path: &CStr, head: &mut [u8]) -> Result<Option<usize>> {
 }
 
 /// The path behind `#!`.
-fn interpreter(head: &[u8]) -> Option<&[u8]> {
+pub(super) fn interpreter(head: &[u8]) -> Option<&[u8]> {
     let line = head.strip_prefix(b"#!")?;
     let line = line.split(|byte| matches!(byte, b'\n' | 0)).next()?;
     line.split(|byte| matches!(byte, b' ' | b'\t')).find(|word| !word.is_empty())

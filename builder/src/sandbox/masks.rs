@@ -8,7 +8,7 @@ use std::ffi::CStr;
 /// What covers a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Cover {
-    /// The null device.
+    /// A null device.
     Null,
     /// An empty directory.
     Empty,

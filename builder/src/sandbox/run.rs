@@ -3,6 +3,7 @@
 //! The caller's thread never enters the step's namespaces, so what `output` does (opening a log, say) happens on
 //! the host. The bearing thread lives as long as the step: the kernel kills the step when that thread dies.
 
+use std::ffi::CString;
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
@@ -10,7 +11,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::{fs, thread};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{CWD, Gid, Mode, OFlags, Uid};
+use rustix::fs::{Gid, Uid};
 use rustix::io::Errno;
 use rustix::mount::{UnmountFlags, unmount};
 
@@ -24,7 +25,7 @@ use super::inside::{Inside, Stub};
 use super::prepare::{Prepared, Source, prepare};
 use super::step::{Exit, Finished, Security, Step, Stream};
 use super::supervisor::Ask;
-use super::{Cancel, SandboxError, caps, seccomp, setup, supervisor};
+use super::{Cancel, SandboxError, caps, foreign, seccomp, setup, supervisor};
 
 /// Bytes handed to the output callback at once, at most.
 const CHUNK: usize = 64 << 10;
@@ -93,10 +94,8 @@ fn bear(
 ) -> Result<Ended, SandboxError> {
     let builder =
         pidfd_open(getpid(), PidfdFlags::empty()).map_err(SandboxError::on("watch", "the builder"))?;
-    let stdin = rustix::fs::openat(CWD, c"/dev/null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-        .map_err(SandboxError::on("open", "/dev/null"))?;
     let scene = setup::set(step, resolv_conf, sources)?;
-    let pointers = |words: &[std::ffi::CString]| -> Vec<_> {
+    let pointers = |words: &[CString]| -> Vec<_> {
         words.iter().map(|word| word.as_ptr()).chain([std::ptr::null()]).collect()
     };
     let sandboxed = step.security == Security::Sandbox;
@@ -125,8 +124,8 @@ fn bear(
         cgroup: step.cgroup.as_ref().map(AsFd::as_fd),
         proc: scene.proc.as_fd(),
         max_processes: max_processes.as_bytes(),
-        empty: sandboxed.then_some(scene.empty.as_fd()),
-        stdio: [stdin.as_fd(), out.as_fd(), err.as_fd()],
+        covers: sandboxed.then_some(&scene.covers),
+        stdio: [scene.stdin.as_fd(), out.as_fd(), err.as_fd()],
         cwd: &prepared.cwd,
         uid: Uid::from_raw(prepared.user.uid),
         gid: Gid::from_raw(prepared.user.gid),
@@ -161,7 +160,7 @@ fn bear(
         let _ends_anyway = unmount(c"/", UnmountFlags::DETACH);
     }
     match failure {
-        Some((stage, errno)) => Err(explain(step, stage, errno)),
+        Some((stage, errno)) => Err(explain(step, &prepared.programs, stage, errno)),
         None => Ok(Ended { exit, stubs: scene.stubs }),
     }
 }
@@ -186,8 +185,13 @@ fn reap(pidfd: &OwnedFd) -> Result<Exit, SandboxError> {
     Ok(signal.map_or(Exit::Code(code.unwrap_or_default()), Exit::Signal))
 }
 
-fn explain(step: &Step, stage: Stage, errno: Errno) -> SandboxError {
-    let program = step.args.first().map_or("", String::as_str);
+fn explain(step: &Step, programs: &[CString], stage: Stage, errno: Errno) -> SandboxError {
+    let program = step.args.first().map_or("", String::as_str).to_owned();
+    let foreign = || {
+        let name = rustix::system::uname();
+        let machine = name.machine().to_str().unwrap_or_default();
+        foreign::platform(Inside(step.root.as_fd()), &step.cwd, programs, machine)
+    };
     let (action, subject) = match stage {
         Stage::Lifeline => ("tie to the builder", "the process of the step"),
         Stage::Cgroup => ("enter", "the control group of the step"),
@@ -207,7 +211,13 @@ fn explain(step: &Step, stage: Stage, errno: Errno) -> SandboxError {
         Stage::Identity => ("become the user", step.user.as_str()),
         Stage::Capabilities => ("drop", "capabilities"),
         Stage::Filter => ("install", "the system call filter"),
-        Stage::Exec => return SandboxError::NotRun { program: program.to_owned(), source: errno.into() },
+        Stage::Exec => {
+            let platform = if [Errno::NOEXEC, Errno::NOENT].contains(&errno) { foreign() } else { None };
+            return match platform {
+                Some(platform) => SandboxError::Foreign { program, platform },
+                None => SandboxError::NotRun { program, source: errno.into() },
+            };
+        }
     };
     SandboxError::on(action, subject)(errno)
 }

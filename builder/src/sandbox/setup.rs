@@ -13,23 +13,13 @@ use super::inside::{Inside, Make, Stub};
 use super::mountapi::{attach, attach_at, change_attributes, clone_tree, new_fs};
 use super::prepare::Source;
 use super::step::{BindSource, Mount, MountKind, Network, Security, Step};
-use super::{SandboxError, etc, masks, net, supervisor};
+use super::{SandboxError, devices, etc, masks, net, supervisor};
 
 const NOSUID: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID;
 const NODEV: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NODEV;
 const NOEXEC: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOEXEC;
 const RDONLY: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_RDONLY;
 const NONE: MountAttrFlags = MountAttrFlags::empty();
-
-/// Devices every step has; the host's own, so that a step of an ordinary user has them too.
-const DEVICES: &[(&CStr, &CStr)] = &[
-    (c"null", c"/dev/null"),
-    (c"zero", c"/dev/zero"),
-    (c"full", c"/dev/full"),
-    (c"random", c"/dev/random"),
-    (c"urandom", c"/dev/urandom"),
-    (c"tty", c"/dev/tty"),
-];
 
 /// Links in `/dev`.
 const LINKS: &[(&CStr, &CStr)] = &[
@@ -47,10 +37,18 @@ const CGROUP2: rustix::fs::FsWord = 0x6367_7270;
 /// The mounts in place, and what the child needs to go on.
 pub(super) struct Scene {
     pub(super) proc: OwnedFd,
-    /// An empty directory, read-only, to cover others with.
-    pub(super) empty: OwnedFd,
+    /// An empty directory and a null device, read-only, to cover others with.
+    pub(super) covers: Covers,
+    /// The step's null device, open for reading.
+    pub(super) stdin: OwnedFd,
     /// What was made in the root for mounts.
     pub(super) stubs: Vec<Stub>,
+}
+
+/// What covers kernel files that a step is not to see.
+pub(super) struct Covers {
+    pub(super) directory: OwnedFd,
+    pub(super) file: OwnedFd,
 }
 
 /// Splits this thread from the builder and makes the step's mounts.
@@ -69,7 +67,7 @@ pub(super) fn set(
         change_attributes(&step.root, NONE, NODEV, false)
             .map_err(SandboxError::on("allow devices in", "/"))?;
     }
-    stage.dev()?;
+    let stdin = stage.dev()?;
     stage.sys()?;
     let proc = stage.root.kernel_directory("proc")?;
     if let Some(text) = resolv_conf {
@@ -84,7 +82,7 @@ pub(super) fn set(
         change_attributes(&step.root, RDONLY, NONE, false)
             .map_err(SandboxError::on("forbid writing to", "/"))?;
     }
-    Ok(Scene { proc, empty: stage.staging.empty, stubs: stage.stubs })
+    Ok(Scene { proc, covers: stage.staging.covers, stdin, stubs: stage.stubs })
 }
 
 fn split(step: &Step) -> Result<(), SandboxError> {
@@ -133,24 +131,28 @@ fn attach_later(
     step.mounts.iter().zip(sources).map(ready).collect()
 }
 
-/// A small file system in memory, below the step's root and so out of its sight, that bears the files and the
-/// empty directory that are mounted into it.
+/// A small file system in memory, below the step's root and so out of its sight, that bears the files, the devices
+/// and the covers that are mounted into it.
 struct Staging {
     mount: OwnedFd,
-    empty: OwnedFd,
+    covers: Covers,
     files: u32,
 }
 
 impl Staging {
-    fn new(cover: BorrowedFd<'_>) -> rustix::io::Result<Self> {
-        let mount = new_fs(c"tmpfs", &[("mode", "0755")], NOSUID | NODEV)?;
-        attach(&mount, cover)?;
+    fn new(below: BorrowedFd<'_>) -> rustix::io::Result<Self> {
+        let mount = new_fs(c"tmpfs", &[("mode", "0755")], NOSUID)?;
+        attach(&mount, below)?;
         mkdirat(&mount, c"empty", Mode::from_raw_mode(0o555))?;
-        let empty = clone_tree(open(&mount, c"empty")?, false)?;
-        change_attributes(&empty, RDONLY | NOSUID | NODEV | NOEXEC, NONE, false)?;
-        // Covers are clones of it, and only what is attached can be cloned on every kernel.
-        attach_at(&empty, mount.as_fd(), c"empty")?;
-        Ok(Self { mount, empty, files: 0 })
+        mknodat(&mount, c"cover", FileType::RegularFile, Mode::empty(), 0)?;
+        let directory = clone_tree(open(&mount, c"empty")?, false)?;
+        let file = devices::node(mount.as_fd(), c"nothing", &devices::NULL)?;
+        change_attributes(&directory, RDONLY | NOSUID | NODEV | NOEXEC, NONE, false)?;
+        change_attributes(&file, RDONLY | NOSUID | NOEXEC, NONE, false)?;
+        // Covers are cloned, and only what is attached can be cloned on every kernel.
+        attach_at(&directory, mount.as_fd(), c"empty")?;
+        attach_at(&file, mount.as_fd(), c"cover")?;
+        Ok(Self { mount, covers: Covers { directory, file }, files: 0 })
     }
 
     /// A detached mount of a new file.
@@ -185,19 +187,23 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    fn dev(&self) -> Result<(), SandboxError> {
+    /// `/dev`, and its null device open for reading.
+    fn dev(&self) -> Result<OwnedFd, SandboxError> {
         let target = self.root.kernel_directory("dev")?;
         let nodev = if self.step.security == Security::Insecure { NONE } else { NODEV };
         let dev = new_fs(c"tmpfs", &[("mode", "0755"), ("size", "65536k")], NOSUID | nodev)
             .map_err(SandboxError::on("mount", "/dev"))?;
         attach(&dev, target.as_fd()).map_err(SandboxError::on("mount", "/dev"))?;
-        for (name, host) in DEVICES {
-            let shown = host.to_string_lossy();
-            let on = || SandboxError::on("mount the device", &*shown);
-            mknodat(&dev, *name, FileType::RegularFile, Mode::from_raw_mode(0o666), 0).map_err(on())?;
-            let device = open(CWD, host).and_then(|device| clone_tree(&device, false)).map_err(on())?;
-            attach_at(&device, dev.as_fd(), name).map_err(on())?;
+        for device in devices::ALL {
+            let name = device.name;
+            mknodat(&dev, name, FileType::RegularFile, Mode::from_raw_mode(0o666), 0)
+                .and_then(|()| devices::node(self.staging.mount.as_fd(), name, device))
+                .and_then(|node| attach_at(&node, dev.as_fd(), name))
+                .map_err(SandboxError::on("make the device", name.to_string_lossy().as_ref()))?;
         }
+        // Through the step's own: a descriptor of the machine's would let it change that one's mode and owner.
+        let stdin = rustix::fs::openat(&dev, c"null", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+            .map_err(SandboxError::on("open", "/dev/null"))?;
         for (name, target) in LINKS {
             symlinkat(*target, &dev, *name)
                 .map_err(SandboxError::on("link in /dev", name.to_string_lossy().as_ref()))?;
@@ -212,7 +218,8 @@ impl Stage<'_> {
         let size = self.step.shm_size.to_string();
         let options = [("mode", "1777"), ("size", size.as_str())];
         directory(c"shm", new_fs(c"tmpfs", &options, NOSUID | NODEV | NOEXEC))?;
-        directory(c"mqueue", new_fs(c"mqueue", &[], NOSUID | NODEV | NOEXEC))
+        directory(c"mqueue", new_fs(c"mqueue", &[], NOSUID | NODEV | NOEXEC))?;
+        Ok(stdin)
     }
 
     /// A `/sys` of its own where the kernel grants it (root, or an own network), else the host's read-only.
@@ -240,7 +247,7 @@ impl Stage<'_> {
             let cover = || {
                 let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
                 let target = openat2(&mount, *path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS)?;
-                attach(clone_tree(&self.staging.empty, false)?, target.as_fd())
+                attach(clone_tree(&self.staging.covers.directory, false)?, target.as_fd())
             };
             match cover() {
                 Ok(()) | Err(Errno::NOENT) => {}

@@ -53,13 +53,27 @@ pub(crate) struct Inside {
     pub(crate) debian: PathBuf,
 }
 
-/// Runs one case in this process.
+/// Mode, owners and time of change of each of the machine's device files that a step has too.
+pub(crate) fn devices() -> Vec<(&'static str, [i64; 5])> {
+    use std::os::unix::fs::MetadataExt as _;
+    let names = ["null", "zero", "full", "random", "urandom", "tty", "ptmx", "net/tun"];
+    let look = |name| {
+        let found = fs::metadata(Path::new("/dev").join(name)).ok()?;
+        let (mode, uid, gid) = (found.mode().into(), found.uid().into(), found.gid().into());
+        Some((name, [mode, uid, gid, found.ctime(), found.ctime_nsec()]))
+    };
+    names.into_iter().filter_map(look).collect()
+}
+
+/// Runs one case in this process. Whatever the case is about, it leaves the machine's device files as they were.
 pub(crate) fn inside(cases: &[Case], name: &str) {
     let case = cases.iter().find(|case| case.name == name).expect("a known case");
     let variable = |name| PathBuf::from(std::env::var_os(name).expect(name));
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mode = userns::enter(&path).unwrap_or_else(|error| panic!("{error}\nhint: {:?}", error.hint()));
+    let before = devices();
     (case.run)(&Inside { mode, scratch: variable("XX_TEST_SCRATCH"), debian: variable("XX_TEST_DEBIAN") });
+    assert_eq!(devices(), before, "the machine's device files");
 }
 
 /// Runs all cases, each as everyone who can.
@@ -110,41 +124,54 @@ fn start(case: Case, who: Who, root: bool) -> Result<(), Failed> {
     Err(format!("{}\n{}{}", output.status, text(&output.stdout), text(&output.stderr)).into())
 }
 
-/// This binary again, as `who`. A private mount namespace gives the user an account and ranges for this process
-/// alone; the machine's files stay as they are.
+/// Device files of a machine, in a file system in memory of the running namespace: what a case does to them is done to
+/// nobody else.
+const DEVICES: &str = "mount -t tmpfs -o mode=755 dev /dev && mkdir /dev/pts /dev/net && mkdir -m 1777 /dev/shm &&
+    mknod -m 666 /dev/null c 1 3 && mknod -m 666 /dev/zero c 1 5 && mknod -m 666 /dev/full c 1 7 &&
+    mknod -m 666 /dev/random c 1 8 && mknod -m 666 /dev/urandom c 1 9 && mknod -m 666 /dev/tty c 5 0 &&
+    mknod -m 666 /dev/net/tun c 10 200 && mount -t devpts -o newinstance,ptmxmode=666,mode=620 devpts /dev/pts &&
+    ln -s pts/ptmx /dev/ptmx && ln -s /proc/self/fd /dev/fd && ln -s fd/0 /dev/stdin &&
+    ln -s fd/1 /dev/stdout && ln -s fd/2 /dev/stderr";
+
+/// This binary again, as `who`. As root, a private mount namespace has device files of its own, and gives the user an
+/// account and ranges for this process alone; the machine's files stay as they are.
 fn command(case: &str, who: Who, root: bool, scratch: &Path, debian: &Path) -> Command {
     let me = std::env::current_exe().expect("the path of this test");
-    let mut command = if who == Who::Root || !root {
-        Command::new(me)
-    } else {
-        let range = if who == Who::SubIds { format!("{UID}:200000:65536\n") } else { String::new() };
-        fs::write(scratch.join("subid"), range).expect("a range file");
-        let users = fs::read_to_string("/etc/passwd").expect("/etc/passwd");
-        fs::write(scratch.join("passwd"), format!("xxtest:x:{UID}:{UID}::/:/bin/sh\n{users}"))
-            .expect("accounts");
-        // What the user needs is bound where everybody may go: the folders above this tree may be closed to others.
-        let script = "cd \"$1\" && mount --bind subid /etc/subuid && mount --bind subid /etc/subgid &&
-            mount --bind passwd /etc/passwd && mount -t tmpfs -o mode=755 tmpfs /mnt && cd /mnt &&
-            mkdir scratch debian && touch test && mount --rbind \"$1\" scratch && mount --bind \"$3\" test &&
-            { [ -z \"$5\" ] || if [ -d \"$5\" ]; then mount --bind \"$5\" debian; else rmdir debian; touch debian; mount --bind \"$5\" debian; fi; } &&
-            exec setpriv --reuid=$2 --regid=$2 --clear-groups --inh-caps=-all ./test --inside \"$4\"";
-        let mut command = Command::new("unshare");
-        command
-            .args(["--mount", "sh", "-c", script, "sh"])
-            .arg(scratch)
-            .arg(UID.to_string())
-            .arg(me)
-            .arg(case)
-            .arg(debian);
-        command
-            .env("HOME", "/mnt/scratch")
-            .env("XX_TEST_SCRATCH", "/mnt/scratch/work")
-            .env("XX_TEST_DEBIAN", "/mnt/debian")
-            .stdin(Stdio::null());
-        return command;
-    };
+    if root && who != Who::Root {
+        return as_user(case, who, scratch, debian, &me);
+    }
+    let mut command = Command::new(if root { "unshare".as_ref() } else { me.as_path() });
+    if root {
+        command.args(["--mount", "sh", "-c", &format!("{DEVICES} && exec \"$@\""), "sh"]).arg(me);
+    }
     command.args(["--inside", case]);
     command.env("XX_TEST_SCRATCH", scratch.join("work")).env("XX_TEST_DEBIAN", debian).stdin(Stdio::null());
+    command
+}
+
+fn as_user(case: &str, who: Who, scratch: &Path, debian: &Path, me: &Path) -> Command {
+    let range = if who == Who::SubIds { format!("{UID}:200000:65536\n") } else { String::new() };
+    fs::write(scratch.join("subid"), range).expect("a range file");
+    let users = fs::read_to_string("/etc/passwd").expect("/etc/passwd");
+    fs::write(scratch.join("passwd"), format!("xxtest:x:{UID}:{UID}::/:/bin/sh\n{users}")).expect("accounts");
+    // What the user needs is bound where everybody may go: the folders above this tree may be closed to others.
+    let script = format!(
+        "cd \"$1\" && mount --bind subid /etc/subuid && mount --bind subid /etc/subgid &&
+        mount --bind passwd /etc/passwd && {DEVICES} && mount -t tmpfs -o mode=755 tmpfs /mnt && cd /mnt &&
+        mkdir scratch debian && touch test && mount --rbind \"$1\" scratch && mount --bind \"$3\" test &&
+        {{ [ -z \"$5\" ] || if [ -d \"$5\" ]; then mount --bind \"$5\" debian; else rmdir debian; touch debian; mount --bind \"$5\" debian; fi; }} &&
+        exec setpriv --reuid=$2 --regid=$2 --clear-groups --inh-caps=-all ./test --inside \"$4\""
+    );
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", &script, "sh"]).arg(scratch).arg(UID.to_string());
+    command
+        .arg(me)
+        .arg(case)
+        .arg(debian)
+        .env("HOME", "/mnt/scratch")
+        .env("XX_TEST_SCRATCH", "/mnt/scratch/work")
+        .env("XX_TEST_DEBIAN", "/mnt/debian")
+        .stdin(Stdio::null());
     command
 }
 
@@ -259,6 +286,17 @@ pub(crate) const SERVICES: &[Case] = &[
         },
     },
 ];
+
+/// Notes that a case, or a part of it, cannot run here, for the summary of `make test`.
+pub(crate) fn skipped(case: &str, reason: &str) {
+    println!("skipped: {case}: {reason}");
+    if let Some(path) = std::env::var_os("XX_TEST_SKIPPED") {
+        use std::io::Write as _;
+        let file = fs::OpenOptions::new().append(true).create(true).open(path);
+        // The list may be closed to who runs the case.
+        let _noted = file.and_then(|mut file| writeln!(file, "{case}: {reason}"));
+    }
+}
 
 /// Runs a host program and gives its standard output; for cases.
 pub(crate) fn host(program: &str, arguments: &[&str]) -> String {

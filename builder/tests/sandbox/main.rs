@@ -14,17 +14,29 @@
     reason = "a test; without the standard harness clippy does not know it"
 )]
 
+mod devices;
 mod harness;
+mod mounts;
 mod overlay;
 mod run;
 mod single;
 mod userns;
+mod users;
 
 use harness::Case;
 
 /// Every case of every file.
 fn cases() -> Vec<Case> {
-    [harness::SERVICES, userns::CASES, overlay::CASES, run::CASES, single::CASES].concat()
+    [
+        harness::SERVICES,
+        userns::CASES,
+        overlay::CASES,
+        run::CASES,
+        devices::CASES,
+        users::CASES,
+        single::CASES,
+    ]
+    .concat()
 }
 
 fn main() {

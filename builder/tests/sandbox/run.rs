@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -10,35 +11,23 @@ use builder::sandbox::{
     BindSource, Cancel, Exit, Mount, MountKind, Network, SandboxError, Security, Step, Stream, Ulimit, run,
 };
 
-use crate::harness::{Case, Inside, debian_case as case};
+use crate::harness::{Case, Inside, debian_case as case, skipped};
 
 pub(crate) const CASES: &[Case] = &[
     case("run_table", table),
     case("run_sees_no_host", sees_no_host),
     case("run_streams_and_env", streams_and_env),
-    case("run_users", users),
     case("run_errors", errors),
-    case("run_bind_mounts", bind_mounts),
-    case("run_secret_and_tmpfs", secret_and_tmpfs),
-    case("run_mount_target_through_link", mount_target_through_link),
-    case("run_bind_source_through_link", bind_source_through_link),
-    case("run_leaves_no_stub", leaves_no_stub),
-    case("run_keeps_taken_stub", keeps_taken_stub),
-    case("run_stub_exchanged_for_a_link", exchanged_stub),
-    case("run_links_to_kernel_files", links_to_kernel_files),
+    case("run_foreign_program", foreign_program),
     case("run_joins_its_control_group", control_group),
-    case("run_links_for_dev_and_proc", links_for_dev_and_proc),
     case("run_network_none", network_none),
     case("run_insecure", insecure),
-    case("run_readonly_root", readonly_root),
     case("run_limits", limits),
     case("run_cancel", cancel),
     case("run_daemon_dies_with_step", daemon_dies_with_step),
     case("run_200_layers", many_layers),
     case("run_output_flood", output_flood),
-    case("run_device_files_stay_closed", device_files),
     case("run_huge_passwd", huge_passwd),
-    case("run_swapped_while_mounting", swapped_while_mounting),
     case("run_too_many_processes", too_many_processes),
     case("run_killed_builder_leaves_nothing", killed_builder),
     case("_killed_builder", killed_builder_inner),
@@ -77,7 +66,7 @@ pub(crate) fn output(step: &Step) -> String {
     text
 }
 
-fn bind(target: &str, source: &Path, subpath: &str, readonly: bool) -> Mount {
+pub(crate) fn bind(target: &str, source: &Path, subpath: &str, readonly: bool) -> Mount {
     let kind = MountKind::Bind {
         source: BindSource::Path(source.to_owned()),
         subpath: subpath.to_owned(),
@@ -97,7 +86,7 @@ const TABLE: &[(&str, Exit, &str)] = &[
     ("echo $$ $PPID", Exit::Code(0), "1 0\n"),
     ("pwd; umask", Exit::Code(0), "/\n0022\n"),
     ("hostname", Exit::Code(0), "buildkitsandbox\n"),
-    ("id -u; id -g; id -G", Exit::Code(0), "0\n0\n0\n"),
+    ("id -u; id -g; id -G; grep -E '^Groups' /proc/self/status", Exit::Code(0), "0\n0\n0\nGroups:\t0 \n"),
     ("echo $HOME", Exit::Code(0), "/root\n"),
     ("ls /proc/self/fd | wc -l", Exit::Code(0), "4\n"),
     ("readlink /proc/self/fd/0", Exit::Code(0), "/dev/null\n"),
@@ -212,24 +201,6 @@ fn streams_and_env(inside: &Inside) {
     );
 }
 
-fn users(inside: &Inside) {
-    let table = [
-        ("www-data", "33 33 33 /var/www", "0000000000000000"),
-        ("33", "33 33 33 /var/www", "0000000000000000"),
-        ("33:4", "33 4 4 /var/www", "0000000000000000"),
-        ("daemon:tty", "1 5 5 /usr/sbin", "0000000000000000"),
-        ("4242", "4242 0 0 /", "0000000000000000"),
-        ("", "0 0 0 /root", "00000000a80425fb"),
-    ];
-    for (number, (user, ids, effective)) in table.into_iter().enumerate() {
-        let (root, _) = root(inside, &format!("u{number}"));
-        let mut step =
-            sh(root, "echo $(id -u) $(id -g) $(id -G) $HOME; sed -n 's/^CapEff:\\t//p' /proc/self/status");
-        step.user = user.to_owned();
-        assert_eq!(output(&step), format!("{ids}\n{effective}\n"), "{user}");
-    }
-}
-
 fn errors(inside: &Inside) {
     let args = |words: &[&str]| words.iter().map(ToString::to_string).collect::<Vec<_>>();
     let table: &[(&[&str], &str, &str, &str)] = &[
@@ -253,140 +224,35 @@ fn errors(inside: &Inside) {
         let (root, _) = root(inside, &format!("m{}", target.len()));
         let mut step = sh(root, ":");
         step.mounts = vec![Mount { target: target.into(), kind: MountKind::Tmpfs { size: None } }];
-        assert!(outcome(&step).is_err(), "{target}");
+        let error = outcome(&step).expect_err(target).to_string();
+        assert!(error.contains("the sandbox's own"), "{target}: {error}");
     }
 }
 
-fn bind_mounts(inside: &Inside) {
-    let source = inside.scratch.join("source");
-    fs::create_dir_all(source.join("sub")).unwrap();
-    fs::write(source.join("sub/file"), "content\n").unwrap();
-    let (other, _) = root(inside, "other");
-    let (root, upper) = root(inside, "r");
-    let mut step = sh(
-        root,
-        "cat /in/sub/file /one/file /f; echo x > /in/sub/new; (echo x > /one/new) 2>/dev/null || echo ro; ls /layer/etc/hostname",
-    );
-    step.mounts = vec![
-        bind("/in", &source, "", false),
-        bind("/one", &source, "/sub", true),
-        bind("/f", &source, "sub/file", true),
-        Mount {
-            target: "/layer".into(),
-            kind: MountKind::Bind { source: BindSource::Fd(other), subpath: "/".into(), readonly: true },
-        },
-    ];
-    assert_eq!(output(&step), "content\ncontent\ncontent\nro\n/layer/etc/hostname\n");
-    assert!(source.join("sub/new").exists(), "writing reaches the source");
-    for name in ["in", "one", "f", "layer"] {
-        assert!(!upper.join(name).exists(), "{name} is only a mount");
+/// A program of another machine: neither file modes nor PATH are to blame.
+fn foreign_program(inside: &Inside) {
+    let (machine, platform, emulator) =
+        if cfg!(target_arch = "aarch64") { (62, "amd64", "x86_64") } else { (183, "arm64", "aarch64") };
+    if Path::new("/proc/sys/fs/binfmt_misc").join(format!("qemu-{emulator}")).exists() {
+        return skipped("run_foreign_program", "this machine emulates the other");
     }
-}
-
-fn secret_and_tmpfs(inside: &Inside) {
-    let (root, upper) = root(inside, "r");
-    let mut step = sh(
-        root,
-        "cat /run/secrets/key; stat -c '%a %u %g' /run/secrets/key; echo x > /run/secrets/key; df -k --output=size /t | tail -1 | tr -d ' '; echo x > /t/x",
-    );
-    let contents = b"s3cret\n".to_vec();
-    step.mounts = vec![
-        Mount {
-            target: "/run/secrets/key".into(),
-            kind: MountKind::File { contents, mode: 0o400, uid: 5, gid: 6 },
-        },
-        Mount { target: "/t".into(), kind: MountKind::Tmpfs { size: Some(1 << 20) } },
-    ];
-    let text = output(&step);
-    assert!(
-        text.contains("s3cret\n400 5 6\n") && text.contains("Read-only") && text.contains("1024\n"),
-        "{text}"
-    );
-    assert!(!upper.join("run/secrets").exists() && !upper.join("t").exists());
-}
-
-pub(crate) fn mount_target_through_link(inside: &Inside) {
-    let outside = inside.scratch.join("outside");
-    fs::create_dir_all(&outside).unwrap();
-    let (root, upper) = root(inside, "r");
-    let up = "../".repeat(30);
-    std::os::unix::fs::symlink(&outside, upper.join("absolute")).unwrap();
-    std::os::unix::fs::symlink(format!("{up}{}", outside.display()), upper.join("relative")).unwrap();
-    std::os::unix::fs::symlink("/made/by/link", upper.join("dangling")).unwrap();
-    std::os::unix::fs::symlink("loop", upper.join("loop")).unwrap();
-    drop(root);
-    let (root, _) = over(inside, "s", &[upper, inside.debian.clone()]);
-    let mut step = sh(root, "ls /absolute /relative /dangling /made/by/link");
-    step.mounts = ["/absolute/x", "/relative/y", "/dangling/z"]
-        .map(|target| Mount { target: target.into(), kind: MountKind::Tmpfs { size: None } })
-        .into();
-    let text = output(&step);
-    assert!(text.contains("x\ny\n") && text.contains("z\n"), "the links lead somewhere inside: {text}");
-    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0, "and not outside");
-    let (root, _) = over(inside, "l", &[inside.scratch.join("r.upper"), inside.debian.clone()]);
-    let mut step = sh(root, ":");
-    step.mounts = vec![Mount { target: "/loop/x".into(), kind: MountKind::Tmpfs { size: None } }];
-    assert!(outcome(&step).unwrap_err().to_string().contains("/loop/x"));
-}
-
-fn bind_source_through_link(inside: &Inside) {
-    let source = inside.scratch.join("source");
-    fs::create_dir_all(source.join("etc")).unwrap();
-    fs::write(source.join("etc/passwd"), "mine\n").unwrap();
-    std::os::unix::fs::symlink("/etc/passwd", source.join("absolute")).unwrap();
-    std::os::unix::fs::symlink("../../../../../../../../etc/passwd", source.join("relative")).unwrap();
-    std::os::unix::fs::symlink("/proc/self/root", source.join("magic")).unwrap();
-    for (number, subpath) in ["absolute", "relative", "/../../etc/passwd"].into_iter().enumerate() {
-        let (root, _) = root(inside, &format!("r{number}"));
-        let mut step = sh(root, "cat /in");
-        step.mounts = vec![bind("/in", &source, subpath, true)];
-        assert_eq!(output(&step), "mine\n", "{subpath}");
+    let layer = inside.scratch.join("foreign");
+    fs::create_dir_all(&layer).unwrap();
+    let mut head = vec![0; 64];
+    head[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    (head[16], head[18], head[20], head[52]) = (2, machine, 1, 64);
+    for (name, content) in [("program", head), ("script", b"#!/program\n".to_vec())] {
+        fs::write(layer.join(name), content).unwrap();
+        fs::set_permissions(layer.join(name), fs::Permissions::from_mode(0o755)).unwrap();
+        let (root, _) = over(inside, name, &[layer.clone(), inside.debian.clone()]);
+        let error = outcome(&Step::new(root, vec![format!("/{name}")])).unwrap_err();
+        assert!(
+            error.to_string().contains(&format!("`/{name}`: it is a program for linux/{platform}")),
+            "{error}"
+        );
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains("emulator") && hint.contains("--platform=$BUILDPLATFORM"), "{hint}");
     }
-    let (root, _) = root(inside, "magic");
-    let mut step = sh(root, "ls /in");
-    step.mounts = vec![bind("/in", &source, "magic", true)];
-    assert!(outcome(&step).is_err());
-}
-
-/// Another step that shares a mount exchanges directories for links while this one's mounts are made.
-fn swapped_while_mounting(inside: &Inside) {
-    let shared = inside.scratch.join("shared");
-    let outside = inside.scratch.join("outside");
-    for path in [shared.join("spare"), outside.clone()] {
-        fs::create_dir_all(path).unwrap();
-    }
-    fs::write(outside.join("secret"), "theirs\n").unwrap();
-    for (name, to) in [("absolute", outside.clone()), ("relative", PathBuf::from("../outside"))] {
-        std::os::unix::fs::symlink(to, shared.join(name)).unwrap();
-    }
-    fs::create_dir(shared.join("sub")).unwrap();
-    fs::write(shared.join("sub/secret"), "mine\n").unwrap();
-    let done = std::sync::atomic::AtomicBool::new(false);
-    let swap = |one: &str| {
-        use rustix::fs::{CWD, RenameFlags, renameat_with};
-        // Fails only while a mount lies on it.
-        let _swapped = renameat_with(CWD, shared.join("sub"), CWD, shared.join(one), RenameFlags::EXCHANGE);
-    };
-    std::thread::scope(|scope| {
-        scope.spawn(|| {
-            while !done.load(std::sync::atomic::Ordering::Relaxed) {
-                ["absolute", "absolute", "relative", "relative"].into_iter().for_each(swap);
-            }
-        });
-        for number in 0..60 {
-            let (root, _) = root(inside, &format!("s{number}"));
-            let mut step = sh(root, "cat /in 2>/dev/null");
-            let tmpfs = Mount { target: "/c/sub/made".into(), kind: MountKind::Tmpfs { size: None } };
-            step.mounts =
-                vec![bind("/c", &shared, "", false), tmpfs, bind("/in", &shared, "sub/secret", true)];
-            // Either may be missing at the moment when it is looked up; what is found is inside.
-            if let Ok((_, text)) = outcome(&step) {
-                assert!(text == "mine\n" || text.is_empty(), "{text}");
-            }
-        }
-        done.store(true, std::sync::atomic::Ordering::Relaxed);
-    });
-    assert_eq!(left(&outside), ["secret"], "nothing was made outside");
 }
 
 fn too_many_processes(inside: &Inside) {
@@ -399,90 +265,19 @@ fn too_many_processes(inside: &Inside) {
     if text.starts_with("310\n") {
         assert!(exit != Exit::Code(0) && text.contains("fork") && !text.contains("all"), "{exit:?} {text}");
     } else {
-        println!("skipped: this kernel has one pid_max for all");
+        skipped("run_too_many_processes", "this kernel has one pid_max for all");
     }
-}
-
-/// Names in the upper layer, without the directories the sandbox cannot do without.
-fn left(upper: &Path) -> Vec<String> {
-    let mut names: Vec<_> =
-        fs::read_dir(upper).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-pub(crate) fn leaves_no_stub(inside: &Inside) {
-    let bare = inside.scratch.join("bare");
-    for name in ["dev", "proc", "sys", "etc"] {
-        fs::create_dir_all(bare.join(name)).unwrap();
-    }
-    let before = fs::metadata(bare.join("etc")).unwrap().modified().unwrap();
-    let (root, upper) = over(inside, "r", &[bare]);
-    let mut step = Step::new(root, vec!["/usr/bin/true".into()]);
-    step.mounts = vec![
-        bind("/usr", &inside.debian.join("usr"), "", true),
-        bind("/lib", &inside.debian.join("usr/lib"), "", true),
-        bind("/lib64", &inside.debian.join("usr/lib64"), "", true),
-        Mount { target: "/a/b/c".into(), kind: MountKind::Tmpfs { size: None } },
-    ];
-    assert_eq!(output(&step), "");
-    let left = left(&upper);
-    assert!(left.is_empty() || left == ["etc"], "{left:?}");
-    if let Ok(etc) = fs::metadata(upper.join("etc")) {
-        assert_eq!(fs::read_dir(upper.join("etc")).unwrap().count(), 0);
-        assert_eq!(etc.modified().unwrap(), before, "its time of change is the old one");
-    }
-}
-
-fn keeps_taken_stub(inside: &Inside) {
-    let (root, upper) = root(inside, "r");
-    let mut step = sh(root, "mkdir -p /new/other; ls /new");
-    step.mounts = vec![Mount { target: "/new/mount".into(), kind: MountKind::Tmpfs { size: None } }];
-    assert_eq!(output(&step), "mount\nother\n");
-    assert!(upper.join("new/other").exists() && !upper.join("new/mount").exists());
-}
-
-/// The step puts a link where the sandbox has made a directory: what is tidied up afterwards is not what it leads to.
-fn exchanged_stub(inside: &Inside) {
-    let outside = inside.scratch.join("outside");
-    fs::create_dir_all(outside.join("mount")).unwrap();
-    let (root, upper) = root(inside, "r");
-    let up = "../".repeat(30);
-    let script = format!("mv /new /moved && ln -s {up}{} /new && ls -d /new", outside.display());
-    let mut step = sh(root, &script);
-    step.mounts = vec![Mount { target: "/new/mount".into(), kind: MountKind::Tmpfs { size: None } }];
-    assert_eq!(output(&step), "/new\n");
-    assert_eq!(left(&outside), ["mount"], "it is still there");
-    assert!(upper.join("new").is_symlink());
-}
-
-/// Links of the root that lead mounts and masks to the kernel's own file systems.
-fn links_to_kernel_files(inside: &Inside) {
-    let layer = inside.scratch.join("links");
-    fs::create_dir_all(layer.join("dev")).unwrap();
-    for (name, to) in [("x", "/proc"), ("y", "/proc/self"), ("dev/null", "/etc/passwd"), ("dev/shm", "/proc")]
-    {
-        std::os::unix::fs::symlink(to, layer.join(name)).unwrap();
-    }
-    let (root, _) = over(inside, "r", &[layer, inside.debian.clone()]);
-    let script = "stat -f -c %T /proc /proc/self/ /dev/shm; wc -c < /dev/null; cat /proc/keys /proc/timer_list 2>/dev/null | wc -c; \
-                  sed -n 's/^CapEff:\\t//p' /proc/self/status";
-    let mut step = sh(root, script);
-    step.mounts = ["/x", "/x/1", "/y"]
-        .map(|target| Mount { target: target.into(), kind: MountKind::Tmpfs { size: None } })
-        .into();
-    assert_eq!(output(&step), "proc\nproc\ntmpfs\n0\n0\n00000000a80425fb\n");
 }
 
 /// Where version 2 of control groups can be written: the step is in the group, and sees nothing above it.
 fn control_group(inside: &Inside) {
     let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
     let Some(mount) = mounts.into_iter().find(|mount| mount.join("cgroup.procs").exists()) else {
-        return println!("skipped: no control groups of version 2");
+        return skipped("run_joins_its_control_group", "there are no control groups of version 2");
     };
     let group = mount.join(format!("xx-test-{}", std::process::id()));
     if fs::create_dir(&group).is_err() {
-        return println!("skipped: the control group is not delegated");
+        return skipped("run_joins_its_control_group", "the control group is not delegated");
     }
     let procs = fs::OpenOptions::new().write(true).open(group.join("cgroup.procs")).unwrap();
     let (root, _) = root(inside, "r");
@@ -497,20 +292,6 @@ fn control_group(inside: &Inside) {
     assert_eq!((finished.unwrap().exit, text.contains("started\n")), (Exit::Code(0), true), "{text}");
     assert!(members > 0, "the step's processes are in the group");
     fs::remove_dir(&group).expect("nothing is left in it");
-}
-
-fn links_for_dev_and_proc(inside: &Inside) {
-    let outside = inside.scratch.join("outside");
-    fs::create_dir_all(&outside).unwrap();
-    for name in ["dev", "proc", "sys"] {
-        let layer = inside.scratch.join(name);
-        fs::create_dir_all(&layer).unwrap();
-        std::os::unix::fs::symlink(&outside, layer.join(name)).unwrap();
-        let (root, _) = over(inside, &format!("{name}-r"), &[layer, inside.debian.clone()]);
-        let error = outcome(&sh(root, ":")).unwrap_err().to_string();
-        assert!(error.contains(&format!("/{name}")), "{error}");
-    }
-    assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }
 
 fn network_none(inside: &Inside) {
@@ -535,15 +316,6 @@ fn insecure(inside: &Inside) {
         sh(root, "mount -t tmpfs none /mnt && echo mounted; grep NoNewPrivs /proc/self/status | cut -f2");
     step.security = Security::Insecure;
     assert_eq!(output(&step), "mounted\n0\n");
-}
-
-fn readonly_root(inside: &Inside) {
-    let (root, _) = root(inside, "r");
-    let mut step = sh(root, "touch /x || touch /t/x && echo fine");
-    step.readonly_root = true;
-    step.mounts = vec![Mount { target: "/t".into(), kind: MountKind::Tmpfs { size: None } }];
-    let text = output(&step);
-    assert!(text.contains("Read-only") && text.contains("fine\n"), "{text}");
 }
 
 fn limits(inside: &Inside) {
@@ -618,24 +390,6 @@ fn huge_passwd(inside: &Inside) {
     }
 }
 
-/// Root may make device files, but nobody opens them: not in the root, in a bind mount, or in `/dev`.
-fn device_files(inside: &Inside) {
-    let source = inside.scratch.join("source");
-    fs::create_dir_all(&source).unwrap();
-    let (root, _) = root(inside, "r");
-    let script = "for d in / /in /dev /t /tmp; do mknod $d/n c 1 3 2>/dev/null; test ! -c $d/n || cat $d/n; done 2>&1 |
-        grep -v -E 'Permission denied|Operation not permitted'; cat /dev/null";
-    let mut step = sh(root, script);
-    step.mounts = vec![
-        bind("/in", &source, "", false),
-        Mount { target: "/t".into(), kind: MountKind::Tmpfs { size: None } },
-    ];
-    assert_eq!(output(&step), "");
-    if rustix::process::geteuid().is_root() && inside.mode == builder::sandbox::userns::Mode::Root {
-        assert!(source.join("n").exists(), "the case must not pass because nothing was made");
-    }
-}
-
 /// The inner process starts a step and kills itself; what the step's process is called is looked for outside.
 fn killed_builder(inside: &Inside) {
     let mark = format!("9{}", std::process::id());
@@ -645,7 +399,9 @@ fn killed_builder(inside: &Inside) {
         .stdout(std::process::Stdio::null())
         .spawn()
         .unwrap();
-    assert!(!child.wait().unwrap().success());
+    // It has killed itself, which it does once the step says something.
+    let ended = child.wait().unwrap();
+    assert_eq!(std::os::unix::process::ExitStatusExt::signal(&ended), Some(9), "{ended}");
     let running = || {
         fs::read_dir("/proc").unwrap().flatten().any(|entry| {
             let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();

@@ -18,9 +18,10 @@ pub(crate) const CASES: &[Case] = &[
     case("single_owner_is_in_the_layer", owner_in_layer),
     case("single_secret", secret),
     case("single_sees_no_host", crate::run::sees_no_host),
-    case("single_leaves_no_stub", crate::run::leaves_no_stub),
+    case("single_leaves_no_stub", crate::mounts::leaves_no_stub),
     case("single_cancel", crate::run::cancel),
-    case("single_mount_target_through_link", crate::run::mount_target_through_link),
+    case("single_device_files_are_its_own", crate::devices::own),
+    case("single_mount_target_through_link", crate::mounts::mount_target_through_link),
     case("_single_apt", apt),
 ];
 

@@ -16,6 +16,8 @@ pub(super) struct Parts<'a> {
     /// With `HOME`.
     pub(super) env: &'a [String],
     pub(super) mounts: &'a [Bound],
+    /// Where the machine's `/sys` lies, for a step that can have none of its own.
+    pub(super) sys: Option<&'a str>,
     /// Whether this is the machine's root rather than that of a user namespace.
     pub(super) real_root: bool,
 }
@@ -97,13 +99,13 @@ fn mounts(parts: &Parts<'_>) -> Vec<Value> {
         kernel("tmpfs", "/dev/shm", &["nosuid", "noexec", "nodev", "mode=1777", &shm]),
         kernel("mqueue", "/dev/mqueue", &["nosuid", "noexec", "nodev"]),
     ];
-    // A user namespace mounts no `/sys` for the machine's network: it gets the machine's own.
-    if parts.real_root || step.network == Network::None {
-        all.push(kernel("sysfs", "/sys", &["nosuid", "noexec", "nodev", sys]));
-    } else {
-        let options = ["rbind", "nosuid", "noexec", "nodev", sys];
-        all.push(json!({ "destination": "/sys", "type": "bind", "source": "/sys", "options": options }));
-    }
+    all.push(match parts.sys {
+        None => kernel("sysfs", "/sys", &["nosuid", "noexec", "nodev", sys]),
+        Some(source) => {
+            let options = ["rbind", "nosuid", "noexec", "nodev", sys];
+            json!({ "destination": "/sys", "type": "bind", "source": source, "options": options })
+        }
+    });
     for mount in parts.mounts {
         let access = if mount.readonly { "ro" } else { "rw" };
         all.push(match (&mount.source, mount.size) {
@@ -142,7 +144,7 @@ mod tests {
         let mut step = Step::new(root.into(), vec!["true".into()]);
         let look = |step: &Step, uid: u32| {
             let ids = (uid, uid, &[][..]);
-            let config = config(&Parts { step, ids, env: &[], mounts: &[], real_root: true });
+            let config = config(&Parts { step, ids, env: &[], mounts: &[], sys: None, real_root: true });
             let capabilities = |set: &str| config["process"]["capabilities"][set].as_array().unwrap().len();
             let filtered = config["linux"]["seccomp"]["defaultAction"] == "SCMP_ACT_ERRNO";
             (capabilities("bounding"), capabilities("effective"), filtered)

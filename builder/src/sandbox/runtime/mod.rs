@@ -15,18 +15,18 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 
-use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType, Mode, OFlags, mknodat};
 use rustix::mount::MountAttrFlags;
 use rustix::process::{PidfdFlags, Signal, pidfd_open};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
 use self::config::{Bound, Parts};
 use super::inside::{Inside, Make, Stub};
-use super::mountapi::{attach, clone_tree, new_fs};
+use super::mountapi::{attach, attach_at, change_attributes, clone_tree, new_fs};
 use super::prepare::{Prepared, Source, prepare};
 use super::run::pump;
-use super::step::{BindSource, Exit, Finished, Mount, MountKind, Step, Stream};
-use super::{Cancel, SandboxError, etc, signals};
+use super::step::{BindSource, Exit, Finished, Mount, MountKind, Network, Security, Step, Stream};
+use super::{Cancel, SandboxError, devices, etc, signals};
 
 /// An OCI runtime on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -109,14 +109,19 @@ fn bear(
     };
     // In memory: secrets are never on a disk.
     let memory =
-        new_fs(c"tmpfs", &[("mode", "0700")], MountAttrFlags::MOUNT_ATTR_NODEV).map_err(on(bundle))?;
+        new_fs(c"tmpfs", &[("mode", "0700")], MountAttrFlags::MOUNT_ATTR_NOSUID).map_err(on(bundle))?;
     attach(&memory, place(&bundle.join("memory")).map_err(on(bundle))?.as_fd()).map_err(on(bundle))?;
+    let stdin = nothing_to_read(&memory).map_err(SandboxError::on("make the device", "null"))?;
     let rootfs = bundle.join("rootfs");
     attach(&step.root, place(&rootfs).map_err(on(&rootfs))?.as_fd()).map_err(on(&rootfs))?;
     let mut furnish = Furnish { bundle, root: Inside(step.root.as_fd()), bound: vec![], stubs: vec![] };
     for name in ["proc", "sys", "dev"] {
         drop(furnish.root.kernel_directory(name)?);
     }
+    let real_root = fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.contains("4294967295"));
+    // A user namespace mounts no `/sys` for the machine's network: it gets the machine's own.
+    let sys =
+        if real_root || step.network == Network::None { None } else { Some(furnish.sys(step.security)?) };
     let hosts = etc::hosts(&step.hostname, &step.extra_hosts);
     for (target, text) in [("/etc/resolv.conf", resolv_conf), ("/etc/hosts", Some(hosts.into_bytes()))] {
         if let Some(text) = text {
@@ -133,14 +138,15 @@ fn bear(
         ids: (user.uid, user.gid, &user.groups),
         env: &env,
         mounts: &furnish.bound,
-        real_root: fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.contains("4294967295")),
+        sys: sys.as_deref(),
+        real_root,
     };
     let path = bundle.join("config.json");
     // In memory too, for the environment can hold secrets: the bundle has a link.
     let inner = bundle.join("memory/config.json");
     fs::write(&inner, config::config(&parts).to_string()).map_err(failed("write", &inner))?;
     std::os::unix::fs::symlink("memory/config.json", &path).map_err(failed("write", &path))?;
-    let mut child = start(runtime, bundle).map_err(failed("start the runtime", &runtime.program))?;
+    let mut child = start(runtime, bundle, stdin).map_err(failed("start the runtime", &runtime.program))?;
     let pid = rustix::process::Pid::from_child(&child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(SandboxError::on("watch", &runtime.program))?;
     if let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) {
@@ -152,8 +158,16 @@ fn bear(
     Ok((signal.map_or(Exit::Code(status.code().unwrap_or_default()), Exit::Signal), furnish.stubs))
 }
 
+/// A null device of the step's own, open for reading: a runtime may hand it on as it is.
+fn nothing_to_read(memory: &OwnedFd) -> rustix::io::Result<OwnedFd> {
+    let node = devices::node(memory.as_fd(), c"null", &devices::NULL)?;
+    mknodat(memory, c"stdin", FileType::RegularFile, Mode::empty(), 0)?;
+    attach_at(&node, memory.as_fd(), c"stdin")?;
+    rustix::fs::openat(memory, c"stdin", OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
+}
+
 #[expect(clippy::disallowed_methods, reason = "the sandbox is the builder's place to start programs")]
-fn start(runtime: &Runtime, bundle: &Path) -> io::Result<Child> {
+fn start(runtime: &Runtime, bundle: &Path, stdin: OwnedFd) -> io::Result<Child> {
     let mut command = Command::new(&runtime.program);
     command
         .arg("--root")
@@ -167,7 +181,7 @@ fn start(runtime: &Runtime, bundle: &Path) -> io::Result<Child> {
             "xx-build-{}",
             bundle.to_string_lossy().replace(|c: char| !c.is_ascii_alphanumeric(), "-")
         ))
-        .stdin(Stdio::null())
+        .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let prepare = || {
@@ -231,6 +245,25 @@ impl Furnish<'_> {
         let source = Some(path.to_string_lossy().into_owned());
         self.bound.push(Bound { target: target.to_owned(), source, readonly: true, size: None });
         Ok(())
+    }
+
+    /// The machine's `/sys`, in the bundle: there all of it can be made read-only, while a runtime's `ro` reaches the
+    /// topmost mount alone and leaves the user's own control groups below it.
+    fn sys(&self, security: Security) -> Result<String, SandboxError> {
+        let on = || SandboxError::on("mount", "/sys");
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let sys = rustix::fs::openat(CWD, c"/sys", flags, Mode::empty()).map_err(on())?;
+        let clone = clone_tree(&sys, true).map_err(on())?;
+        let readonly = match security {
+            Security::Sandbox => MountAttrFlags::MOUNT_ATTR_RDONLY,
+            Security::Insecure => MountAttrFlags::empty(),
+        };
+        change_attributes(&clone, readonly, MountAttrFlags::empty(), true).map_err(on())?;
+        let path = self.bundle.join("sys");
+        fs::create_dir(&path).map_err(failed("create", &path))?;
+        let place = rustix::fs::openat(CWD, &path, flags, Mode::empty()).map_err(on())?;
+        attach(&clone, place.as_fd()).map_err(on())?;
+        Ok(path.to_string_lossy().into_owned())
     }
 
     fn mount(&mut self, mount: &Mount, source: Option<Source>) -> Result<(), SandboxError> {

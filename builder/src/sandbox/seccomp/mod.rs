@@ -72,7 +72,7 @@ const INTERFACES: [Interface; 2] = [
     Interface { audit: 0x4000_0028, number: |row| row.arm },
 ];
 
-// A machine without a table has no profile; steps then run without one, which `filter` says.
+// A machine without a table has no profile; steps then run without one, which [`is_filtered`] tells.
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
 const INTERFACES: [Interface; 0] = [];
 
@@ -98,6 +98,12 @@ const JUMP_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
 const JUMP_AT_LEAST: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
 const JUMP_BITS: u16 = 0x45; // BPF_JMP | BPF_JSET | BPF_K
 const RETURN: u16 = 0x06; // BPF_RET | BPF_K
+
+/// Whether the built-in sandbox has a system call filter on this machine; an OCI runtime has one everywhere.
+#[must_use]
+pub const fn is_filtered() -> bool {
+    !INTERFACES.is_empty()
+}
 
 /// The program, empty on a machine without a table. Calls of `notify`, by native number, go to the supervisor.
 pub(super) fn filter(notify: &[(u32, When)]) -> Vec<Instruction> {
@@ -152,10 +158,13 @@ pub(super) fn profile() -> serde_json::Value {
     for value in PERSONALITIES {
         calls.push(allow("personality", condition("SCMP_CMP_EQ", value, 0)));
     }
+    // A runtime adds the machine's own.
     let architectures = if cfg!(target_arch = "x86_64") {
         json!(["SCMP_ARCH_X86_64", "SCMP_ARCH_X86"])
-    } else {
+    } else if cfg!(target_arch = "aarch64") {
         json!(["SCMP_ARCH_AARCH64", "SCMP_ARCH_ARM"])
+    } else {
+        json!([])
     };
     json!({ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": libc::EPERM, "architectures": architectures, "syscalls": calls })
 }

@@ -3,6 +3,8 @@
 //! Whose effective user is 0 may become anybody; everybody else only who it already is somewhere. So what a
 //! process has dropped for good it cannot have again, which programs that drop privileges check.
 
+use std::rc::Rc;
+
 use rustix::io::Errno;
 
 /// Real, effective, saved and file system id, of users or of groups.
@@ -95,7 +97,8 @@ pub(super) const SETUID: Capabilities = 1 << 7;
 pub(super) struct Creds {
     pub(super) user: Ids,
     pub(super) group: Ids,
-    pub(super) groups: Vec<u32>,
+    /// Shared by all that have the same.
+    pub(super) groups: Rc<[u32]>,
     permitted: Capabilities,
     effective: Capabilities,
     /// `PR_SET_KEEPCAPS`.
@@ -103,7 +106,7 @@ pub(super) struct Creds {
 }
 
 impl Creds {
-    pub(super) fn new(uid: u32, gid: u32, groups: Vec<u32>) -> Self {
+    pub(super) fn new(uid: u32, gid: u32, groups: Rc<[u32]>) -> Self {
         let all = if uid == 0 { Capabilities::MAX } else { 0 };
         Self {
             user: Ids::all(uid),
@@ -140,7 +143,7 @@ impl Creds {
     }
 
     /// With other supplementary groups.
-    pub(super) fn with_groups(&self, groups: Vec<u32>) -> Self {
+    pub(super) fn with_groups(&self, groups: Rc<[u32]>) -> Self {
         Self { groups, ..self.clone() }
     }
 
@@ -178,7 +181,7 @@ impl Creds {
         Self {
             user,
             group,
-            groups: self.groups.clone(),
+            groups: Rc::clone(&self.groups),
             permitted: all,
             effective: if user.effective == 0 { all } else { 0 },
             keep: false,
@@ -209,7 +212,7 @@ mod tests {
 
     #[test]
     fn capabilities_follow_the_user() {
-        let root = Creds::new(0, 0, Vec::new());
+        let root = Creds::new(0, 0, Rc::new([]));
         let dropped = root.with_user(Ids::all(42));
         assert!(!dropped.may(SETUID) && dropped.with_capabilities(SETUID, SETUID) == Err(Errno::PERM));
         let kept = root.with_keep(true).with_user(Ids::all(42));

@@ -149,7 +149,7 @@ pub(super) fn record(place: &Place, owner: Owner) -> Result<()> {
 
 fn chown(place: &Place, uid: u32, gid: u32, creds: &Creds) -> Result<Reply> {
     let flags = if place.follow { AtFlags::empty() } else { AtFlags::SYMLINK_NOFOLLOW };
-    statat(CWD, place.path.as_c_str(), flags)?;
+    let found = statat(CWD, place.path.as_c_str(), flags)?;
     let old = recorded(place).unwrap_or(Owner { uid: 0, gid: 0, device: None });
     let or = |new, old| if new == KEEP { old } else { new };
     let new = Owner { uid: or(uid, old.uid), gid: or(gid, old.gid), device: old.device };
@@ -159,7 +159,9 @@ fn chown(place: &Place, uid: u32, gid: u32, creds: &Creds) -> Result<Reply> {
     if !(creds.may(CHOWN) || own && new.uid == old.uid && may_group) {
         return Err(Errno::PERM);
     }
-    if new != old {
+    let kind = FileType::from_raw_mode(found.st_mode);
+    // A device of the machine, shown read-only, can bear no note either.
+    if new != old && !kind.is_char_device() && !kind.is_block_device() {
         record(place, new)?;
     }
     Ok(Reply::Value(0))

@@ -13,11 +13,12 @@ mod calls;
 mod create;
 mod creds;
 mod files;
+mod known;
 mod link;
 mod process;
 mod programs;
 
-use std::collections::HashMap;
+use std::cell::OnceCell;
 use std::ffi::c_void;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
@@ -29,6 +30,7 @@ pub(super) use self::link::{Ask, link};
 
 use self::calls::{CALLS, Call};
 use self::creds::{Creds, Ids, SETGID, SETUID};
+use self::known::Known;
 use self::process::Process;
 use super::mountapi::last_error;
 use super::passwd::User;
@@ -77,33 +79,6 @@ impl Unreal {
     }
 }
 
-/// The ids in use in one step.
-struct Known {
-    creds: Vec<Creds>,
-    numbers: HashMap<Creds, usize>,
-    unreal: Option<Unreal>,
-}
-
-impl Known {
-    fn of(&self, process: &Process<'_>) -> Result<&Creds> {
-        let first = self.creds.first().ok_or(Errno::SRCH);
-        process.note().and_then(|note| self.creds.get(note)).map_or(first, Ok)
-    }
-
-    fn has_several_users(&self) -> bool {
-        let users = |creds: &Creds| creds.user.effective;
-        self.creds.first().is_some_and(|first| self.creds.iter().any(|other| users(other) != users(first)))
-    }
-
-    fn number(&mut self, creds: Creds) -> usize {
-        let next = self.creds.len();
-        *self.numbers.entry(creds).or_insert_with_key(|creds| {
-            self.creds.push(creds.clone());
-            next
-        })
-    }
-}
-
 /// Answers until nobody is left to ask, and says what it had no true answer to. `procfs` is the host's `/proc`.
 ///
 /// The calling thread's working directory and root belong to the step from now on.
@@ -113,11 +88,8 @@ fn supervise(
     root: BorrowedFd<'_>,
     user: &User,
 ) -> Result<Option<Unreal>> {
-    let start = Creds::new(user.uid, user.gid, user.groups.clone());
     let mapped = (user.uid, user.gid) != (0, 0);
-    let step = Process { id: 0, procfs, root, mapped };
-    let mut known = Known { creds: Vec::new(), numbers: HashMap::new(), unreal: None };
-    known.number(start);
+    let mut known = Known::new(Creds::new(user.uid, user.gid, user.groups.as_slice().into()));
     loop {
         let mut ready = [PollFd::new(listener, PollFlags::IN)];
         match poll(&mut ready, None) {
@@ -126,7 +98,11 @@ fn supervise(
         };
         let [asked] = ready;
         if asked.revents().contains(PollFlags::IN) {
-            answer_one(listener, &step, &mut known)?;
+            let step = |id, question| {
+                let listener = listener.as_fd();
+                Process { id, question, listener, memory: OnceCell::new(), procfs, root, mapped }
+            };
+            answer_one(listener, step, &mut known)?;
         } else if !asked.revents().is_empty() {
             // Hung up: the last process under the filter is gone.
             return Ok(known.unreal);
@@ -134,7 +110,11 @@ fn supervise(
     }
 }
 
-fn answer_one(listener: &OwnedFd, step: &Process<'_>, known: &mut Known) -> Result<()> {
+fn answer_one<'a>(
+    listener: &OwnedFd,
+    step: impl FnOnce(u32, u64) -> Process<'a>,
+    known: &mut Known,
+) -> Result<()> {
     #[expect(unsafe_code, reason = "a struct for an ioctl")]
     // SAFETY: plain data, and the kernel demands that it is all zeroes.
     let mut request = unsafe { std::mem::zeroed::<libc::seccomp_notif>() };
@@ -143,7 +123,7 @@ fn answer_one(listener: &OwnedFd, step: &Process<'_>, known: &mut Known) -> Resu
         Err(Errno::NOENT | Errno::INTR) => return Ok(()),
         answer => answer?,
     };
-    let process = Process { id: request.pid, ..*step };
+    let process = step(request.pid, request.id);
     let call = CALLS.iter().find(|(number, ..)| *number == libc::c_long::from(request.data.nr));
     let reply =
         call.map_or(Ok(Reply::Continue), |(_, call, _)| answer(*call, request.data.args, &process, known));
@@ -239,7 +219,7 @@ fn answer(call: Call, args: [u64; 6], process: &Process<'_>, known: &mut Known) 
         _ => 0,
     };
     if changed != creds {
-        process.set_note(known.number(changed))?;
+        process.set_note(known.number(changed)?)?;
     }
     match call {
         // The kernel does its part of these too.
