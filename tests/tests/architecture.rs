@@ -81,6 +81,20 @@ fn modules_of_the_builder_name_only_what_is_above_them() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// The standard library's recurses, and takes a descriptor a level: a deep tree of a step ends the builder.
+#[test]
+fn trees_are_removed_in_one_place() {
+    let is_test = |path: &PathBuf| path.iter().any(|name| name == "tests" || name == "tests.rs");
+    let sources = files(&repository().join("builder/src"), ".rs");
+    for path in sources.into_iter().filter(|path| !is_test(path)) {
+        let text = fs::read_to_string(&path).expect("source");
+        let is_code = |line: &&str| !line.trim_start().starts_with("//");
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        let found = code.lines().filter(is_code).any(|line| line.contains("remove_dir_all"));
+        assert!(!found, "{}: use rootfs::remove_tree", path.display());
+    }
+}
+
 #[test]
 fn no_registry_is_named() {
     // The hosts this machine installs from; only the table of what the original writes may name some.

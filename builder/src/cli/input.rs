@@ -240,7 +240,7 @@ impl Unpacked {
 impl Drop for Unpacked {
     fn drop(&mut self) {
         // What cannot be removed lies in the folder for temporary files.
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = crate::rootfs::remove_tree(&self.0);
     }
 }
 

@@ -90,7 +90,7 @@ impl Drop for Agent {
         if let Some(listening) = self.listening.take() {
             let _ended = listening.join();
         }
-        let _removed = std::fs::remove_dir_all(&self.folder);
+        let _removed = crate::rootfs::remove_tree(&self.folder);
     }
 }
 

@@ -112,9 +112,13 @@ impl<'a> CopyAction<'a> {
             }
         };
         let place = target.path().to_owned();
-        let below = |objects: Vec<PathBuf>| objects.iter().map(|path| place.join(path)).collect();
+        let note = |layer: &mut ActiveLayer, objects: Option<Vec<PathBuf>>| {
+            if let Some(objects) = objects {
+                layer.set_objects(objects.iter().map(|path| place.join(path)).collect());
+            }
+        };
         if !self.tree.is_root_owned() {
-            layer.set_objects(below(self.copy_to(source, target, None)?));
+            note(layer, self.copy_to(source, target, None)?);
             return Ok(());
         }
         let key = self.key(source, &target)?;
@@ -125,7 +129,7 @@ impl<'a> CopyAction<'a> {
             Some((open_beneath(layer.into(), target.path()).ok()?, marks))
         });
         let again = Again::new(context.request.now, earlier);
-        layer.set_objects(below(self.copy_to(source, target, Some(&again))?));
+        note(layer, self.copy_to(source, target, Some(&again))?);
         let marks = again.into_marks();
         if marks.len() >= WORTH_A_LIST {
             layer.set_copied(Copied { key, marks });
@@ -138,7 +142,7 @@ impl<'a> CopyAction<'a> {
         source: &Match,
         target: Target,
         again: Option<&Again>,
-    ) -> Result<Vec<PathBuf>, EngineError> {
+    ) -> Result<Option<Vec<PathBuf>>, EngineError> {
         let look = |path: &Path, is_directory: bool| self.select.look(path, is_directory);
         Ok(copy_to(&self.tree, source, &look, target, &self.options, again)?)
     }

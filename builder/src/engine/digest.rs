@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::Read;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 
 use rustix::fs::{Mode, OFlags, Stat};
@@ -65,8 +65,8 @@ impl Digester<'_> {
 
     fn tree_digest(&self, tree: &Tree, found: &Match, select: &PatternFilter) -> Result<Key, EngineError> {
         let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
-        let reader = Reader { digester: self, tree, nodes: Mutex::default(), fresh: Mutex::default() };
-        tree.scan(found, &look, self.threads, &reader, ())?;
+        let reader = Reader { digester: self, tree, nodes: Mutex::new(vec![None]), fresh: Mutex::default() };
+        tree.scan(found, &look, self.threads, &reader, 0)?;
         let fresh = into_inner(reader.fresh);
         self.store.set_file_digests(&fresh)?;
         Ok(combine(into_inner(reader.nodes)))
@@ -80,32 +80,29 @@ struct Node {
     own: Key,
     /// A directory that is only entered counts if something below it is shown.
     shown: bool,
-    is_directory: bool,
+    /// Of a directory that is entered, its place among all.
+    below: Option<usize>,
 }
 
-/// The nodes of each directory, by its path; `None` is the one that holds the start.
-type Nodes = Vec<(Option<PathBuf>, Vec<Node>)>;
+/// The entries of each directory; that which holds the start is the first, and each comes after the one that it is in.
+/// `None` where nobody has looked.
+type Nodes = Vec<Option<Vec<Node>>>;
 
 /// The digest of a whole tree from those of its entries.
-fn combine(mut nodes: Nodes) -> Key {
-    // Deeper paths sort behind the directories that hold them.
-    nodes.sort_unstable_by(|left, right| right.0.cmp(&left.0));
-    let mut below: HashMap<PathBuf, Key> = HashMap::new();
-    let mut whole = None;
-    for (path, entries) in nodes {
+fn combine(nodes: Nodes) -> Key {
+    let mut keys: Vec<Option<Key>> = vec![None; nodes.len()];
+    for (place, entries) in nodes.into_iter().enumerate().rev() {
+        let Some(entries) = entries else { continue };
+        let is_top = place == 0;
         let mut hasher = KeyHasher::new("xx-build directory 1");
         let mut count = 0_u64;
         for node in &entries {
-            let inside = match &path {
-                _ if !node.is_directory => None,
-                Some(path) => below.remove(&path.join(&node.name)),
-                None => below.remove(Path::new("")),
-            };
+            let inside = node.below.and_then(|below| keys.get_mut(below)?.take());
             if !node.shown && inside.is_none() {
                 continue;
             }
             // What the start is called is the business of the caller.
-            if path.is_some() {
+            if !is_top {
                 hasher.field(node.name.as_bytes());
             }
             hasher.field(&node.own.0);
@@ -115,12 +112,13 @@ fn combine(mut nodes: Nodes) -> Key {
             count += 1;
         }
         hasher.number(count);
-        match path {
-            Some(path) if count > 0 => drop(below.insert(path, hasher.finish())),
-            Some(_) => {}
-            None => whole = Some(hasher.finish()),
+        if (count > 0 || is_top)
+            && let Some(key) = keys.get_mut(place)
+        {
+            *key = Some(hasher.finish());
         }
     }
+    let whole = keys.into_iter().next().flatten();
     whole.unwrap_or_else(|| KeyHasher::new("xx-build nothing 1").finish())
 }
 
@@ -132,32 +130,39 @@ struct Reader<'a> {
 }
 
 impl Visitor for Reader<'_> {
-    type State = ();
+    /// The place of the directory among all.
+    type State = usize;
     type Error = EngineError;
 
-    fn visit(&self, listing: &Listing<'_>, (): &()) -> Result<(), EngineError> {
+    fn visit(&self, listing: &Listing<'_>, place: &usize) -> Result<(), EngineError> {
         let mut memory = Memory::of(self.digester, self.tree, listing)?;
         let mut nodes = Vec::with_capacity(listing.entries.len());
         for listed in listing.entries {
             let path = listing.path_of(listed);
             let own = self.own(&listing.entry(listed, &path), &mut memory)?;
-            nodes.push(Node {
-                name: listed.name.clone(),
-                own,
-                shown: listed.visibility == Visibility::Show,
-                is_directory: listed.is_directory(),
-            });
+            let shown = listed.visibility == Visibility::Show;
+            nodes.push(Node { name: listed.name.clone(), own, shown, below: None });
         }
         if let Some(fresh) = memory.into_fresh(listing) {
             lock(&self.fresh).push(fresh);
         }
-        let path = listing.path.map(Path::to_owned);
-        lock(&self.nodes).push((path, nodes));
+        if let Some(place) = lock(&self.nodes).get_mut(*place) {
+            *place = Some(nodes);
+        }
         Ok(())
     }
 
-    fn enter(&self, _: &Listing<'_>, _: &Listed, (): &()) -> Result<(), EngineError> {
-        Ok(())
+    fn enter(&self, _: &Listing<'_>, listed: &Listed, above: &usize) -> Result<usize, EngineError> {
+        let mut nodes = lock(&self.nodes);
+        let place = nodes.len();
+        if let Some(Some(above)) = nodes.get_mut(*above)
+            && let Ok(at) = above.binary_search_by(|node| node.name.cmp(&listed.name))
+            && let Some(node) = above.get_mut(at)
+        {
+            node.below = Some(place);
+        }
+        nodes.push(None);
+        Ok(place)
     }
 }
 
@@ -310,6 +315,7 @@ fn stamp(stat: &Stat) -> FileStamp {
 mod tests {
     use std::fs;
     use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::path::PathBuf;
 
     use super::*;
     use crate::rootfs::{Filter, Owners};

@@ -160,7 +160,7 @@ fn checkout(context: Context<'_>, repository: &Repository, root: Root<'_>) -> Re
         copy(&tree, directory, &select, root, "/", &options)?;
     }
     // Best effort: what stays is removed with the work directory.
-    let _ = std::fs::remove_dir_all(&folder);
+    let _ = crate::rootfs::remove_tree(&folder);
     Ok(())
 }
 

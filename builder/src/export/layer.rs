@@ -12,6 +12,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 use tar::{EntryType, Header};
 
@@ -22,8 +23,8 @@ use super::options::{Compression, ImageOptions};
 use crate::oci::digest::Digest;
 use crate::oci::media_type;
 use crate::rootfs::{
-    Entry, EntryKind, Owners, RootError, Visibility, Xattrs, decompressed, is_opaque, is_whiteout,
-    link_target, walk,
+    Entry, EntryKind, LONGEST_PATH, Owners, RootError, Visibility, Xattrs, decompressed, is_opaque,
+    is_whiteout, link_target, walk,
 };
 use crate::store::{Layer, LayerBlob, Store};
 
@@ -146,8 +147,11 @@ pub(super) fn write_tree<W: Write>(
             return Ok(());
         }
         let fail = |error: io::Error| RootError::new("cannot archive", entry.path, error);
-        let is_said = below.says(entry).map_err(|errno| fail(errno.into()))?;
         let path = place.prefix.join(entry.path);
+        if path.as_os_str().len() > LONGEST_PATH {
+            return Err(fail(Errno::NAMETOOLONG.into()).into());
+        }
+        let is_said = below.says(entry).map_err(|errno| fail(errno.into()))?;
         let mut stat = entry.stat;
         stat.st_mtime = place.clamp.map_or(stat.st_mtime, |latest| stat.st_mtime.min(latest));
         let entry = &Entry { directory: entry.directory, name: entry.name, path: &path, stat };

@@ -5,13 +5,12 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::os::fd::AsFd as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
 
 use super::ExportError;
-use crate::rootfs::remove_all;
+use crate::rootfs::remove_tree;
 
 const PREFIX: &str = ".xx-build.";
 const SUFFIX: &str = ".tmp";
@@ -91,11 +90,7 @@ pub(super) fn is_temporary(name: &OsStr) -> bool {
 
 /// Best effort: what stays is swept the next time.
 fn remove(path: &Path) {
-    if let (Some(folder), Some(name)) = (path.parent(), path.file_name())
-        && let Ok(folder) = File::open(folder)
-    {
-        let _ = remove_all(folder.as_fd(), name);
-    }
+    let _ = remove_tree(path);
 }
 
 /// Removes what killed builds left in `folder`.

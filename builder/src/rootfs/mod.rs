@@ -8,9 +8,11 @@
 //! or instructions.
 
 mod copy;
+mod descent;
 mod metadata;
 mod mode;
 mod owner;
+mod remove;
 mod scan;
 mod tree;
 mod unpack;
@@ -26,9 +28,11 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps
 use thiserror::Error;
 
 pub use copy::{Again, CopyOptions, Mark, OVER_A_LINK, Target, copy, copy_to};
+use descent::Descent;
 pub use metadata::Metadata;
 pub use mode::{BadMode, Clause, ModeChange};
 pub use owner::{Device, OWNER_ATTRIBUTE, Owner, Owners};
+pub use remove::{remove_all, remove_tree};
 pub use scan::{Listed, Listing, Select, Visitor};
 pub use tree::{Absence, Match, Matches, Missing, Tree, has_wildcard};
 pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
@@ -37,7 +41,7 @@ pub(crate) use walk::{is_opaque, xattrs};
 
 /// A file operation inside a root that did not work.
 #[derive(Debug, Error)]
-#[error("{action} `{}`: {source}", path.display())]
+#[error("{action} `{}`: {source}", shortened(path))]
 pub struct RootError {
     /// What was being done, such as `cannot create`.
     pub action: &'static str,
@@ -52,6 +56,22 @@ impl RootError {
         Self { action, path: path.as_ref().to_owned(), source: source.into() }
     }
 }
+
+/// A path as a message shows it: of a very long one the ends.
+fn shortened(path: &Path) -> String {
+    const EACH: usize = 200;
+    let path = path.to_string_lossy();
+    let (first, last) =
+        (path.ceil_char_boundary(EACH), path.floor_char_boundary(path.len().saturating_sub(EACH)));
+    match (path.get(..first), path.get(last..)) {
+        (Some(start), Some(end)) if last > first + EACH => format!("{start}...{end}"),
+        _ => path.into_owned(),
+    }
+}
+
+/// Bytes of the longest path that the system takes. Trees go deeper, but an archive with a longer name is unpacked
+/// nowhere: none is taken, and none is written.
+pub const LONGEST_PATH: usize = 4095;
 
 /// As many links as the kernel follows in one path.
 const MAX_LINKS: usize = 40;
@@ -126,7 +146,7 @@ impl<'a> Root<'a> {
     /// # Errors
     /// When a directory on the way is missing or is not a directory, or links go round in circles.
     pub fn locate(&self, path: &Path, follow_last: bool) -> Result<Located, RootError> {
-        Walker::new(*self, path)?.run(path, follow_last, None)
+        self.locate_with_links(path, follow_last).map(|(located, _)| located)
     }
 
     /// As [`Root::locate`]; also gives the paths of the links that were followed.
@@ -138,9 +158,7 @@ impl<'a> Root<'a> {
         path: &Path,
         follow_last: bool,
     ) -> Result<(Located, Vec<PathBuf>), RootError> {
-        let mut walker = Walker::new(*self, path)?;
-        let located = walker.run(path, follow_last, None)?;
-        Ok((located, walker.followed))
+        Walker::new(*self, path)?.run(path, follow_last, None)
     }
 
     /// As [`Root::locate`], but makes missing directories on the way (not the last component itself).
@@ -153,7 +171,8 @@ impl<'a> Root<'a> {
         follow_last: bool,
         directories: NewDirectories,
     ) -> Result<Located, RootError> {
-        Walker::new(*self, path)?.run(path, follow_last, Some(directories))
+        let (located, _) = Walker::new(*self, path)?.run(path, follow_last, Some(directories))?;
+        Ok(located)
     }
 
     /// Makes the directory `path` and those above it, where they are missing, and opens it.
@@ -211,8 +230,8 @@ impl<'a> Root<'a> {
 /// Walks a path component by component, links included.
 struct Walker<'a> {
     root: Root<'a>,
-    /// Open directories from the root down to where the walk stands.
-    stack: Vec<(OwnedFd, OsString)>,
+    /// Where the walk stands.
+    descent: Descent,
     /// Components still to go, the next one last.
     rest: Vec<OsString>,
     /// Paths of the links that were followed.
@@ -221,17 +240,15 @@ struct Walker<'a> {
 
 impl<'a> Walker<'a> {
     fn new(root: Root<'a>, path: &Path) -> Result<Self, RootError> {
-        let mut walker = Self { root, stack: vec![], rest: vec![], followed: vec![] };
-        walker.restart(path)?;
+        let mut walker = Self { root, descent: Self::begin(root, path)?, rest: vec![], followed: vec![] };
         walker.push_components(path.as_os_str().as_bytes());
         Ok(walker)
     }
 
-    fn restart(&mut self, path: &Path) -> Result<(), RootError> {
-        let root = rustix::io::fcntl_dupfd_cloexec(self.root.fd, 0)
-            .map_err(|errno| RootError::new("cannot open the root of", path, errno))?;
-        self.stack = vec![(root, OsString::new())];
-        Ok(())
+    fn begin(root: Root<'_>, path: &Path) -> Result<Descent, RootError> {
+        rustix::io::fcntl_dupfd_cloexec(root.fd, 0)
+            .map(Descent::new)
+            .map_err(|errno| RootError::new("cannot open the root of", path, errno))
     }
 
     fn push_components(&mut self, path: &[u8]) {
@@ -241,25 +258,23 @@ impl<'a> Walker<'a> {
     }
 
     fn run(
-        &mut self,
+        mut self,
         path: &Path,
         follow_last: bool,
         create: Option<NewDirectories>,
-    ) -> Result<Located, RootError> {
+    ) -> Result<(Located, Vec<PathBuf>), RootError> {
         while let Some(name) = self.rest.pop() {
             if name == ".." {
-                if self.stack.len() > 1 {
-                    self.stack.pop();
-                }
+                self.descent.leave().map_err(|errno| RootError::new("cannot resolve", path, errno))?;
                 continue;
             }
             let last = self.rest.is_empty();
-            let directory = self.top(path)?;
+            let directory = self.descent.here();
             let link = if last && !follow_last { None } else { read_link(directory, &name) };
             if let Some(target) = link {
                 self.follow(path, &name, &target)?;
             } else if last {
-                return self.located(path, name);
+                return Ok(self.located(name));
             } else {
                 let opened = match (open_directory(directory, &name), create) {
                     (Err(rustix::io::Errno::NOENT), Some(directories)) => {
@@ -268,11 +283,11 @@ impl<'a> Walker<'a> {
                     }
                     (result, _) => result,
                 };
-                let fd = opened.map_err(|errno| RootError::new("cannot enter", self.shown(&name), errno))?;
-                self.stack.push((fd, name));
+                let opened = opened.and_then(|fd| self.descent.push(fd, &name));
+                opened.map_err(|errno| RootError::new("cannot enter", self.shown(&name), errno))?;
             }
         }
-        self.located(path, OsString::from("."))
+        Ok(self.located(OsString::from(".")))
     }
 
     fn follow(&mut self, path: &Path, link: &OsStr, target: &[u8]) -> Result<(), RootError> {
@@ -281,29 +296,20 @@ impl<'a> Walker<'a> {
             return Err(RootError::new("cannot resolve", path, rustix::io::Errno::LOOP));
         }
         if target.starts_with(b"/") {
-            self.restart(path)?;
+            self.descent = Self::begin(self.root, path)?;
         }
         self.push_components(target);
         Ok(())
     }
 
-    fn top(&self, path: &Path) -> Result<BorrowedFd<'_>, RootError> {
-        let top = self.stack.last();
-        top.map(|(fd, _)| fd.as_fd())
-            .ok_or_else(|| RootError::new("cannot resolve", path, rustix::io::Errno::NOENT))
-    }
-
     fn shown(&self, name: &OsStr) -> PathBuf {
-        self.stack.iter().skip(1).map(|(_, name)| name.as_os_str()).chain([name]).collect()
+        self.descent.path().join(name)
     }
 
-    fn located(&mut self, path: &Path, name: OsString) -> Result<Located, RootError> {
-        let shown = if name == "." { self.shown(OsStr::new("")) } else { self.shown(&name) };
-        let (directory, _) = self
-            .stack
-            .pop()
-            .ok_or_else(|| RootError::new("cannot resolve", path, rustix::io::Errno::NOENT))?;
-        Ok(Located { directory, name, path: shown, owners: self.root.owners })
+    fn located(self, name: OsString) -> (Located, Vec<PathBuf>) {
+        let path = if name == "." { self.descent.path().to_owned() } else { self.shown(&name) };
+        let directory = self.descent.into_here();
+        (Located { directory, name, path, owners: self.root.owners }, self.followed)
     }
 }
 
@@ -425,44 +431,4 @@ pub fn is_whiteout(stat: &Stat) -> bool {
 /// When it cannot be made.
 pub fn make_whiteout(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<()> {
     rustix::fs::mknodat(directory, name, rustix::fs::FileType::CharacterDevice, Mode::empty(), 0)
-}
-
-/// Removes a name and everything below it; no error when it is not there.
-///
-/// # Errors
-/// When something cannot be removed.
-pub fn remove_all(directory: BorrowedFd<'_>, name: &OsStr) -> Result<(), RootError> {
-    let fail = |errno| RootError::new("cannot remove", Path::new(name), errno);
-    match rustix::fs::unlinkat(directory, name, AtFlags::empty()) {
-        Ok(()) | Err(rustix::io::Errno::NOENT) => return Ok(()),
-        Err(rustix::io::Errno::ISDIR) => {}
-        Err(errno) => return Err(fail(errno)),
-    }
-    // Depth first without recursion: names that are still to be emptied, the innermost last.
-    let mut levels = vec![(open_directory(directory, name).map_err(fail)?, name.to_owned())];
-    while let Some((fd, _)) = levels.last() {
-        let mut below = None;
-        for child in walk::list(fd.as_fd()).map_err(fail)? {
-            match rustix::fs::unlinkat(fd, &child, AtFlags::empty()) {
-                Ok(()) => {}
-                Err(rustix::io::Errno::ISDIR) => match rustix::fs::unlinkat(fd, &child, AtFlags::REMOVEDIR) {
-                    Ok(()) => {}
-                    Err(rustix::io::Errno::NOTEMPTY) => {
-                        below = Some((open_directory(fd.as_fd(), &child).map_err(fail)?, child));
-                        break;
-                    }
-                    Err(errno) => return Err(fail(errno)),
-                },
-                Err(errno) => return Err(fail(errno)),
-            }
-        }
-        if let Some(below) = below {
-            levels.push(below);
-            continue;
-        }
-        let Some((_, empty)) = levels.pop() else { break };
-        let parent = levels.last().map_or(directory, |(fd, _)| fd.as_fd());
-        rustix::fs::unlinkat(parent, &empty, AtFlags::REMOVEDIR).map_err(fail)?;
-    }
-    Ok(())
 }

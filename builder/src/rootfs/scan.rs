@@ -6,7 +6,7 @@
 //! visitor's `State`.
 //! Not here: what is done with the entries, and putting results in order.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,6 +14,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use rustix::fs::{FileType, Stat};
 use rustix::io::Errno;
 
+use super::descent::{Descent, Trail, Way};
 use super::tree::{Match, Tree};
 use super::walk::{Entry, Visibility};
 use super::{RootError, open_directory};
@@ -90,20 +91,72 @@ pub trait Visitor: Sync {
     ) -> Result<Self::State, Self::Error>;
 }
 
-/// A directory that waits for a thread.
+/// Directories that wait for a thread, and what holds them all.
+struct Group<S> {
+    /// Closed when too many are open: then whoever works on the group opens it again.
+    parent: Option<Arc<OwnedFd>>,
+    /// The way to the parent; `None` for the directory that holds the start.
+    way: Option<Arc<Way>>,
+    /// Names with what they are visited with; the next one last.
+    tasks: Vec<(OsString, S)>,
+}
+
+/// One of them.
 struct Task<S> {
-    parent: Arc<OwnedFd>,
+    parent: Option<Arc<OwnedFd>>,
+    above: Option<Arc<Way>>,
     name: OsString,
-    path: PathBuf,
     state: S,
+}
+
+/// Where a thread stands.
+#[derive(Default)]
+struct Position {
+    trail: Trail,
+    path: PathBuf,
+    /// As far as it had to open directories again.
+    opened: Option<(Trail, Descent)>,
 }
 
 /// Directories that wait, the latest last: going deep first keeps few of them open.
 struct Queue<S, E> {
-    tasks: Vec<Task<S>>,
+    groups: Vec<Group<S>>,
+    /// How many of the groups, the first ones, have a closed parent.
+    closed: usize,
+    /// How many directories wait.
+    waiting: usize,
     /// Threads that may still add some.
     busy: usize,
     failed: Option<E>,
+}
+
+/// How many directories that hold others which wait are kept open.
+const OPEN_PARENTS: usize = 128;
+
+impl<S, E> Queue<S, E> {
+    fn push(&mut self, group: Group<S>) {
+        self.waiting += group.tasks.len();
+        self.groups.push(group);
+        if self.groups.len() > self.closed + OPEN_PARENTS
+            && let Some(first) = self.groups.get_mut(self.closed)
+        {
+            first.parent = None;
+            self.closed += 1;
+        }
+    }
+
+    fn pop(&mut self) -> Option<Task<S>> {
+        let group = self.groups.last_mut()?;
+        let (parent, above) = (group.parent.clone(), group.way.clone());
+        let next = group.tasks.pop();
+        if group.tasks.is_empty() {
+            self.groups.pop();
+            self.closed = self.closed.min(self.groups.len());
+        }
+        let (name, state) = next?;
+        self.waiting -= 1;
+        Some(Task { parent, above, name, state })
+    }
 }
 
 /// Chooses by path (from the start, never empty) what a scan sees.
@@ -135,7 +188,7 @@ impl Tree {
         visitor: &V,
         state: V::State,
     ) -> Result<(), V::Error> {
-        let queue = Queue { tasks: vec![], busy: 1, failed: None };
+        let queue = Queue { groups: vec![], closed: 0, waiting: 0, busy: 1, failed: None };
         let scan =
             Scan { tree: self, start, select, visitor, queue: Mutex::new(queue), changed: Condvar::new() };
         scan.begin(&state)?;
@@ -169,22 +222,22 @@ impl<V: Visitor> Scan<'_, V> {
         let entries = [Listed { name: located.name.clone(), stat, visibility: Visibility::Show }];
         let directory = rustix::io::fcntl_dupfd_cloexec(&located.directory, 0)
             .map_err(|errno| RootError::new("cannot open", self.start.path(), errno))?;
-        self.give(&Arc::new(directory), None, (&entries, &[]), state)
+        self.give(&Arc::new(directory), (None, None), (&entries, &[]), state)
     }
 
     /// Works until nothing is left; `grow` hears how many directories wait.
     fn work(&self, mut grow: impl FnMut(usize)) {
+        let mut position = Position::default();
         let mut queue = self.lock();
         loop {
             if queue.failed.is_some() {
                 break;
             }
-            if let Some(task) = queue.tasks.pop() {
-                let waiting = queue.tasks.len();
+            if let Some(task) = queue.pop() {
+                let waiting = queue.waiting;
                 drop(queue);
                 grow(waiting);
-                let result = self.directory(&task);
-                drop(task);
+                let result = self.directory(task, &mut position);
                 queue = self.lock();
                 if let Err(error) = result {
                     queue.failed.get_or_insert(error);
@@ -204,19 +257,48 @@ impl<V: Visitor> Scan<'_, V> {
         self.changed.notify_all();
     }
 
-    fn directory(&self, task: &Task<V::State>) -> Result<(), V::Error> {
-        let fail = |errno: Errno| RootError::new("cannot list", self.start.path().join(&task.path), errno);
-        let directory = open_directory(task.parent.as_fd(), &task.name).map_err(fail)?;
-        let raw = list_kinds(directory.as_fd()).map_err(fail)?;
+    fn directory(&self, task: Task<V::State>, position: &mut Position) -> Result<(), V::Error> {
+        let Task { parent, above, name, state } = task;
+        let directory = match (&parent, &above) {
+            (None, Some(above)) => self.reopen(above, &mut position.opened, &name),
+            (None, None) => open_directory(self.start.located().directory.as_fd(), &name),
+            (Some(parent), _) => open_directory(parent.as_fd(), &name),
+        };
+        drop(parent);
+        let way = above.map_or_else(Way::start, |above| above.join(name));
+        position.trail.turn_path(&way, &mut position.path);
+        let path = &mut position.path;
+        let fail =
+            |errno: Errno, path: &Path| RootError::new("cannot list", self.start.path().join(path), errno);
+        let directory = directory.map_err(|errno| fail(errno, path))?;
+        let raw = list_kinds(directory.as_fd()).map_err(|errno| fail(errno, path))?;
         let inodes: Vec<u64> = raw.iter().map(|(_, _, inode)| *inode).collect();
         let mut entries = Vec::with_capacity(raw.len());
-        let mut path = task.path.clone();
         for (name, kind, _) in raw {
             path.push(&name);
-            entries.extend(self.entry(directory.as_fd(), name, kind, &path)?);
+            entries.extend(self.entry(directory.as_fd(), name, kind, path)?);
             path.pop();
         }
-        self.give(&Arc::new(directory), Some(&task.path), (&entries, &inodes), &task.state)
+        self.give(&Arc::new(directory), (Some(path), Some(way)), (&entries, &inodes), &state)
+    }
+
+    /// Opens `name` in the directory that `way` leads to and that was closed: from where the thread did so the last time.
+    fn reopen(
+        &self,
+        way: &Arc<Way>,
+        opened: &mut Option<(Trail, Descent)>,
+        name: &OsStr,
+    ) -> rustix::io::Result<OwnedFd> {
+        let start = self.start.located();
+        let (trail, descent) = match opened {
+            Some(opened) => opened,
+            None => {
+                let top = open_directory(start.directory.as_fd(), &start.name)?;
+                opened.insert((Trail::default(), Descent::new(top)))
+            }
+        };
+        let same = trail.turn(way);
+        open_directory(descent.follow(trail, same)?, name)
     }
 
     fn entry(
@@ -256,7 +338,7 @@ impl<V: Visitor> Scan<'_, V> {
     fn give(
         &self,
         directory: &Arc<OwnedFd>,
-        path: Option<&Path>,
+        (path, way): (Option<&Path>, Option<Arc<Way>>),
         (entries, inodes): (&[Listed], &[u64]),
         state: &V::State,
     ) -> Result<(), V::Error> {
@@ -264,13 +346,11 @@ impl<V: Visitor> Scan<'_, V> {
         self.visitor.visit(&listing, state)?;
         let mut tasks = vec![];
         for entry in entries.iter().filter(|entry| entry.is_directory()) {
-            let below = self.visitor.enter(&listing, entry, state)?;
-            let (name, path) = (entry.name.clone(), listing.path_of(entry));
-            tasks.push(Task { parent: Arc::clone(directory), name, path, state: below });
+            tasks.push((entry.name.clone(), self.visitor.enter(&listing, entry, state)?));
         }
         if !tasks.is_empty() {
             tasks.reverse();
-            self.lock().tasks.append(&mut tasks);
+            self.lock().push(Group { parent: Some(Arc::clone(directory)), way, tasks });
             self.changed.notify_all();
         }
         Ok(())
@@ -278,7 +358,7 @@ impl<V: Visitor> Scan<'_, V> {
 }
 
 /// Names in a directory with their kinds and inodes, sorted by name.
-fn list_kinds(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<(OsString, FileType, u64)>> {
+pub(super) fn list_kinds(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<(OsString, FileType, u64)>> {
     use std::os::unix::ffi::OsStringExt as _;
     let mut names = vec![];
     let mut buffer = Vec::with_capacity(32 * 1024);

@@ -17,7 +17,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
 use rustix::io::Errno;
 
 use super::walk::{descriptor_path, is_kept};
-use super::{Metadata, NewDirectories, Root, RootError, remove_all, set_time};
+use super::{LONGEST_PATH, Metadata, NewDirectories, Root, RootError, remove_all, set_time};
 
 /// How an archive is unpacked.
 #[derive(Debug, Clone, Copy)]
@@ -118,6 +118,9 @@ const NEW_DIRECTORIES: NewDirectories = NewDirectories { mode: 0o755, owner: (0,
 impl Unpacker<'_> {
     fn entry(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> Result<(), RootError> {
         let raw = OsStr::from_bytes(&entry.path_bytes()).to_owned();
+        if raw.len() > LONGEST_PATH {
+            return Err(RootError::new("cannot unpack", &raw, Errno::NAMETOOLONG));
+        }
         let path = inside(Path::new(&raw))?;
         let fail = |error: io::Error| RootError::new("cannot unpack", &path, error);
         let kind = entry.header().entry_type();

@@ -1,13 +1,14 @@
 //! A sorted walk over a directory tree, by descriptors.
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Stat};
 
-use super::{OWNER_ATTRIBUTE, Owners, RootError, open_directory};
+use super::descent::Descent;
+use super::{OWNER_ATTRIBUTE, Owners, RootError};
 
 /// What kind of file an entry is.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -167,12 +168,12 @@ pub trait Filter: std::fmt::Debug + Send + Sync {
     fn look(&self, path: &Path, is_directory: bool) -> Visibility;
 }
 
-/// One directory on the way down, so that depth costs descriptors and not stack.
+/// A directory that a walk stands in or below.
 struct Level {
-    /// The directory, its path, and the name it has in the level above.
-    directory: OwnedFd,
-    path: PathBuf,
+    /// Its name in the level above.
     name: OsString,
+    /// How much of the walk's path leads to it.
+    length: usize,
     names: std::vec::IntoIter<OsString>,
     /// Its metadata while it waits for something visible below it.
     pending: Option<Stat>,
@@ -190,59 +191,84 @@ pub fn walk<E: From<RootError>>(
     look: &dyn Fn(&Path, bool) -> Visibility,
     visit: &mut dyn FnMut(&Entry<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut levels: Vec<Level> = vec![];
-    let mut next = Some((name.to_owned(), PathBuf::new()));
-    loop {
-        let Some((name, path)) = next.take() else {
-            let Some(level) = levels.last_mut() else { return Ok(()) };
-            match level.names.next() {
-                Some(name) => {
-                    let path = level.path.join(&name);
-                    next = Some((name, path));
-                }
-                None => drop(levels.pop()),
+    let directory = rustix::io::fcntl_dupfd_cloexec(directory, 0)
+        .map_err(|errno| RootError::new("cannot list", name, errno))?;
+    let mut walk =
+        Walk { owners, look, visit, descent: Descent::new(directory), levels: vec![], path: PathBuf::new() };
+    walk.entry(name.to_owned())?;
+    while let Some(level) = walk.levels.last_mut() {
+        if let Some(name) = level.names.next() {
+            walk.path.push(&name);
+            if !walk.entry(name)? {
+                walk.path.pop();
             }
-            continue;
-        };
-        let parent = levels.last().map_or(directory, |level| level.directory.as_fd());
-        let stat = match owners.stat(parent, &name) {
-            Ok(stat) => stat,
-            Err(errno) => return Err(RootError::new("cannot look at", &path, errno).into()),
-        };
-        let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();
-        let visibility =
-            if path.as_os_str().is_empty() { Visibility::Show } else { look(&path, is_directory) };
-        if visibility == Visibility::Show {
-            show_pending(directory, &mut levels, visit)?;
-            let parent = levels.last().map_or(directory, |level| level.directory.as_fd());
-            visit(&Entry { directory: parent, name: &name, path: &path, stat })?;
+        } else {
+            walk.levels.pop();
+            walk.leave()?;
+            walk.path.pop();
         }
-        if is_directory && visibility != Visibility::Hide {
-            let fail = |errno| RootError::new("cannot list", &path, errno);
-            let parent = levels.last().map_or(directory, |level| level.directory.as_fd());
-            let opened = open_directory(parent, &name).map_err(fail)?;
-            let names = list(opened.as_fd()).map_err(fail)?.into_iter();
-            let pending = (visibility == Visibility::Enter).then_some(stat);
-            levels.push(Level { directory: opened, path, name, names, pending });
-        }
-    }
-}
-
-/// Visits the directories that were entered without being shown.
-fn show_pending<E>(
-    directory: BorrowedFd<'_>,
-    levels: &mut [Level],
-    visit: &mut dyn FnMut(&Entry<'_>) -> Result<(), E>,
-) -> Result<(), E> {
-    let mut above: Option<&OwnedFd> = None;
-    for level in levels {
-        if let Some(stat) = level.pending.take() {
-            let directory = above.map_or(directory, |fd| fd.as_fd());
-            visit(&Entry { directory, name: &level.name, path: &level.path, stat })?;
-        }
-        above = Some(&level.directory);
     }
     Ok(())
+}
+
+struct Walk<'a, E> {
+    owners: Owners,
+    look: &'a dyn Fn(&Path, bool) -> Visibility,
+    visit: &'a mut dyn FnMut(&Entry<'_>) -> Result<(), E>,
+    /// Stands in the last of the levels.
+    descent: Descent,
+    levels: Vec<Level>,
+    path: PathBuf,
+}
+
+impl<E: From<RootError>> Walk<'_, E> {
+    /// Visits `name`, which the path leads to; whether it was entered.
+    fn entry(&mut self, name: OsString) -> Result<bool, E> {
+        let stat = match self.owners.stat(self.descent.here(), &name) {
+            Ok(stat) => stat,
+            Err(errno) => return Err(RootError::new("cannot look at", &self.path, errno).into()),
+        };
+        let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();
+        let is_start = self.path.as_os_str().is_empty();
+        let visibility = if is_start { Visibility::Show } else { (self.look)(&self.path, is_directory) };
+        if visibility == Visibility::Show {
+            self.show_pending()?;
+            let entry = Entry { directory: self.descent.here(), name: &name, path: &self.path, stat };
+            (self.visit)(&entry)?;
+        }
+        if !is_directory || visibility == Visibility::Hide {
+            return Ok(false);
+        }
+        let fail = |errno| RootError::new("cannot list", &self.path, errno);
+        self.descent.enter(&name).map_err(fail)?;
+        let names = list(self.descent.here()).map_err(fail)?.into_iter();
+        let pending = (visibility == Visibility::Enter).then_some(stat);
+        self.levels.push(Level { name, length: self.path.as_os_str().len(), names, pending });
+        Ok(true)
+    }
+
+    fn leave(&mut self) -> Result<(), RootError> {
+        self.descent.leave().map_err(|errno| RootError::new("cannot return from", &self.path, errno))
+    }
+
+    /// Visits the directories that were entered without being shown: the last ones.
+    fn show_pending(&mut self) -> Result<(), E> {
+        let waiting = self.levels.iter().rev().take_while(|level| level.pending.is_some()).count();
+        for _ in 0..waiting {
+            self.leave()?;
+        }
+        let first = self.levels.len().saturating_sub(waiting);
+        for level in self.levels.iter_mut().skip(first) {
+            let path = self.path.as_os_str().as_bytes().get(..level.length).unwrap_or_default();
+            let path = Path::new(OsStr::from_bytes(path));
+            if let Some(stat) = level.pending.take() {
+                let entry = Entry { directory: self.descent.here(), name: &level.name, path, stat };
+                (self.visit)(&entry)?;
+            }
+            self.descent.enter(&level.name).map_err(|errno| RootError::new("cannot list", path, errno))?;
+        }
+        Ok(())
+    }
 }
 
 /// The sorted names in a directory.

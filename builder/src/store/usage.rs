@@ -16,6 +16,7 @@ use super::lock::FileLock;
 use super::measure::measure;
 use super::policy::{Disk, Policy, Record, RecordKind, select};
 use super::{Store, StoreError};
+use crate::rootfs::remove_tree;
 use crate::sync::lock;
 
 /// Everything in a store that takes space.
@@ -209,7 +210,7 @@ impl Store {
         let away = self.scratch_path();
         fs::rename(&path, &away).map_err(StoreError::io("rename", &path))?;
         self.database().execute("DELETE FROM mounts WHERE name = ?1", [name])?;
-        fs::remove_dir_all(&away).map_err(StoreError::io("remove", &away))?;
+        remove_tree(&away).map_err(StoreError::io("remove", &away))?;
         Ok(true)
     }
 
@@ -401,7 +402,7 @@ pub(super) fn hold(path: &Path, operation: FlockOperation) -> Option<File> {
 }
 
 fn remove(path: &Path) -> Result<(), StoreError> {
-    let result = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    let result = if path.is_dir() { remove_tree(path) } else { fs::remove_file(path) };
     match result {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(StoreError::io("remove", path)(error))

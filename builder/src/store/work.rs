@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::copies::Copied;
 use super::lock::FileLock;
 use super::{Store, StoreError};
+use crate::rootfs::remove_tree;
 
 #[derive(Debug)]
 pub(super) struct WorkDir {
@@ -49,7 +50,7 @@ impl WorkDir {
 impl Drop for WorkDir {
     fn drop(&mut self) {
         // Best effort: what stays is swept by the next build, as after a kill.
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = remove_tree(&self.path);
     }
 }
 
@@ -64,7 +65,7 @@ fn sweep(parent: &Path) -> Result<(), StoreError> {
         if let Some(_lock) = FileLock::try_exclusive(&path)? {
             let directory = path.with_extension("");
             if directory.exists() {
-                fs::remove_dir_all(&directory).map_err(StoreError::io("remove", &directory))?;
+                remove_tree(&directory).map_err(StoreError::io("remove", &directory))?;
             }
         }
     }
@@ -126,7 +127,7 @@ impl ActiveLayer {
         let target = layers.join(&name);
         fs::rename(self.files(), &target).map_err(StoreError::io("rename", &target))?;
         self.moved = true;
-        let _ = fs::remove_dir_all(&self.path);
+        let _ = remove_tree(&self.path);
         Ok((name, self.copied.take()))
     }
 }
@@ -135,7 +136,7 @@ impl Drop for ActiveLayer {
     fn drop(&mut self) {
         if !self.moved {
             // Best effort, as above.
-            let _ = fs::remove_dir_all(&self.path);
+            let _ = remove_tree(&self.path);
         }
     }
 }

@@ -2,51 +2,82 @@
 //! their metadata when everything is there.
 
 use std::ffi::{OsStr, OsString};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 
 use rustix::fs::{AtFlags, FileType, Mode, Stat};
 use rustix::io::Errno;
 
+use super::super::descent::{Descent, Trail, Way};
 use super::super::walk::{Xattrs, xattrs};
-use super::super::{Located, Metadata, RootError, is_whiteout, open_beneath, open_directory, set_time};
+use super::super::{Located, Metadata, RootError, is_whiteout, open_directory, set_time};
 use super::{Again, Copier, OVER_A_LINK, Target};
 use crate::sync::{into_inner, lock};
 
-pub(super) struct Made {
-    /// From the target.
-    path: PathBuf,
-    metadata: Metadata,
-    /// It was there before: only its time is put back.
-    keep: bool,
-}
-
 /// A directory of the copy. It is made when something in it is shown.
 pub(super) struct Directory {
-    pub(super) above: Option<Arc<Directory>>,
-    pub(super) name: OsString,
-    /// From the target; empty for the target itself.
-    pub(super) path: PathBuf,
-    pub(super) source: Stat,
-    pub(super) xattrs: Xattrs,
-    pub(super) place: Mutex<Place>,
+    above: Option<Arc<Directory>>,
+    /// From the target.
+    way: Arc<Way>,
+    source: Stat,
+    xattrs: Xattrs,
+    made: Mutex<bool>,
 }
 
-/// How far a directory of the copy has come.
-#[derive(Default)]
+impl Directory {
+    /// The directory `name` in the one above; the target itself when there is none above.
+    pub(super) fn new(above: Option<Arc<Self>>, name: OsString, source: Stat, xattrs: Xattrs) -> Self {
+        let way = above.as_ref().map_or_else(Way::start, |above| above.way.join(name));
+        Self { above, way, source, xattrs, made: Mutex::new(false) }
+    }
+}
+
+impl Drop for Directory {
+    /// One directory after the other: each would otherwise drop the one above it, which takes stack.
+    fn drop(&mut self) {
+        let mut above = self.above.take();
+        while let Some(mut directory) = above.and_then(Arc::into_inner) {
+            above = directory.above.take();
+        }
+    }
+}
+
+/// Where a thread stands: in the copy, and in the same directory of what else there is. All begin at the target.
 pub(super) struct Place {
-    pub(super) made: bool,
-    pub(super) open: Option<Arc<Open>>,
+    trail: Trail,
+    here: Descent,
+    /// In the layers below, when this is one layer of a tree.
+    below: Option<Descent>,
+    /// In the earlier copy.
+    earlier: Option<Descent>,
 }
 
-/// A directory of the copy, opened.
-pub(super) struct Open {
-    here: OwnedFd,
-    /// The same in the layers below, when this is one layer of a tree.
-    below: Option<OwnedFd>,
-    /// The same in the earlier copy.
-    earlier: Option<OwnedFd>,
+/// The directories of a [`Place`], as far as they are there.
+#[derive(Clone, Copy)]
+pub(super) struct Open<'a> {
+    here: BorrowedFd<'a>,
+    below: Option<BorrowedFd<'a>>,
+    earlier: Option<BorrowedFd<'a>>,
+}
+
+impl<'a> Open<'a> {
+    /// The directory of the copy.
+    pub(super) fn here(self) -> BorrowedFd<'a> {
+        self.here
+    }
+}
+
+impl Place {
+    /// Goes to a directory of the copy.
+    fn go(&mut self, way: &Arc<Way>) -> rustix::io::Result<Open<'_>> {
+        let Self { trail, here, below, earlier } = self;
+        let same = trail.turn(way);
+        let here = here.follow(trail, same)?;
+        // Elsewhere it need not be.
+        let [below, earlier] = [below, earlier].map(|there| there.as_mut()?.follow(trail, same).ok());
+        Ok(Open { here, below, earlier })
+    }
 }
 
 /// A name that something is copied to.
@@ -59,14 +90,9 @@ pub(super) struct Spot<'a> {
 }
 
 impl<'a> Spot<'a> {
-    pub(super) fn inside(open: &'a Open, name: &'a OsStr) -> Self {
-        let borrowed = |fd: &'a Option<OwnedFd>| fd.as_ref().map(AsFd::as_fd);
-        Self {
-            directory: open.here.as_fd(),
-            name,
-            below: borrowed(&open.below),
-            earlier: borrowed(&open.earlier),
-        }
+    pub(super) fn inside(open: Open<'a>, name: &'a OsStr) -> Self {
+        let Open { here, below, earlier } = open;
+        Self { directory: here, name, below, earlier }
     }
 
     /// The target itself, which is no directory.
@@ -77,68 +103,77 @@ impl<'a> Spot<'a> {
 }
 
 impl Copier<'_> {
-    /// Opens a directory of the copy, making it and those above it first.
-    pub(super) fn open(&self, directory: &Directory) -> Result<Arc<Open>, RootError> {
-        let mut place = lock(&directory.place);
-        if let Some(open) = &place.open {
-            return Ok(Arc::clone(open));
-        }
-        self.ensure(directory, &mut place)?;
-        let above = self.above(directory)?;
-        let spot = self.spot(directory, above.as_deref());
-        let fail = |errno| RootError::new("cannot write", self.shown(&directory.path), errno);
-        let here = open_directory(spot.directory, spot.name).map_err(fail)?;
-        let (below, earlier) = if above.is_some() {
-            let same = |fd: Option<BorrowedFd<'_>>| fd.and_then(|fd| open_directory(fd, spot.name).ok());
-            (same(spot.below), same(spot.earlier))
-        } else {
-            let clone =
-                |fd: &OwnedFd| fd.try_clone().map_err(|error| RootError::new("cannot open", "/", error));
-            let earlier = self.again.and_then(Again::directory);
-            (self.target.below.as_ref().map(clone).transpose()?, earlier.map(clone).transpose()?)
-        };
-        let open = Arc::new(Open { here, below, earlier });
-        place.open = Some(Arc::clone(&open));
-        Ok(open)
+    /// Does something in a directory of the copy, which is made.
+    pub(super) fn within<T>(
+        &self,
+        directory: &Directory,
+        work: impl FnOnce(Open<'_>) -> Result<T, RootError>,
+    ) -> Result<T, RootError> {
+        let fail = |errno| RootError::new("cannot write", self.shown(&directory.way.path()), errno);
+        let last = lock(&self.places).pop();
+        let mut place = last.map_or_else(|| self.place(), Ok).map_err(fail)?;
+        let result = place.go(&directory.way).map_err(fail).and_then(work);
+        lock(&self.places).push(place);
+        result
     }
 
-    fn above(&self, directory: &Directory) -> Result<Option<Arc<Open>>, RootError> {
-        directory.above.as_ref().map(|above| self.open(above)).transpose()
-    }
-
-    fn spot<'a>(&'a self, directory: &'a Directory, above: Option<&'a Open>) -> Spot<'a> {
-        above.map_or_else(|| Spot::of(&self.target), |above| Spot::inside(above, &directory.name))
+    /// The target itself, and what else there is.
+    fn place(&self) -> rustix::io::Result<Place> {
+        let from = |fd: &OwnedFd| rustix::io::fcntl_dupfd_cloexec(fd, 0).map(Descent::new);
+        let Located { directory, name, .. } = &self.target.located;
+        Ok(Place {
+            trail: Trail::default(),
+            here: Descent::new(open_directory(directory.as_fd(), name)?),
+            below: self.target.below.as_ref().map(from).transpose()?,
+            earlier: self.again.and_then(Again::directory).map(from).transpose()?,
+        })
     }
 
     /// Makes a directory of the copy, and those above it.
-    pub(super) fn ensure(&self, directory: &Directory, place: &mut Place) -> Result<(), RootError> {
-        if place.made {
-            return Ok(());
+    pub(super) fn ensure(&self, directory: &Arc<Directory>) -> Result<(), RootError> {
+        let mut missing = vec![];
+        let mut next = Some(directory);
+        while let Some(directory) = next.filter(|directory| !*lock(&directory.made)) {
+            missing.push(directory);
+            next = directory.above.as_ref();
         }
-        let above = self.above(directory)?;
-        let spot = self.spot(directory, above.as_deref());
-        let shown = self.shown(&directory.path);
-        // Open to its maker until everything is in it.
-        let mode = Mode::from_raw_mode(directory.source.st_mode & 0o7777) | Mode::RWXU;
-        self.make_directory(spot, mode, &shown)?;
-        let metadata = self.metadata(&directory.source, directory.xattrs.clone());
-        let keep = directory.path.as_os_str().is_empty() && self.target.existed;
-        lock(&self.made).push(Made { path: directory.path.clone(), metadata, keep });
-        place.made = true;
+        for directory in missing.into_iter().rev() {
+            let mut made = lock(&directory.made);
+            if *made {
+                continue;
+            }
+            let shown = || self.shown(&directory.way.path());
+            // Open to its maker until everything is in it.
+            let mode = Mode::from_raw_mode(directory.source.st_mode & 0o7777) | Mode::RWXU;
+            match &directory.above {
+                Some(above) => self.within(above, |open| {
+                    self.make_directory(Spot::inside(open, directory.way.name()), mode, &shown)
+                })?,
+                None => self.make_directory(Spot::of(&self.target), mode, &shown)?,
+            }
+            *made = true;
+            drop(made);
+            lock(&self.made).push(Arc::clone(directory));
+        }
         Ok(())
     }
 
     /// Makes a directory where none is; what else is there has to go.
-    fn make_directory(&self, spot: Spot<'_>, mode: Mode, shown: &Path) -> Result<(), RootError> {
+    fn make_directory(
+        &self,
+        spot: Spot<'_>,
+        mode: Mode,
+        shown: &dyn Fn() -> PathBuf,
+    ) -> Result<(), RootError> {
         let Spot { directory, name, .. } = spot;
-        let fail = |errno| RootError::new("cannot write", shown, errno);
+        let fail = |errno| RootError::new("cannot write", shown(), errno);
         let in_the_way = |kind: FileType| {
             if self.options.replace {
                 return Ok(());
             }
             let action =
                 if kind.is_symlink() { OVER_A_LINK } else { "cannot copy a directory over the file" };
-            Err(RootError::new(action, shown, Errno::NOTDIR))
+            Err(RootError::new(action, shown(), Errno::NOTDIR))
         };
         let below = kind_below(spot).map_err(fail)?;
         if let Some(kind) = below.filter(|kind| !kind.is_dir()) {
@@ -166,26 +201,21 @@ impl Copier<'_> {
         Ok(())
     }
 
-    /// Opens a directory that this copy made, without following links.
-    pub(super) fn reopen(&self, path: &Path) -> Result<OwnedFd, RootError> {
-        let fail = |errno| RootError::new("cannot write", self.shown(path), errno);
-        let Located { directory, name, .. } = &self.target.located;
-        let top = open_directory(directory.as_fd(), name).map_err(fail)?;
-        open_beneath(top, path).map_err(fail)
-    }
-
-    /// Gives the directories their metadata.
-    pub(super) fn finish(self) -> Result<Vec<PathBuf>, RootError> {
+    /// Gives the directories their metadata; returns what may be object files.
+    pub(super) fn finish(self) -> Result<Option<Vec<PathBuf>>, RootError> {
         let made = std::mem::take(&mut *lock(&self.made));
-        for Made { path, metadata, keep } in made.into_iter().rev() {
-            let fail = |errno| RootError::new("cannot write", self.shown(&path), errno);
-            let (fd, itself) = (self.reopen(&path)?, OsStr::new("."));
-            match metadata.time {
-                Some(time) if keep => set_time(fd.as_fd(), itself, time).map_err(fail)?,
-                _ => metadata.apply(self.owners(), fd.as_fd(), itself).map_err(fail)?,
-            }
+        for directory in made.into_iter().rev() {
+            let metadata = self.metadata(&directory.source, directory.xattrs.clone());
+            let keep = directory.above.is_none() && self.target.existed;
+            self.within(&directory, |Open { here, .. }| {
+                let done = match metadata.time {
+                    Some(time) if keep => set_time(here, OsStr::new("."), time),
+                    _ => metadata.apply(self.owners(), here, OsStr::new(".")),
+                };
+                done.map_err(|errno| RootError::new("cannot write", self.shown(&directory.way.path()), errno))
+            })?;
         }
-        Ok(into_inner(self.objects))
+        Ok(into_inner(self.objects).into_paths())
     }
 }
 

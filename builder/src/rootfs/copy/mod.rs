@@ -14,7 +14,7 @@ mod target;
 mod tests;
 
 use std::collections::HashMap;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt;
@@ -32,7 +32,7 @@ use super::{Metadata, NewDirectories, Owners, Root, RootError, link_target, mtim
 use crate::sync::lock;
 
 pub use again::{Again, Mark};
-use directory::{Directory, Made, Spot, kind_below};
+use directory::{Directory, Open, Place, Spot, kind_below};
 use file::Read;
 pub use target::Target;
 
@@ -84,7 +84,7 @@ pub fn copy(
 }
 
 /// As [`copy`], to a place that has been looked up; `again` knows what an earlier copy left. Returns the paths from the
-/// target of all files that may be object files.
+/// target of all files that may be object files; `None` when they take too much memory.
 ///
 /// # Errors
 /// As for [`copy`].
@@ -95,13 +95,14 @@ pub fn copy_to(
     target: Target,
     options: &CopyOptions,
     again: Option<&Again>,
-) -> Result<Vec<PathBuf>, RootError> {
+) -> Result<Option<Vec<PathBuf>>, RootError> {
     let copier = Copier {
         tree,
         options,
         target,
         again,
         made: Mutex::default(),
+        places: Mutex::default(),
         links: Mutex::default(),
         objects: Mutex::default(),
     };
@@ -115,41 +116,71 @@ struct Copier<'a> {
     target: Target,
     again: Option<&'a Again>,
     /// Directories that still have to get their metadata.
-    made: Mutex<Vec<Made>>,
+    made: Mutex<Vec<Arc<Directory>>>,
+    /// Where threads stood that look at something else now.
+    places: Mutex<Vec<Place>>,
     /// Where the first of several names of one file went.
     links: Mutex<HashMap<(u64, u64), FirstName>>,
     /// Files that may be object files, from the target.
-    objects: Mutex<Vec<PathBuf>>,
+    objects: Mutex<Objects>,
 }
 
 /// Where the first name of a file went, and whether that may be an object file. Locked while it is copied: the others
 /// need it complete.
-type FirstName = Arc<Mutex<Option<(PathBuf, bool)>>>;
+type FirstName = Arc<Mutex<Option<(Arc<Directory>, OsString, bool)>>>;
+
+/// Paths, as long as they take no more than [`Objects::MOST`] bytes.
+#[derive(Default)]
+struct Objects {
+    paths: Vec<PathBuf>,
+    bytes: usize,
+}
+
+impl Objects {
+    const MOST: usize = 64 << 20;
+
+    fn add(&mut self, paths: Vec<PathBuf>) {
+        self.bytes += paths.iter().map(|path| path.as_os_str().len()).sum::<usize>();
+        if self.bytes <= Self::MOST {
+            self.paths.extend(paths);
+        }
+    }
+
+    fn into_paths(self) -> Option<Vec<PathBuf>> {
+        (self.bytes <= Self::MOST).then_some(self.paths)
+    }
+}
 
 impl Visitor for Copier<'_> {
     type State = Option<Arc<Directory>>;
     type Error = RootError;
 
     fn visit(&self, listing: &Listing<'_>, state: &Self::State) -> Result<(), RootError> {
-        let mut work = Work { buffer: vec![], marks: vec![], objects: vec![] };
-        for listed in listing.entries {
-            if listed.is_directory() || listed.visibility != Visibility::Show {
-                continue;
+        let mut work = Work { directory: state.clone(), buffer: vec![], marks: vec![], objects: vec![] };
+        let copied = |listed: &&Listed| !listed.is_directory() && listed.visibility == Visibility::Show;
+        let copied: Vec<&Listed> = listing.entries.iter().filter(copied).collect();
+        if copied.is_empty() {
+            return Ok(());
+        }
+        let each = |work: &mut Work, open: Option<Open<'_>>| {
+            copied.iter().try_for_each(|listed| {
+                let path = listing.path_of(listed);
+                let spot =
+                    open.map_or_else(|| Spot::of(&self.target), |open| Spot::inside(open, &listed.name));
+                self.entry(&listing.entry(listed, &path), spot, work)
+            })
+        };
+        match state {
+            Some(directory) => {
+                self.ensure(directory)?;
+                self.within(directory, |open| each(&mut work, Some(open)))?;
             }
-            let path = listing.path_of(listed);
-            let entry = listing.entry(listed, &path);
-            match state {
-                Some(directory) => {
-                    let open = self.open(directory)?;
-                    self.entry(&entry, Spot::inside(&open, &listed.name), &mut work)?;
-                }
-                None => self.entry(&entry, Spot::of(&self.target), &mut work)?,
-            }
+            None => each(&mut work, None)?,
         }
         if let Some(again) = self.again {
             again.note(work.marks);
         }
-        lock(&self.objects).append(&mut work.objects);
+        lock(&self.objects).add(work.objects);
         Ok(())
     }
 
@@ -159,17 +190,10 @@ impl Visitor for Copier<'_> {
         listed: &Listed,
         above: &Self::State,
     ) -> Result<Self::State, RootError> {
-        let path = listing.path_of(listed);
-        let directory = Arc::new(Directory {
-            above: above.clone(),
-            name: if above.is_some() { listed.name.clone() } else { self.target.located.name.clone() },
-            source: listed.stat,
-            xattrs: listing.entry(listed, &path).xattrs()?,
-            path,
-            place: Mutex::default(),
-        });
+        let xattrs = listing.entry(listed, &listing.path_of(listed)).xattrs()?;
+        let directory = Arc::new(Directory::new(above.clone(), listed.name.clone(), listed.stat, xattrs));
         if listed.visibility == Visibility::Show {
-            self.ensure(&directory, &mut lock(&directory.place))?;
+            self.ensure(&directory)?;
         }
         Ok(Some(directory))
     }
@@ -177,6 +201,7 @@ impl Visitor for Copier<'_> {
 
 /// What a thread carries from file to file of one directory.
 struct Work {
+    directory: Option<Arc<Directory>>,
     buffer: Vec<u8>,
     marks: Vec<Mark>,
     objects: Vec<PathBuf>,
@@ -252,22 +277,18 @@ impl Copier<'_> {
         let inode = (entry.stat.st_dev, entry.stat.st_ino);
         let first = Arc::clone(lock(&self.links).entry(inode).or_default());
         let mut first = lock(&first);
-        match &*first {
-            Some((first, is_object)) => {
-                let shown = self.shown(entry.path);
-                let above = self.reopen(first.parent().unwrap_or(Path::new("")))?;
-                let first = first.file_name().unwrap_or_default();
+        if let Some((above, first, is_object)) = &*first {
+            let shown = self.shown(entry.path);
+            self.within(above, |from| {
                 self.make(spot, &shown, &mut || {
-                    rustix::fs::linkat(&above, first, spot.directory, spot.name, AtFlags::empty())
-                })?;
-                Ok(*is_object)
-            }
-            None => {
-                let is_object = self.new_file(entry, spot, &mut work.buffer)?.is_object;
-                *first = Some((entry.path.to_owned(), is_object));
-                Ok(is_object)
-            }
+                    rustix::fs::linkat(from.here(), first, spot.directory, spot.name, AtFlags::empty())
+                })
+            })?;
+            return Ok(*is_object);
         }
+        let is_object = self.new_file(entry, spot, &mut work.buffer)?.is_object;
+        *first = work.directory.clone().map(|above| (above, entry.name.to_owned(), is_object));
+        Ok(is_object)
     }
 
     /// A file of one name: linked, if an earlier copy of it is there. Whether it may be an object file.

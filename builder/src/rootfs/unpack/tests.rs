@@ -156,6 +156,21 @@ fn archives_that_lie_about_sizes_are_refused() {
 }
 
 #[test]
+fn a_name_that_no_system_takes_is_refused_and_shortened() {
+    let mut tar = tar::Builder::new(vec![]);
+    let (fits, too_long) = (("n".repeat(99) + "/").repeat(40) + "x", "a/".repeat(30_000) + "x");
+    for (path, works) in [(fits, true), (too_long, false)] {
+        tar.append_pax_extensions([("path", path.as_bytes())]).expect("a record");
+        let bytes = [&tar.get_ref()[..], &archive(&[(T::Regular, b"x", b"", b"1")])].concat();
+        let (_place, result) = unpack_beside(&bytes, true);
+        assert_eq!(result.is_ok(), works);
+        if let Err(error) = result {
+            assert!(error.to_string().len() < 1_000, "{error}");
+        }
+    }
+}
+
+#[test]
 fn endless_headers_do_not_fill_the_memory() {
     // A long name of 100 MiB, which compresses to nothing.
     for kind in [T::GNULongName, T::GNULongLink, T::XHeader] {

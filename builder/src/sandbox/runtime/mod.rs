@@ -75,7 +75,7 @@ pub fn run_with(
             _ => Ok(Finished { exit, unreal: None }),
         }
     });
-    fs::remove_dir_all(bundle).map_err(failed("remove", bundle))?;
+    crate::rootfs::remove_tree(bundle).map_err(failed("remove", bundle))?;
     result
 }
 
