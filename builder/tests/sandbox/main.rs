@@ -33,6 +33,7 @@ fn cases() -> Vec<Case> {
         overlay::CASES,
         run::CASES,
         devices::CASES,
+        mounts::CASES,
         users::CASES,
         single::CASES,
     ]
