@@ -12,16 +12,13 @@ use super::call::Call;
 use super::checks;
 use super::contexts::{self, Contexts};
 use super::execute::{Graph, Session, Target};
+use super::images::{self, Lacking};
 use super::input::{self, Context, Input};
 use super::print::Print;
-use super::settings;
-use super::{refused, remote};
-use crate::dockerfile::{self, Diagnostic, Dockerfile};
-use crate::fetch::{FetchError, Layout};
-use crate::lower::{
-    BuildConfig, ImageRequest, ImageSource, LowerError, Lowered, MainContext, NoCache, ResolveMode,
-    ResolvedImage, ResolvedImages, lower,
-};
+use super::{refused, remote, settings, storage};
+use crate::dockerfile;
+use crate::dockerfile::front_end::FrontEnd;
+use crate::lower::{self, BuildConfig, MainContext, NoCache, ResolveMode};
 use crate::report::Report;
 
 /// Runs the command.
@@ -35,16 +32,30 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
     let mut session = None;
     let input = read(environment, &args, &build_args, &mut session)?;
     let source = &input.dockerfile;
-    let front_end = build_args.get("BUILDKIT_SYNTAX").map(String::as_str);
-    let file =
-        dockerfile::parse_as(source, front_end).map_err(|problems| call.refuse(&problems, source, colour))?;
+    let front_end = FrontEnd {
+        asked: build_args.get("BUILDKIT_SYNTAX").cloned(),
+        mirrors: storage::settings(environment)?.front_end_mirrors(),
+    };
+    let file = dockerfile::parse_as(source, &front_end)
+        .map_err(|problems| call.refuse(&problems, source, colour))?;
     let config = configuration(environment, &args, build_args, &contexts, &input)?;
+    if !args.run.is_quiet() {
+        let notes = front_end.doubt(source).into_iter().chain(lower::replaced_stages(&file, &config));
+        checks::notes(notes, source, &mut std::io::stderr().lock()).map_err(Report::new)?;
+    }
     if !call.is_build() {
         return call.answer(&file, &config, environment);
     }
-    let config = contexts.with_targets(config, |config| resolve(&file, config, &contexts, colour))?;
-    let lowered = resolve(&file, &config, &contexts, colour)?;
-    let warnings = checks::before_build(&file, &config, checks::bases(&lowered.targets), colour)?;
+    let lacking = print.map_or(Lacking::Refuse, Print::lacking);
+    let resolve = |config: &BuildConfig| images::resolve(&file, config, &contexts, lacking, colour);
+    let config = contexts.with_targets(config, |config| resolve(config).map(|(lowered, _)| lowered))?;
+    let (lowered, stand_ins) = resolve(&config)?;
+    if !stand_ins.is_empty() {
+        let names = stand_ins.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+        let text = "not given, so nothing is known of its variables, ONBUILD and shell";
+        writeln!(std::io::stderr(), "warning: {names}: {text}").map_err(Report::new)?;
+    }
+    let warnings = checks::before_build(&file, &config, &lowered.targets, colour)?;
     if let Some(print) = print {
         return print.write(&lowered, &config.build_platform, &mut std::io::stdout().lock());
     }
@@ -173,52 +184,5 @@ fn platform_report(mut error: platform_db::ParsePlatformError) -> Report {
     match hint {
         Some(hint) => report.hint(hint),
         None => report,
-    }
-}
-
-/// Lowers, answering the questions for image configurations, until nothing is missing.
-fn resolve(
-    file: &Dockerfile,
-    config: &BuildConfig,
-    contexts: &Contexts,
-    colour: bool,
-) -> Result<Lowered, Report> {
-    let source = &file.source;
-    let mut images = ResolvedImages::new();
-    loop {
-        match lower(file, config, &images) {
-            Ok(lowered) => return Ok(lowered),
-            Err(LowerError::Invalid(problem)) => {
-                return Err(Report::diagnostics(&[*problem], source, colour));
-            }
-            Err(LowerError::MissingImages(requests)) => {
-                for request in requests {
-                    let image = find(&request, contexts).map_err(|(message, hint)| {
-                        let problem = Diagnostic::error(request.span, message).maybe_hint(hint);
-                        Report::diagnostics(&[problem], source, colour)
-                    })?;
-                    images.insert(request.key, image);
-                }
-            }
-        }
-    }
-}
-
-/// Finds one image; an error is a message and perhaps a hint.
-fn find(request: &ImageRequest, contexts: &Contexts) -> Result<ResolvedImage, (String, Option<String>)> {
-    let key = &request.key;
-    match &key.source {
-        ImageSource::Registry => Err((
-            format!("the base image `{}` was not given to this build", request.name),
-            Some(format!("pass it with `--build-context {}=oci-layout://DIR`", request.name)),
-        )),
-        ImageSource::OciLayout { store } => {
-            let missing = || (format!("there is no OCI layout named `{store}`"), None);
-            let layout = Layout::new(contexts.layouts.get(store).ok_or_else(missing)?);
-            let found = layout.resolve(&key.reference, &key.platform);
-            let found =
-                found.map_err(|error: FetchError| (error.to_string(), error.hint().map(str::to_owned)))?;
-            Ok(ResolvedImage { digest: found.digest, config: found.config })
-        }
     }
 }

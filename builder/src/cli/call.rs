@@ -1,13 +1,13 @@
 //! `--call`: says something about the Dockerfile instead of building it, without reading any image.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use super::Environment;
 use super::checks;
 use crate::dockerfile::{Diagnostic, Dockerfile, csv};
 use crate::lint::{self, check};
-use crate::lower::{BuildConfig, LowerError, outline};
+use crate::lower::{BuildConfig, LowerError, outline, problems};
 use crate::report::Report;
 use crate::source_text::SourceText;
 
@@ -67,7 +67,7 @@ impl Call {
 
     /// Shows errors of a file that cannot be read: a check in JSON has a place for the first of them.
     pub(super) fn refuse(self, problems: &[Diagnostic], source: &SourceText, colour: bool) -> Report {
-        let nothing = lint::Report { warnings: Vec::new(), failed: true };
+        let nothing = lint::Report { warnings: Vec::new(), failed: BTreeSet::new() };
         if let (Method::Check, true, Some(first)) = (self.method, self.json, problems.first()) {
             let answer = lint::json::report(source, &nothing, Some(first));
             let text = serde_json::to_string_pretty(&answer).unwrap_or_default();
@@ -102,12 +102,16 @@ impl Call {
             Method::Check => {
                 let found = check(file, &checks::context(config, BTreeMap::new()))
                     .map_err(|error| checks::invalid(&error, source, environment.colour()))?;
+                let problems = problems(file, config);
                 if self.json {
-                    print(&pretty(&lint::json::report(source, &found, None))?)?;
+                    print(&pretty(&lint::json::report(source, &found, problems.first()))?)?;
                 } else {
                     for warning in &found.warnings {
                         print(&warning.render(source, false))?;
                     }
+                }
+                if !problems.is_empty() {
+                    return Err(Report::diagnostics(&problems, source, environment.colour()));
                 }
                 match found.warnings.len() {
                     0 => Ok(()),

@@ -22,7 +22,7 @@ pub(super) fn context(config: &BuildConfig, bases: BTreeMap<usize, Base>) -> Con
 }
 
 /// What the targets know of the images that stages begin with.
-pub(super) fn bases(targets: &[LoweredTarget]) -> BTreeMap<usize, Base> {
+fn bases(targets: &[LoweredTarget]) -> BTreeMap<usize, Base> {
     let mut all: BTreeMap<usize, Base> = BTreeMap::new();
     for (index, base) in targets.iter().flat_map(|target| &target.bases) {
         match all.get_mut(index) {
@@ -55,16 +55,36 @@ pub(super) fn invalid(error: &InvalidControl, source: &SourceText, colour: bool)
 pub(super) fn before_build(
     file: &Dockerfile,
     config: &BuildConfig,
-    bases: BTreeMap<usize, Base>,
+    targets: &[LoweredTarget],
     colour: bool,
 ) -> Result<Vec<Diagnostic>, Report> {
-    let found =
-        check(file, &context(config, bases)).map_err(|error| invalid(&error, &file.source, colour))?;
-    if found.failed {
+    let stages = targets.iter().flat_map(|target| target.stages.iter().copied()).collect();
+    let context = Context { stages: Some(stages), ..context(config, bases(targets)) };
+    let found = check(file, &context).map_err(|error| invalid(&error, &file.source, colour))?;
+    if !found.failed.is_empty() {
         let hint = "the file says `# check=error=true`, or BUILDKIT_DOCKERFILE_CHECK does; `skip=RULE` there leaves a rule out";
-        return Err(Report::diagnostics(&found.warnings, &file.source, colour).hint(hint));
+        let rules = found.failed.into_iter().collect::<Vec<_>>().join(", ");
+        let report = Report::diagnostics(&found.warnings, &file.source, colour);
+        return Err(report.conclude(&format!("findings of these rules stop the build: {rules}")).hint(hint));
     }
     Ok(found.warnings)
+}
+
+/// Says what may be meant otherwise, before anything is done.
+///
+/// # Errors
+/// When `out` cannot be written.
+pub(super) fn notes(
+    notes: impl Iterator<Item = Diagnostic>,
+    source: &SourceText,
+    out: &mut dyn Write,
+) -> std::io::Result<()> {
+    for note in notes {
+        let place = format!("{}:{}", source.name(), source.line(note.span.start));
+        let hint = note.hint.map_or_else(String::new, |hint| format!("; {hint}"));
+        writeln!(out, "warning: {place}: {}{hint}", note.message)?;
+    }
+    Ok(())
 }
 
 /// Lists findings in short: they must not be lost among the output of the steps.

@@ -7,6 +7,7 @@ use super::Environment;
 use super::input::ignore_list;
 use super::remote::{is_remote, is_url};
 use crate::dockerfile::csv;
+use crate::fetch::Layout;
 use crate::lower::{BuildConfig, Lowered, NamedContext, is_git_url};
 use crate::report::Report;
 
@@ -43,7 +44,7 @@ impl Contexts {
     fn parse_one(&mut self, name: &str, value: &str, colour: bool) -> Result<(), Report> {
         let context = if let Some(layout) = value.strip_prefix("oci-layout://") {
             let (path, reference) = layout_reference(layout);
-            let path = existing(name, Path::new(path), "index.json")?;
+            let path = existing_layout(name, Path::new(path))?;
             self.layouts.insert(name.to_owned(), path);
             NamedContext::OciLayout { store: name.to_owned(), reference: reference.map(str::to_owned) }
         } else if let Some(image) = value.strip_prefix("docker-image://") {
@@ -54,7 +55,7 @@ impl Contexts {
         } else if is_remote(value) {
             remote(name, value)?
         } else {
-            let path = existing(name, Path::new(value), "")?;
+            let path = existing(name, Path::new(value))?;
             let dockerignore = ignore_list(&path.join(".dockerignore"), colour)?;
             self.locals.insert(name.to_owned(), path);
             NamedContext::Local { name: name.to_owned(), dockerignore }
@@ -85,7 +86,7 @@ impl Contexts {
 }
 
 /// The forms of a named context.
-const FORMS: &str = "write `--build-context NAME=DIR`, or for VALUE `oci-layout://DIR[:TAG]`, `target:STAGE`, \
+const FORMS: &str = "write `--build-context NAME=DIR`, or for VALUE `oci-layout://DIR|FILE[:TAG]`, `target:STAGE`, \
                      `docker-image://REFERENCE`, a git or http URL";
 
 fn remote(name: &str, value: &str) -> Result<NamedContext, Report> {
@@ -98,25 +99,38 @@ fn remote(name: &str, value: &str) -> Result<NamedContext, Report> {
     Err(Report::new(format!("the context `{name}={value}` is of no known kind")).hint(FORMS))
 }
 
-/// `DIR[:TAG]` or `DIR@DIGEST`.
+/// `DIR[:TAG][@DIGEST]`: the place and what is meant in it; a digest says more than a tag.
 pub(super) fn layout_reference(text: &str) -> (&str, Option<&str>) {
-    if let Some((path, digest)) = text.split_once('@') {
-        return (path, Some(digest));
-    }
-    match text.rsplit_once(':') {
-        Some((path, tag)) if !tag.contains('/') => (path, Some(tag)),
-        _ => (text, None),
+    let (place, digest) = match text.rsplit_once('@') {
+        Some((place, digest)) => (place, Some(digest)),
+        None => (text, None),
+    };
+    match place.rsplit_once(':') {
+        Some((path, tag)) if !tag.contains('/') => (path, digest.or(Some(tag))),
+        _ => (place, digest),
     }
 }
 
-pub(super) fn existing(name: &str, path: &Path, file: &str) -> Result<PathBuf, Report> {
-    let found = if file.is_empty() { path.is_dir() } else { path.join(file).is_file() };
+/// The absolute path of a directory that is there.
+pub(super) fn existing(name: &str, path: &Path) -> Result<PathBuf, Report> {
+    absolute(name, path, path.is_dir(), "directory")
+}
+
+/// The absolute path of an OCI layout: a directory with an index, or an archive of one.
+pub(super) fn existing_layout(name: &str, path: &Path) -> Result<PathBuf, Report> {
+    let found = path.join("index.json").is_file() || path.is_file();
+    let path = absolute(name, path, found, "OCI layout")?;
+    Layout::open(&path).map_err(|error| {
+        let report = Report::new(format!("the context `{name}`: {error}"));
+        error.hint().into_iter().fold(report, Report::hint)
+    })?;
+    Ok(path)
+}
+
+fn absolute(name: &str, path: &Path, found: bool, what: &str) -> Result<PathBuf, Report> {
     if !found {
-        let what = if file.is_empty() { "directory" } else { "OCI layout" };
-        return Err(Report::new(format!(
-            "the context `{name}` names `{}`, which is no {what}",
-            path.display()
-        )));
+        let shown = path.display();
+        return Err(Report::new(format!("the context `{name}` names `{shown}`, which is no {what}")));
     }
     std::path::absolute(path).map_err(|error| Report::new(format!("`{}`: {error}", path.display())))
 }
@@ -226,6 +240,8 @@ mod tests {
             ("/a/b:1.0", "/a/b", Some("1.0")),
             ("/a:b/c", "/a:b/c", None),
             ("d@sha256:00", "d", Some("sha256:00")),
+            ("/a/d:v1@sha256:00", "/a/d", Some("sha256:00")),
+            ("/a@b/c:d", "/a@b/c", Some("d")),
         ];
         for (text, path, reference) in cases {
             assert_eq!(layout_reference(text), (path, reference));

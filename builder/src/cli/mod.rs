@@ -8,6 +8,7 @@ mod contexts;
 mod destinations;
 mod environment;
 mod execute;
+mod images;
 mod input;
 mod metadata;
 mod output;

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use platform_db::Platform;
 
+use super::images::Lacking;
 use crate::llb::{json, wire};
 use crate::lower::{Lowered, plan};
 use crate::report::Report;
@@ -31,6 +32,14 @@ impl Print {
             "plan,format=json" => Ok(Self::PlanJson),
             other => Err(Report::new(format!("`--print={other}` is not known"))
                 .hint("`llb`, `llb,format=pb`, `plan` or `plan,format=json`")),
+        }
+    }
+
+    /// What it does about images that were not given: what runs where can be said without them, most of the time.
+    pub(super) fn lacking(self) -> Lacking {
+        match self {
+            Self::LlbJson | Self::LlbPb => Lacking::Refuse,
+            Self::Plan | Self::PlanJson => Lacking::StandIn,
         }
     }
 

@@ -10,7 +10,7 @@ use platform_db::Platform;
 
 use super::Environment;
 use super::args::Solve;
-use super::contexts::{existing, layout_reference};
+use super::contexts::{existing, existing_layout, layout_reference};
 use super::execute::{Graph, Session, Target};
 use super::settings;
 use crate::fetch::Layout;
@@ -62,8 +62,8 @@ pub(super) fn run(environment: &Environment, args: &Solve) -> Result<(), Report>
     let graph = Graph {
         source: source_of(&definition),
         targets: vec![Target { platform, definition, image }],
-        locals: places(&args.local, "--local", "")?,
-        layouts: places(&args.oci_layout, "--oci-layout", "index.json")?
+        locals: places(&args.local, "--local", existing)?,
+        layouts: places(&args.oci_layout, "--oci-layout", existing_layout)?
             .into_iter()
             .chain(images.stores())
             .collect(),
@@ -97,14 +97,18 @@ fn image_config(path: &Path) -> Result<Image, Report> {
 }
 
 /// `NAME=DIR` arguments.
-fn places(arguments: &[String], option: &str, file: &str) -> Result<BTreeMap<String, PathBuf>, Report> {
+fn places(
+    arguments: &[String],
+    option: &str,
+    existing: fn(&str, &Path) -> Result<PathBuf, Report>,
+) -> Result<BTreeMap<String, PathBuf>, Report> {
     let place = |argument: &String| {
         let (name, path) =
             argument.split_once('=').filter(|(name, _)| !name.is_empty()).ok_or_else(|| {
                 Report::new(format!("`{option} {argument}` has no name"))
                     .hint(format!("write `{option} NAME=DIR`"))
             })?;
-        Ok((name.to_owned(), existing(name, Path::new(path), file)?))
+        Ok((name.to_owned(), existing(name, Path::new(path))?))
     };
     arguments.iter().map(place).collect()
 }
@@ -135,7 +139,7 @@ impl Images {
                 argument.split_once('=').ok_or_else(|| bad("it has no directory".to_owned()))?;
             let name = Reference::parse(name).map_err(|error| bad(error.to_string()))?;
             let (path, tag) = layout_reference(place);
-            let path = existing(argument, Path::new(path), "index.json")?;
+            let path = existing_layout(argument, Path::new(path))?;
             Ok((full_name(&name), (path, tag.unwrap_or_default().to_owned())))
         };
         arguments.iter().map(one).collect::<Result<_, _>>().map(Self)
@@ -160,8 +164,9 @@ impl Images {
                 )
             })?;
             let platform = platform.and_then(of_op).unwrap_or_else(|| build_platform.clone());
-            let found =
-                Layout::new(path).resolve(tag, &platform).map_err(|error| image(error.to_string()))?;
+            let found = Layout::open(path)
+                .and_then(|layout| layout.resolve(tag, &platform))
+                .map_err(|error| image(error.to_string()))?;
             let new = pb::SourceOp {
                 identifier: format!("oci-layout://{}/{}@{}", reference.domain, reference.path, found.digest),
                 attrs: [("oci.store".to_owned(), name)].into(),

@@ -164,16 +164,20 @@ fn settings_path(environment: &Environment) -> PathBuf {
     folder.join("xx-build/config.toml")
 }
 
-/// The policies of the settings file; `None` when a build is not to tidy up.
-pub(super) fn policies(environment: &Environment) -> Result<Option<Vec<Policy>>, Report> {
+/// What the settings file says; nothing when there is none.
+pub(super) fn settings(environment: &Environment) -> Result<Settings, Report> {
     let path = settings_path(environment);
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(Report::new(format!("cannot read `{}`: {error}", path.display()))),
     };
-    let settings =
-        Settings::parse(&text).map_err(|error| Report::new(format!("`{}`, {error}", path.display())))?;
+    Settings::parse(&text).map_err(|error| Report::new(format!("`{}`, {error}", path.display())))
+}
+
+/// The policies of the settings file; `None` when a build is not to tidy up.
+pub(super) fn policies(environment: &Environment) -> Result<Option<Vec<Policy>>, Report> {
+    let settings = settings(environment)?;
     if !settings.gc.enabled {
         return Ok(None);
     }

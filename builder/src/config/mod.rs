@@ -1,6 +1,11 @@
 //! The settings file: TOML, with BuildKit's names where BuildKit has the setting.
 //!
 //! ```toml
+//! syntax-mirrors = ["mirror.example"]    # whose `docker/dockerfile` is the built-in front end, too
+//!
+//! [registry."docker.io"]
+//! mirrors = ["hub.example:5000"]   # counts as one of them
+//!
 //! [gc]
 //! enabled = true                   # after each build
 //!
@@ -18,6 +23,8 @@
 //!
 //! Text comes in, a value goes out; where the file lies is the command line's business.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use thiserror::Error;
 
@@ -27,6 +34,28 @@ use thiserror::Error;
 pub struct Settings {
     /// Garbage collection.
     pub gc: GcSettings,
+    /// Registries by host.
+    pub registry: BTreeMap<String, RegistrySettings>,
+    /// Hosts that hold Docker Hub's front ends.
+    #[serde(rename = "syntax-mirrors")]
+    pub syntax_mirrors: Vec<String>,
+}
+
+/// What is known of a registry.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RegistrySettings {
+    /// Hosts, perhaps with a folder, that hold what it holds.
+    pub mirrors: Vec<String>,
+}
+
+impl Settings {
+    /// Every host whose `docker/dockerfile` is Docker Hub's.
+    #[must_use]
+    pub fn front_end_mirrors(&self) -> Vec<String> {
+        let hub = self.registry.get("docker.io").map(|registry| registry.mirrors.as_slice());
+        self.syntax_mirrors.iter().chain(hub.unwrap_or_default()).cloned().collect()
+    }
 }
 
 /// When the store is tidied, and how.
@@ -131,6 +160,15 @@ mod tests {
             .collect();
         assert!(!gc.enabled);
         assert_eq!(amounts, [(false, Some("7".to_owned()), None), (true, None, Some("10%".to_owned()))]);
+    }
+
+    #[test]
+    fn front_ends_of_mirrors() {
+        let text = "syntax-mirrors = [\"a\"]\n[registry.\"docker.io\"]\nmirrors = [\"b:5000/c\"]\n[registry.\"quay.io\"]\nmirrors = [\"d\"]\n";
+        assert_eq!(
+            Settings::parse(text).map(|settings| settings.front_end_mirrors()),
+            Ok(vec!["a".to_owned(), "b:5000/c".to_owned()])
+        );
     }
 
     #[test]

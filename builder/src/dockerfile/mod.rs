@@ -12,6 +12,7 @@ pub mod directive;
 pub(crate) mod duration;
 pub mod expand;
 pub mod flags;
+pub mod front_end;
 pub mod heredoc;
 pub mod ignore;
 pub mod ignore_file;

@@ -4,6 +4,7 @@ use super::ast::{Command, Dockerfile, Instruction, Stage};
 use super::diagnostic::Diagnostic;
 use super::directive;
 use super::flags::Flags;
+use super::front_end::FrontEnd;
 use super::instruction;
 use super::logical::Lines;
 use super::node::{self, Node, Word};
@@ -26,14 +27,14 @@ const BEGIN: &str = "begin with `FROM image` or `FROM scratch`";
 /// # Errors
 /// Everything that is wrong with the text, in order, at most twenty; each with its place.
 pub fn parse(source: &SourceText) -> Result<Dockerfile, Vec<Diagnostic>> {
-    parse_as(source, None)
+    parse_as(source, &FrontEnd::default())
 }
 
-/// Reads a Dockerfile for which another front end than that of its `# syntax=` is asked for (`BUILDKIT_SYNTAX`).
+/// Reads a Dockerfile when more is said of its front end than in its `# syntax=`.
 ///
 /// # Errors
 /// As for [`parse`].
-pub fn parse_as(source: &SourceText, front_end: Option<&str>) -> Result<Dockerfile, Vec<Diagnostic>> {
+pub fn parse_as(source: &SourceText, front_end: &FrontEnd) -> Result<Dockerfile, Vec<Diagnostic>> {
     let mut lines = Lines::new(source);
     let mut file = Dockerfile {
         source: source.clone(),
@@ -52,7 +53,7 @@ pub fn parse_as(source: &SourceText, front_end: Option<&str>) -> Result<Dockerfi
         problems.push(Diagnostic::error(span, what).hint(BEGIN));
     }
     file.directives = lines.directives;
-    problems.extend(refuse_other_front_end(source, front_end));
+    problems.extend(front_end.refusal(source));
     if problems.is_empty() {
         Ok(file)
     } else {
@@ -113,27 +114,6 @@ pub fn parse_trigger(text: &str) -> Result<Instruction, Diagnostic> {
         _ => Err(Diagnostic::error(Span::default(), "an ONBUILD trigger must be one instruction")
             .hint("write one ONBUILD for each instruction in the Dockerfile of the image")),
     }
-}
-
-/// `# syntax=docker/dockerfile:*` asks for the language that is read here; anything else for a program that cannot be
-/// run yet.
-fn refuse_other_front_end(source: &SourceText, asked: Option<&str>) -> Option<Diagnostic> {
-    let (value, span) = match asked {
-        Some(asked) => (asked.to_owned(), Span::default()),
-        None => directive::find_syntax(source).map(|syntax| (syntax.value, syntax.span))?,
-    };
-    let image = value.split_whitespace().next().unwrap_or_default();
-    let name = image.strip_prefix("docker.io/").unwrap_or(image);
-    let name = name.split_once('@').map_or(name, |(name, _)| name);
-    let name = name.split_once(':').map_or(name, |(name, _)| name);
-    if matches!(name, "docker/dockerfile" | "docker/dockerfile-upstream" | "dockerfile.v0") {
-        return None;
-    }
-    Some(
-        Diagnostic::error(span, format!("the front end `{image}` is not supported")).hint(
-            "the built-in one reads docker/dockerfile files; others are planned, see docs/dockerfile-to-llb.md#other-front-ends",
-        ),
-    )
 }
 
 fn place(file: &mut Dockerfile, node: Node) -> Result<(), Diagnostic> {

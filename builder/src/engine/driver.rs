@@ -466,5 +466,5 @@ fn image(context: Context<'_>, op: &pb::Op, source: &pb::SourceOp) -> Result<Opt
     let parts = [&platform.os, &platform.architecture, &platform.variant];
     let platform = parts.into_iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("/");
     let platform = platform.parse().map_err(|_| unsupported())?;
-    Ok(Layout::new(path).unpack(context.store, &digest, &platform)?)
+    Ok(Layout::open(path)?.unpack(context.store, &digest, &platform)?)
 }

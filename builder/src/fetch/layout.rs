@@ -3,7 +3,7 @@
 //! Everything read is checked against the digest that led to it; layers are unpacked while they are
 //! hashed, so a blob is read once.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -11,6 +11,7 @@ use platform_db::Platform;
 use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
+use super::place::Place;
 use crate::oci::digest::Digest;
 use crate::oci::image::Image;
 use crate::oci::index::Index;
@@ -37,6 +38,14 @@ pub enum FetchError {
         path: PathBuf,
         /// What it should be.
         what: &'static str,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A file that was to be an archive of a layout is none.
+    #[error("`{}` is no archive of an OCI layout: {reason}", path.display())]
+    NoArchive {
+        /// The file.
+        path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
@@ -82,16 +91,23 @@ impl FetchError {
             Self::Malformed { .. } | Self::Unpack { .. } => Some("the image is damaged: fetch it again"),
             Self::Store(StoreError::Digest { .. }) => Some("the image is damaged: fetch it again"),
             Self::NoReference { .. } => Some("`index.json` in that directory lists the names"),
-            Self::NoPlatform { .. } => Some("use an image for this platform, or build for one of those"),
+            Self::NoArchive { .. } => Some(
+                "`--output type=oci,dest=FILE`, `skopeo copy ... oci-archive:FILE` and Docker's `save` since 25 write one; \
+                 unpack a compressed one first",
+            ),
+            Self::NoPlatform { .. } => Some(
+                "take an image for this platform (`skopeo copy --all ...` brings every platform of one), or build for \
+                 one of those with `--platform`",
+            ),
             Self::Store(_) => None,
         }
     }
 }
 
-/// An OCI layout directory.
+/// An OCI layout: a directory, or an archive of one.
 #[derive(Debug, Clone)]
 pub struct Layout {
-    path: PathBuf,
+    place: Place,
 }
 
 /// A manifest for one platform.
@@ -120,9 +136,19 @@ const MAX_DEPTH: usize = 8;
 
 impl Layout {
     /// Looks at `path` as an OCI layout.
-    #[must_use]
-    pub fn new(path: &Path) -> Self {
-        Self { path: path.to_owned() }
+    ///
+    /// # Errors
+    /// It is a file that is no archive of one.
+    pub fn open(path: &Path) -> Result<Self, FetchError> {
+        let place = Place::open(path)
+            .map_err(|error| FetchError::NoArchive { path: path.to_owned(), reason: error.to_string() })?;
+        Ok(Self { place })
+    }
+
+    fn path(&self) -> PathBuf {
+        match &self.place {
+            Place::Directory(path) | Place::Archive { path, .. } => path.clone(),
+        }
     }
 
     /// Finds the image for `platform`. `reference` is a tag, a digest, or empty for the only image.
@@ -130,8 +156,8 @@ impl Layout {
     /// # Errors
     /// When the layout is malformed, or holds no such image.
     pub fn resolve(&self, reference: &str, platform: &Platform) -> Result<ResolvedManifest, FetchError> {
-        let path = self.path.join("index.json");
-        let bytes = self.read_file(&path)?;
+        let path = self.place.shown(Path::new(INDEX));
+        let bytes = self.read_file(Path::new(INDEX))?;
         let index = Index::from_slice(&bytes).map_err(|error| malformed(&path, "image index", error))?;
         let named: Vec<&Descriptor> = match reference {
             "" => index.manifests.iter().collect(),
@@ -140,8 +166,8 @@ impl Layout {
         if named.is_empty() {
             return Err(match reference.parse::<Digest>() {
                 // A digest need not be listed in the index, as long as its blob is there.
-                Ok(digest) if self.blob(&digest).exists() => return self.by_digest(&digest, platform),
-                _ => FetchError::NoReference { path: self.path.clone(), reference: reference.to_owned() },
+                Ok(digest) if self.place.has(&blob(&digest)) => return self.by_digest(&digest, platform),
+                _ => FetchError::NoReference { path: self.path(), reference: reference.to_owned() },
             });
         }
         let mut candidates = vec![];
@@ -229,7 +255,7 @@ impl Layout {
             Some((_, Candidate { read: Some(manifest), .. })) => Ok(manifest),
             Some((_, Candidate { digest, .. })) => self.manifest(&digest),
             None => {
-                let (path, wanted) = (self.path.clone(), platform.to_string());
+                let (path, wanted) = (self.path(), platform.to_string());
                 Err(FetchError::NoPlatform { path, wanted, found })
             }
         }
@@ -289,18 +315,17 @@ impl Layout {
     ) -> Result<LayerId, FetchError> {
         let path = self.blob(&descriptor.digest);
         let read = |source| FetchError::Read { path: path.clone(), source };
-        let file = File::open(&path).map_err(read)?;
-        let size = file.metadata().map_err(read)?.len();
+        let (file, size) = self.place.file(&blob(&descriptor.digest)).map_err(read)?;
         if size != descriptor.size {
             let reason = format!("it has {size} bytes, its descriptor says {}", descriptor.size);
             return Err(malformed(&path, "layer", reason));
         }
-        let mut blob = store.blob_writer()?;
+        let mut copied = store.blob_writer()?;
         let layer = store.new_layer()?;
         let directory = File::open(layer.files()).map_err(read)?;
         let broken = |source| FetchError::Unpack { digest: descriptor.digest, source };
         {
-            let copy = CopyReader { from: file, to: &mut blob };
+            let copy = CopyReader { from: file, to: &mut copied };
             let stream = decompressed(copy).map_err(read)?;
             let mut hashed = HashReader { from: stream, hasher: Sha256::new() };
             let options = UnpackOptions { whiteouts: true, owner: None };
@@ -313,19 +338,19 @@ impl Layout {
                 return Err(StoreError::Digest { expected, found }.into());
             }
         }
-        let (digest, size) = store.finish_blob(blob, Some(&descriptor.digest))?;
+        let (digest, size) = store.finish_blob(copied, Some(&descriptor.digest))?;
         let blob = LayerBlob { diff_id: *diff_id, digest, media_type: descriptor.media_type.clone(), size };
         let description = format!("layer {} of a base image", descriptor.digest);
         Ok(store.add_image_layer(chain_id, layer, parent, &blob, &description)?)
     }
 
+    /// The name of a blob for errors.
     fn blob(&self, digest: &Digest) -> PathBuf {
-        self.path.join("blobs/sha256").join(digest.hex())
+        self.place.shown(&blob(digest))
     }
 
     fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>, FetchError> {
-        let path = self.blob(digest);
-        let bytes = self.read_file(&path)?;
+        let bytes = self.read_file(&blob(digest))?;
         let found = Digest::of(&bytes);
         if found != *digest {
             let (expected, found) = (digest.to_string(), found.to_string());
@@ -334,14 +359,25 @@ impl Layout {
         Ok(bytes)
     }
 
-    fn read_file(&self, path: &Path) -> Result<Vec<u8>, FetchError> {
-        let fail = |source| FetchError::Read { path: path.to_owned(), source };
-        let size = fs::metadata(path).map_err(fail)?.len();
+    fn read_file(&self, name: &Path) -> Result<Vec<u8>, FetchError> {
+        let path = self.place.shown(name);
+        let fail = |source| FetchError::Read { path: path.clone(), source };
+        let (mut file, size) = self.place.file(name).map_err(fail)?;
         if size > MAX_DOCUMENT {
-            return Err(malformed(path, "JSON document", format!("it is larger than {MAX_DOCUMENT} bytes")));
+            return Err(malformed(&path, "JSON document", format!("it is larger than {MAX_DOCUMENT} bytes")));
         }
-        fs::read(path).map_err(fail)
+        let mut bytes = vec![];
+        file.read_to_end(&mut bytes).map_err(fail)?;
+        Ok(bytes)
     }
+}
+
+/// The list of images of a layout.
+const INDEX: &str = "index.json";
+
+/// Where a blob lies in a layout.
+fn blob(digest: &Digest) -> PathBuf {
+    Path::new("blobs/sha256").join(digest.hex())
 }
 
 fn malformed(path: &Path, what: &'static str, reason: impl ToString) -> FetchError {

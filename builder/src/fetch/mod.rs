@@ -7,6 +7,7 @@ mod git;
 mod http;
 mod layout;
 mod local;
+mod place;
 
 pub use git::{GitError, Repository, Run};
 pub use http::{Answer, HttpError, Question, Wait, download, modified_seconds};

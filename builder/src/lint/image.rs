@@ -11,9 +11,20 @@ use crate::dockerfile::path::clean;
 pub(super) fn copy_ignored<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
     let text = facts.context.dockerignore.as_deref().unwrap_or_default();
     let Ok(matcher) = Matcher::new(&patterns(text)) else { return };
-    if matcher.is_empty() || matcher.has_exceptions() {
+    if matcher.is_empty() {
         return;
     }
+    // Whether nothing of it is left: of a directory, a part may come back. What a wild card matches is not known here.
+    let excluded = |path: &str| match path {
+        "." | "/" => {
+            !matcher.has_exceptions()
+                && patterns(text).iter().any(|p| matches!(p.as_str(), "*" | "**" | "**/*"))
+        }
+        _ if matcher.has_exceptions() => {
+            !path.contains(['*', '?', '[']) && matcher.excludes_all_below(path.as_bytes())
+        }
+        _ => matcher.matches(path.as_bytes()),
+    };
     for (instruction, seen) in facts.seen() {
         let of_context = if let Command::Copy(copy) = &instruction.command {
             copy.from.is_none()
@@ -23,7 +34,7 @@ pub(super) fn copy_ignored<'f>(facts: &Facts<'f>, found: &mut Found<'f>) {
         for source in seen.words.iter().filter(|_| of_context) {
             let path = clean(source);
             let remote = source.contains("://") || source.starts_with("git@");
-            if !remote && matcher.matches(path.as_bytes()) {
+            if !remote && excluded(&path) {
                 let message = format!("`{path}` is excluded by .dockerignore");
                 found.at(
                     instruction,

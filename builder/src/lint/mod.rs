@@ -13,7 +13,7 @@ mod scope;
 mod style;
 mod variables;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use platform_db::Platform;
 
@@ -39,6 +39,8 @@ pub struct Context {
     pub dockerignore: Option<String>,
     /// `BUILDKIT_DOCKERFILE_CHECK`: takes the place of the file's `# check=`.
     pub control: Option<String>,
+    /// The stages of the target by index; `None` for all of the file.
+    pub stages: Option<BTreeSet<usize>>,
     /// Base images by stage index, as far as they are known. Without the
     /// environment of a base, variables that it may set are not reported.
     pub bases: BTreeMap<usize, Base>,
@@ -65,7 +67,20 @@ impl Context {
             build_args: BTreeMap::new(),
             dockerignore: None,
             control: None,
+            stages: None,
             bases: BTreeMap::new(),
+        }
+    }
+}
+
+impl Context {
+    /// Whether a finding of a rule with this gate stops a build.
+    fn stops(&self, gate: Gate, file: &Dockerfile, span: Span) -> bool {
+        let stage = || file.stages.iter().rposition(|stage| stage.from.span().start <= span.start);
+        match (gate, &self.stages) {
+            (Gate::Never, _) => false,
+            (Gate::File, _) | (Gate::Stages, None) => true,
+            (Gate::Stages, Some(stages)) => stage().is_some_and(|stage| stages.contains(&stage)),
         }
     }
 }
@@ -80,7 +95,20 @@ pub struct Rule {
     pub page: &'static str,
     /// Only when asked for.
     pub experimental: bool,
+    /// Where `error=true` makes a finding stop a build.
+    pub gate: Gate,
     check: Check,
+}
+
+/// Where `error=true` makes a finding stop a build: where it stops BuildKit's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// Wherever it stands: BuildKit finds it while it reads the file.
+    File,
+    /// In the stages of the target: BuildKit finds it while it builds them.
+    Stages,
+    /// Nowhere: the rule is not BuildKit's.
+    Never,
 }
 
 /// A rule's function.
@@ -106,35 +134,43 @@ impl<'f> Found<'f> {
 }
 
 const fn rule(name: &'static str, page: &'static str, why: &'static str, check: Check) -> Rule {
-    Rule { name, why, page, experimental: false, check }
+    Rule { name, why, page, experimental: false, gate: Gate::Stages, check }
+}
+
+const fn whole_file(rule: Rule) -> Rule {
+    Rule { gate: Gate::File, ..rule }
+}
+
+const fn ours(rule: Rule) -> Rule {
+    Rule { gate: Gate::Never, ..rule }
 }
 
 /// Every check, sorted by name.
 pub const RULES: [Rule; 25] = [
-    rule(
+    whole_file(rule(
         "ConsistentInstructionCasing",
         "consistent-instruction-casing",
         "Instructions of a file are all upper case or all lower case",
         style::instruction_casing,
-    ),
+    )),
     rule(
         "CopyIgnoredFile",
         "copy-ignored-file",
         "A source that .dockerignore excludes cannot be copied",
         image::copy_ignored,
     ),
-    rule(
+    whole_file(rule(
         "DuplicateStageName",
         "duplicate-stage-name",
         "Of two stages with one name only the last can be named",
         style::duplicate_stage,
-    ),
-    rule(
+    )),
+    ours(rule(
         "EmulatedRun",
         "emulated-run",
         "A RUN on the target's platform needs emulation where a cross build needs none",
         platform::emulated_run,
-    ),
+    )),
     rule(
         "ExposeInvalidFormat",
         "expose-invalid-format",
@@ -147,36 +183,42 @@ pub const RULES: [Rule; 25] = [
         "Protocols in EXPOSE are lower case",
         image::expose_casing,
     ),
-    rule("FromAsCasing", "from-as-casing", "FROM and AS are written in the same case", style::from_as_casing),
-    rule(
+    whole_file(rule(
+        "FromAsCasing",
+        "from-as-casing",
+        "FROM and AS are written in the same case",
+        style::from_as_casing,
+    )),
+    whole_file(rule(
         "FromPlatformFlagConstDisallowed",
         "from-platform-flag-const-disallowed",
         "A constant platform in FROM makes a stage that is the same for every target",
         platform::constant_platform,
-    ),
-    rule(
+    )),
+    ours(rule(
         "HardcodedArch",
         "hardcoded-arch",
         "A download for one architecture is wrong on the others",
         platform::hardcoded_arch,
-    ),
+    )),
     rule(
         "InvalidBaseImagePlatform",
         "invalid-base-image-platform",
         "The base image was found for another platform than the one asked for",
         platform::wrong_base,
     ),
-    rule(
+    whole_file(rule(
         "InvalidDefaultArgInFrom",
         "invalid-default-arg-in-from",
         "A file should build with the defaults of its arguments",
         variables::default_in_from,
-    ),
+    )),
     Rule {
         name: "InvalidDefinitionDescription",
         page: "invalid-definition-description",
         why: "A comment above a stage or an argument begins with its name",
         experimental: true,
+        gate: Gate::File,
         check: style::description,
     },
     rule(
@@ -191,50 +233,60 @@ pub const RULES: [Rule; 25] = [
         "ENV and LABEL take key=value",
         style::legacy_pairs,
     ),
-    rule(
+    whole_file(rule(
         "MaintainerDeprecated",
         "maintainer-deprecated",
         "MAINTAINER is replaced by a label",
         style::maintainer,
-    ),
+    )),
     rule(
         "MultipleInstructionsDisallowed",
         "multiple-instructions-disallowed",
         "Of several CMD, ENTRYPOINT or HEALTHCHECK in a stage only the last counts",
         image::repeated,
     ),
-    rule(
+    whole_file(rule(
         "NoEmptyContinuation",
         "no-empty-continuation",
         "An empty line inside a continued instruction is an error in waiting",
         style::empty_continuation,
-    ),
-    rule(
+    )),
+    whole_file(rule(
         "RedundantTargetPlatform",
         "redundant-target-platform",
         "FROM takes the target's platform anyway",
         platform::redundant_target,
-    ),
-    rule("ReservedStageName", "reserved-stage-name", "Some names mean something else", style::reserved_stage),
+    )),
+    whole_file(rule(
+        "ReservedStageName",
+        "reserved-stage-name",
+        "Some names mean something else",
+        style::reserved_stage,
+    )),
     rule(
         "SecretsUsedInArgOrEnv",
         "secrets-used-in-arg-or-env",
         "Arguments and variables stay in the image's history",
         image::secrets,
     ),
-    rule("StageNameCasing", "stage-name-casing", "Stage names are lower case", style::stage_casing),
-    rule(
+    whole_file(rule(
+        "StageNameCasing",
+        "stage-name-casing",
+        "Stage names are lower case",
+        style::stage_casing,
+    )),
+    ours(rule(
         "TargetArgTooEarly",
         "target-arg-too-early",
         "Behind an ARG TARGET* a step runs once for each platform",
         platform::target_arg_early,
-    ),
-    rule(
+    )),
+    whole_file(rule(
         "UndefinedArgInFrom",
         "undefined-arg-in-from",
         "FROM can only use arguments declared before it",
         variables::undefined_in_from,
-    ),
+    )),
     rule("UndefinedVar", "undefined-var", "A variable is used that nothing sets", variables::undefined),
     rule(
         "WorkdirRelativePath",
@@ -249,8 +301,8 @@ pub const RULES: [Rule; 25] = [
 pub struct Report {
     /// What was found, in the order of the file.
     pub warnings: Vec<Diagnostic>,
-    /// Whether the file asks that findings fail the build, and there are some.
-    pub failed: bool,
+    /// The rules whose findings fail the build, as the file asks for.
+    pub failed: BTreeSet<&'static str>,
 }
 
 /// Checks a Dockerfile.
@@ -266,16 +318,21 @@ pub fn check(file: &Dockerfile, context: &Context) -> Result<Report, InvalidCont
         (None, None) => Control::default(),
     };
     let facts = Facts::new(file, context);
-    let mut warnings = Vec::new();
+    let (mut warnings, mut failed) = (Vec::new(), BTreeSet::new());
     for rule in &RULES {
         let mut found = Found { rule: rule.name, found: Vec::new() };
         (rule.check)(&facts, &mut found);
         warnings.extend(found.found.into_iter().filter_map(|(diagnostic, instruction)| {
             let local = instruction.and_then(|i| Control::above(&i.node.comments));
-            control.allows(rule, local.as_ref()).then_some(diagnostic)
+            if !control.allows(rule, local.as_ref()) {
+                return None;
+            }
+            if control.error && context.stops(rule.gate, file, diagnostic.span) {
+                failed.insert(rule.name);
+            }
+            Some(diagnostic)
         }));
     }
     warnings.sort_by(|a, b| (a.span, a.code).cmp(&(b.span, b.code)));
-    let failed = control.error && !warnings.is_empty();
     Ok(Report { warnings, failed })
 }

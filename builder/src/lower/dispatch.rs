@@ -71,7 +71,9 @@ impl<'a> Target<'a> {
         }
         stage.state.user.clone_from(&stage.image.config.user);
         let steps = std::mem::take(&mut stage.steps);
-        let outcome = steps.iter().try_for_each(|step| self.dispatch(&mut stage, step));
+        let outcome = steps.iter().try_for_each(|step| {
+            self.dispatch(&mut stage, step).or_else(|error| self.note(&stage, step, error))
+        });
         stage.steps = steps;
         if let Some(slot) = self.stages.get_mut(index) {
             *slot = stage;
@@ -196,7 +198,7 @@ impl<'a> Target<'a> {
     }
 
     /// Fills in what is only known now and writes the definition.
-    pub(super) fn finish(mut self, target: usize) -> LoweredTarget {
+    pub(super) fn finish(mut self, target: usize, reachable: &BTreeSet<usize>) -> LoweredTarget {
         if let Some(context) = self.shared.context {
             let set = std::mem::take(&mut self.shared.context_paths);
             self.set_follow_paths(context, &set);
@@ -225,6 +227,7 @@ impl<'a> Target<'a> {
             image,
             base_image: stage.base_image.map(Arc::unwrap_or_clone),
             bases,
+            stages: reachable.iter().copied().filter(|index| *index < self.file.stages.len()).collect(),
             epoch: self.epoch,
         }
     }

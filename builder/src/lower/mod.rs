@@ -20,6 +20,7 @@ pub mod outline;
 pub(crate) mod paths;
 pub mod plan;
 mod platforms;
+mod problems;
 mod resolve;
 mod run;
 mod stages;
@@ -28,11 +29,13 @@ mod state;
 pub use config::{BuildConfig, MainContext, NamedContext, NetworkMode, NoCache, ResolveMode, Ulimit};
 pub use context::{DOWNLOAD, remote_context};
 pub use git::without_secrets;
-pub use images::{ImageKey, ImageRequest, ImageSource, ResolvedImage, ResolvedImages};
+pub use images::{ImageKey, ImageRequest, ImageSource, ResolvedImage, ResolvedImages, stand_in};
+pub use named::replaced_stages;
 pub(crate) use platforms::to_op;
+pub use problems::problems;
 pub use resolve::empty_image;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use platform_db::Platform;
 
@@ -62,6 +65,8 @@ pub struct LoweredTarget {
     pub base_image: Option<Image>,
     /// What is known of the images that stages begin with, by stage index: for the checks.
     pub bases: BTreeMap<usize, Base>,
+    /// The stages that the target needs, by index: for the checks.
+    pub stages: BTreeSet<usize>,
     /// `SOURCE_DATE_EPOCH` in seconds.
     pub epoch: Option<i64>,
 }

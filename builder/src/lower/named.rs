@@ -3,14 +3,15 @@
 use platform_db::Platform;
 
 use super::LowerError;
-use super::config::NamedContext;
+use super::config::{BuildConfig, NamedContext};
 use super::env;
 use super::git;
 use super::images::{ImageKey, ImageRequest, ImageSource};
 use super::platforms::to_op;
 use super::stages::{SCRATCH, Target};
 use super::state::State;
-use crate::dockerfile::Diagnostic;
+use crate::dockerfile::ast::Stage;
+use crate::dockerfile::{Diagnostic, Dockerfile};
 use crate::llb::graph::{Node, NodeId, NodeOp};
 use crate::llb::pb;
 use crate::oci::image::Image;
@@ -200,6 +201,30 @@ impl<'a> Target<'a> {
             lines,
         })
     }
+}
+
+/// Stages that a named context takes the place of, though it may have been meant for their base: `FROM golang AS golang`
+/// with `--build-context golang=...`. Their instructions are not carried out, as with BuildKit.
+#[must_use]
+pub fn replaced_stages(file: &Dockerfile, config: &BuildConfig) -> Vec<Diagnostic> {
+    let base =
+        |stage: &Stage| Some(Reference::parse(&stage.base.text).ok()?.path.rsplit('/').next()?.to_owned());
+    let replaced = |stage: &&Stage| {
+        let name = stage.name.as_ref().map_or("", |name| name.text.as_str());
+        let given = |key: &String| key.split("::").next() == Some(name);
+        !stage.instructions.is_empty()
+            && config.contexts.keys().any(given)
+            && base(stage).is_some_and(|base| base == name)
+    };
+    let warning = |stage: &Stage| {
+        let name = stage.name.as_ref().map_or("", |name| name.text.as_str());
+        let message = format!(
+            "the context `{name}` takes the place of the whole stage `{name}`: its instructions are not carried out"
+        );
+        Diagnostic::warning("ReplacedStage", stage.from.span(), message)
+            .hint("if the context is the base image, give the stage another name")
+    };
+    file.stages.iter().filter(replaced).map(warning).collect()
 }
 
 /// A name that can be no image's.

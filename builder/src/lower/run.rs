@@ -55,6 +55,11 @@ impl<'a> Target<'a> {
         let (line, summary) =
             self.heredoc_command(stage, &run.line, step.instruction.heredocs(), &mut mounts);
         let args = with_shell(&stage.image, &line);
+        if args.is_empty() {
+            return Err(Diagnostic::error(node.span, "RUN has no command")
+                .hint("write `RUN command`, or `RUN [\"program\", \"argument\"]`")
+                .into());
+        }
         let mut masked = Cow::Borrowed(&stage.state.env);
         for (word, source) in run.mounts.iter().zip(&step.sources) {
             let env = &stage.state.env;

@@ -102,6 +102,8 @@ pub(super) struct Shared<'a> {
     pub(super) commits: Vec<(History, Option<usize>)>,
     /// Bytes of arguments and variables of all commands.
     pub(super) command_bytes: usize,
+    /// What is wrong with instructions, when all of it is looked for.
+    pub(super) problems: Option<Vec<Diagnostic>>,
     /// Stages for other platforms, by platform and index.
     pub(super) foreign: BTreeMap<(Platform, usize), StageState<'a>>,
 }
@@ -138,7 +140,7 @@ impl<'a> Target<'a> {
         let target = self.find_target()?;
         let reachable = self.resolve(target)?;
         self.dispatch_all(&reachable, target)?;
-        Ok(self.finish(target))
+        Ok(self.finish(target, &reachable))
     }
 
     /// Sets up the stages and what they take from each other.

@@ -59,6 +59,14 @@ impl Report {
         Self { text: text.join("\n"), rendered: true, hint: None, code: 1 }
     }
 
+    /// Ends diagnostics, which may be warnings, with the error that they amount to.
+    #[must_use]
+    pub fn conclude(mut self, text: &str) -> Self {
+        self.text.push_str("\nerror: ");
+        self.text.push_str(text);
+        self
+    }
+
     /// A failed step, shown at its instruction when that is in `source`.
     #[must_use]
     pub fn failure(failure: &Failure, source: &SourceText, colour: bool) -> Self {

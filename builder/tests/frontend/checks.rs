@@ -139,15 +139,78 @@ fn findings_as_json_and_as_failure() {
     let file = dockerfile::parse(&source).unwrap();
     let mut context = Context::new("linux/amd64".parse().unwrap());
     let report = check(&file, &context).unwrap();
-    assert!(report.failed);
+    assert_eq!(report.failed, BTreeSet::from(["JSONArgsRecommended"]));
     let value = json::report(&source, &report, None);
     assert_eq!(value["warnings"][0]["ruleName"], "JSONArgsRecommended");
     assert_eq!(value["warnings"][0]["location"]["ranges"][0]["start"]["line"], 3);
     assert_eq!(value["warnings"][0]["url"], "docs/checks/json-args-recommended.md");
     context.control = Some("skip=all".into());
-    assert!(!check(&file, &context).unwrap().failed);
+    assert!(check(&file, &context).unwrap().failed.is_empty());
     context.control = Some("nonsense".into());
     assert!(check(&file, &context).is_err());
+}
+
+/// Which findings stop a build that asks for it, when the first of two stages is the target: those that stop BuildKit.
+#[test]
+fn findings_that_stop_a_build() {
+    let cases: [(&str, &str); 12] = [
+        ("FROM scratch AS a\nCMD x\nFROM scratch\n", "JSONArgsRecommended"),
+        ("FROM scratch AS a\nFROM scratch\nCMD x\n", ""),
+        ("FROM scratch AS a\nFROM scratch\nENV KEY=x\nEXPOSE 80/TCP\nWORKDIR x\nENV a b\nCOPY $no /\n", ""),
+        ("FROM scratch AS a\nFROM scratch as b\n", "FromAsCasing"),
+        ("FROM scratch AS a\nFROM scratch AS Bc\n", "StageNameCasing"),
+        ("FROM scratch AS a\nFROM scratch AS context\n", "ReservedStageName"),
+        ("FROM scratch AS a\nFROM scratch\nMAINTAINER x\n", "MaintainerDeprecated"),
+        ("FROM scratch AS a\nFROM scratch\ncopy x /\nCOPY y /\n", "ConsistentInstructionCasing"),
+        ("FROM scratch AS a\nFROM --platform=linux/amd64 scratch\n", "FromPlatformFlagConstDisallowed"),
+        ("FROM scratch AS a\nFROM --platform=$TARGETPLATFORM scratch\n", "RedundantTargetPlatform"),
+        ("FROM scratch AS a\nFROM scratch AS b\nFROM scratch AS b\n", "DuplicateStageName"),
+        // Ours alone, in the target's stage.
+        (
+            "FROM --platform=$BUILDPLATFORM debian AS a\nARG TARGETARCH\nRUN x\nRUN wget https://h/x-amd64.tar\n",
+            "",
+        ),
+    ];
+    for (text, expected) in cases {
+        let file =
+            dockerfile::parse(&SourceText::new("Dockerfile", format!("# check=error=true\n{text}").as_str()))
+                .unwrap();
+        let mut context = Context::new("linux/amd64".parse().unwrap());
+        context.target_platforms = vec!["linux/arm64".parse().unwrap()];
+        context.stages = Some([0].into());
+        let report = check(&file, &context).unwrap();
+        assert!(!report.warnings.is_empty(), "{text}");
+        assert_eq!(report.failed.into_iter().collect::<Vec<_>>().join(" "), expected, "{text}");
+    }
+}
+
+/// What .dockerignore holds, a source, and whether nothing of that is left.
+#[test]
+fn ignored_sources() {
+    let cases = [
+        ("*.log\n!nowhere/x", "app.log", true),
+        ("*.log\n!app.log", "app.log", false),
+        ("src\n!src/keep", "src", false),
+        ("src\n!src/keep", "src/keep", false),
+        ("src\n!src/keep", "src/a", true),
+        ("src\n!other", "src", true),
+        ("*\n!**/*.go", "src", false),
+        ("*.log\n!keep.log", "*.log", false),
+        ("*.log", "*.log", true),
+        ("*", ".", true),
+        ("**/*", ".", true),
+        ("**/*.log", ".", false),
+        (".git", "/", false),
+        ("*\n!src", ".", false),
+    ];
+    for (ignore, source, expected) in cases {
+        let text = format!("FROM scratch\nCOPY {source} /x/\n");
+        let file = dockerfile::parse(&SourceText::new("Dockerfile", text.as_str())).unwrap();
+        let mut context = Context::new("linux/amd64".parse().unwrap());
+        context.dockerignore = Some(ignore.to_owned());
+        let found = !check(&file, &context).unwrap().warnings.is_empty();
+        assert_eq!(found, expected, "{ignore:?}: {source}");
+    }
 }
 
 /// What BuildKit's own checks find in `tests/data/checks` (script `record` there), rule by rule and line by line.

@@ -1,6 +1,8 @@
 //! `xx-build build` up to the first step: bad input, where input comes from, what is shown of the checks.
 
-use super::program::{Place, Ran};
+use builder::oci::digest::Digest;
+
+use super::program::{Place, Ran, shell};
 
 const PRINT: &str = "--print=llb";
 
@@ -143,6 +145,162 @@ fn bad_patterns_have_places() {
     place.write_bytes(".dockerignore", b"ok\n\xfe\n");
     let ran = place.run(&["build", PRINT, "."]);
     assert!(ran.code == Some(1) && ran.stderr.contains(".dockerignore:2:1"), "{}", ran.stderr);
+}
+
+/// A layout with an image of a layer, for linux/amd64.
+fn layout(place: &Place, folder: &str) -> String {
+    let digest = |text: &str| Digest::of(text.as_bytes()).to_string();
+    let put = |text: &str| {
+        place.write(&format!("{folder}/blobs/sha256/{}", digest(text).trim_start_matches("sha256:")), text);
+        format!("\"digest\":\"{}\",\"size\":{}", digest(text), text.len())
+    };
+    let diff = digest("layer");
+    let config = put(&format!(
+        r#"{{"architecture":"amd64","os":"linux","rootfs":{{"type":"layers","diff_ids":["{diff}"]}}}}"#
+    ));
+    let layer = put("layer");
+    let manifest = format!(
+        r#"{{"schemaVersion":2,"config":{{"mediaType":"application/vnd.oci.image.config.v1+json",{config}}},"layers":[{{"mediaType":"application/vnd.oci.image.layer.v1.tar",{layer}}}]}}"#
+    );
+    let entry = put(&manifest);
+    let index = format!(
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"application/vnd.oci.image.manifest.v1+json",{entry},"annotations":{{"org.opencontainers.image.ref.name":"v1"}}}}]}}"#
+    );
+    place.write(&format!("{folder}/index.json"), &index);
+    digest(&manifest)
+}
+
+#[test]
+fn missing_bases_are_named_at_once() {
+    let place = Place::new("bases");
+    place.write(
+        "Dockerfile",
+        "FROM --platform=$BUILDPLATFORM golang:1 AS build\nRUN x\nFROM debian\nCOPY --from=build /x /\nCOPY --from=busybox /y /\n",
+    );
+    let platforms = ["--platform", "linux/amd64,linux/arm64", "."];
+    let ran = place.run(&[&["build"], &platforms[..]].concat());
+    assert_eq!(ran.code, Some(1));
+    for name in ["golang:1", "debian", "busybox"] {
+        let message = format!("the base image `{name}` was not given");
+        assert_eq!(ran.stderr.matches(&message).count(), 1, "{}", ran.stderr);
+        assert!(ran.stderr.contains(&format!("--build-context {name}=oci-layout://DIR")), "{}", ran.stderr);
+    }
+    assert!(ran.stderr.contains("skopeo copy --all docker://"), "{}", ran.stderr);
+    // A plan goes on, and says of what nothing is known.
+    let ran = place.run(&[&["build", "--print=plan"], &platforms[..]].concat());
+    let said = ran.stderr.contains("warning: `busybox`, `debian`, `golang:1`: not given");
+    assert!(ran.code == Some(0) && said, "{}", ran.stderr);
+    assert!(
+        String::from_utf8_lossy(&ran.stdout).contains("3 steps"),
+        "{}",
+        String::from_utf8_lossy(&ran.stdout)
+    );
+}
+
+#[test]
+fn layouts_and_archives_are_bases() {
+    let place = Place::new("layouts");
+    let digest = layout(&place, "base");
+    place.write("Dockerfile", "FROM debian\nCOPY a /\n");
+    shell(&place.path(""), "tar -C base -cf base.tar . && gzip -k base.tar && tar -cf other.tar Dockerfile");
+    let print = |value: &str, platform: &str| {
+        place.run(&[
+            "build",
+            PRINT,
+            "--platform",
+            platform,
+            "--build-context",
+            &format!("debian=oci-layout://{value}"),
+            ".",
+        ])
+    };
+    for value in [
+        "base",
+        "base:v1",
+        "base@DIGEST",
+        "base:v1@DIGEST",
+        "base.tar",
+        "base.tar:v1",
+        "./base.tar:v1@DIGEST",
+    ] {
+        let text = good(&print(&value.replace("DIGEST", &digest), "linux/amd64"));
+        assert!(text.contains(&digest), "{value}: {text}");
+    }
+    for (value, platform, parts) in [
+        (
+            "base",
+            "linux/arm64",
+            ["is not for linux/arm64; it is for linux/amd64", "hint: take an image for this platform"],
+        ),
+        ("base:v2", "linux/amd64", ["holds no image named `v2`", "hint: "]),
+        ("base.tar.gz", "linux/amd64", ["is no archive of an OCI layout", "hint: "]),
+        ("other.tar", "linux/amd64", ["no archive with an `index.json`", "hint: "]),
+        ("nowhere", "linux/amd64", ["which is no OCI layout", ""]),
+    ] {
+        let ran = print(value, platform);
+        assert!(
+            ran.code == Some(1) && parts.iter().all(|part| ran.stderr.contains(part)),
+            "{value}: {}",
+            ran.stderr
+        );
+    }
+}
+
+#[test]
+fn what_may_be_meant_otherwise_is_said() {
+    let place = Place::new("notes");
+    layout(&place, "base");
+    place.write("config.toml", "syntax-mirrors = [\"mirror.test:5000\"]\n");
+    let syntax = "# syntax=mirror.test:5000/docker/dockerfile:1@sha256:0\n";
+    let cases = [
+        (
+            "FROM golang AS golang\nRUN x\n",
+            "warning: Dockerfile:1: the context `golang` takes the place of the whole stage",
+        ),
+        ("FROM golang AS golang\n", ""),
+        ("FROM golang AS build\nRUN x\n", ""),
+        (
+            "# syntax=docker/dockerfile:1-labs\nFROM scratch\n",
+            "warning: Dockerfile:1: the built-in front end reads this file",
+        ),
+        (syntax, "whatever the digest"),
+    ];
+    for (text, expected) in cases {
+        place.write("Dockerfile", &format!("{text}FROM scratch\nCOPY a /\n"));
+        for call in [PRINT, "--call=check"] {
+            let ran = place.run(&["build", call, "--build-context", "golang=oci-layout://base", "."]);
+            let warned = ran.stderr.contains("warning: ");
+            assert!(ran.stderr.contains(expected) && warned != expected.is_empty(), "{text}: {}", ran.stderr);
+        }
+    }
+}
+
+#[test]
+fn a_check_finds_what_cannot_be_built() {
+    let place = Place::new("unbuildable");
+    place.write("Dockerfile", "FROM debian\nEXPOSE 99999\nCOPY --chmod=zz a /\nCMD x\n");
+    let ran = place.run(&["build", "--check", "."]);
+    assert_eq!(ran.code, Some(1));
+    assert!(
+        ["error: ", "Dockerfile:2:", "Dockerfile:3:"].iter().all(|part| ran.stderr.contains(part)),
+        "{}",
+        ran.stderr
+    );
+    assert!(String::from_utf8_lossy(&ran.stdout).contains("JSONArgsRecommended"));
+    let ran = place.run(&["build", "--call=check,format=json", "."]);
+    let answer: serde_json::Value = serde_json::from_slice(&ran.stdout).unwrap();
+    assert_eq!(answer["buildError"]["location"]["ranges"][0]["start"]["line"], 2);
+    // What stops a build says so; what is ours alone does not stop it.
+    for (text, error) in [
+        ("FROM scratch\nCMD x\n", Some("error: findings of these rules stop the build: JSONArgsRecommended")),
+        ("FROM scratch\nADD https://h/x-amd64.tar /\n", None),
+        ("FROM scratch AS other\nCMD x\nFROM scratch\n", None),
+    ] {
+        place.write("Dockerfile", &format!("# check=error=true\n{text}"));
+        let ran = place.run(&["build", PRINT, "."]);
+        let said = error.is_none_or(|error| ran.stderr.contains(error));
+        assert!(ran.code == Some(i32::from(error.is_some())) && said, "{text}: {}", ran.stderr);
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod graphs;
 mod operations;
 mod plan;
 mod platforms;
+mod problems;
 mod program;
 mod random;
 mod remote;

@@ -59,6 +59,7 @@ impl Place {
             .args(arguments)
             .current_dir(self.folder.join("context"))
             .env("XX_BUILD_STORE", self.folder.join("store"))
+            .env("XX_BUILD_CONFIG", self.folder.join("context/config.toml"))
             .env_remove("SOURCE_DATE_EPOCH")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

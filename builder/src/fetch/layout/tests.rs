@@ -83,7 +83,7 @@ impl Made {
         let store = tempfile::tempdir().expect("a directory");
         let store = Store::open(store.path(), 0, Owners::Real).expect("a store");
         let platform = "linux/amd64".parse().expect("a platform");
-        let layout = Layout::new(self.folder.path());
+        let layout = Layout::open(self.folder.path()).expect("a folder");
         let result = layout
             .resolve("", &platform)
             .and_then(|found| layout.unpack(&store, &found.digest, &platform))
@@ -313,7 +313,8 @@ fn the_best_platform_is_taken_wherever_it_stands() {
             }
             made.index["manifests"] = json!(manifests);
             fs::write(made.folder.path().join("index.json"), made.index.to_string()).expect("an index");
-            let found = Layout::new(made.folder.path()).resolve("", &wanted.parse().expect("a platform"));
+            let layout = Layout::open(made.folder.path()).expect("a folder");
+            let found = layout.resolve("", &wanted.parse().expect("a platform"));
             let found = found.ok().map(|found| {
                 let image = Image::from_slice(&found.config).expect("a configuration");
                 let parts = [image.os, image.architecture, image.variant];
@@ -325,5 +326,41 @@ fn the_best_platform_is_taken_wherever_it_stands() {
                 "{wanted} of {held:?}, stated: {stated}, nested: {nested}"
             );
         }
+    }
+}
+
+/// The same image in an archive, whatever tool wrote it: names with `./` in front, folders, other files in between.
+#[test]
+fn an_archive_is_a_layout() {
+    let mut made = Made::new();
+    made.seal();
+    assert!(made.read().0.is_ok());
+    let folder = tempfile::tempdir().expect("a directory");
+    let path = folder.path().join("image.tar");
+    let resolve = |path: &Path| {
+        let platform = "linux/amd64".parse().expect("a platform");
+        let store = tempfile::tempdir().expect("a directory");
+        let store = Store::open(store.path(), 0, Owners::Real).expect("a store");
+        let layout = Layout::open(path)?;
+        let found = layout.resolve("", &platform)?;
+        layout.unpack(&store, &found.digest, &platform)
+    };
+    let mut archive = tar::Builder::new(File::create(&path).expect("a file"));
+    archive.append_dir_all(".", made.folder.path()).expect("an archive");
+    archive.append_dir_all("other", made.folder.path()).expect("an archive");
+    archive.finish().expect("an archive");
+    assert!(resolve(&path).expect("an image").is_some());
+
+    let whole = fs::read(&path).expect("an archive");
+    for (name, bytes, expected) in [
+        ("cut off", whole[..whole.len() / 3].to_vec(), ""),
+        ("a compressed one", gzip(&whole), "no archive"),
+        ("an archive of something else", whole[whole.len() - 1024..].to_vec(), "`index.json`"),
+        ("a text", b"FROM scratch\n".repeat(60), "no archive"),
+    ] {
+        fs::write(&path, bytes).expect("a file");
+        let error = resolve(&path).expect_err(name);
+        assert!(error.to_string().contains(expected), "{name}: {error}");
+        assert!(error.hint().is_some(), "{name}: {error}");
     }
 }
