@@ -296,7 +296,6 @@ fn tokens(text: &str) -> Result<(Vec<Token>, bool), &'static str> {
                 literal = false;
                 out.push(class(&mut chars)?);
             }
-            ']' => return Err("`]` without `[`"),
             '\\' => {
                 literal = false;
                 out.push(Token::Char(chars.next().ok_or("nothing behind the last `\\`")?));
@@ -379,6 +378,10 @@ mod tests {
             ("a/./b/../c", "a/c/d", true),
             ("*/", "a/b", true),
             ("a(b)+{c}|$", "a(b)+{c}|$", true),
+            // Outside of brackets it is a letter as others are.
+            ("*a]", "xa]", true),
+            ("[[a]]", "[]", true),
+            ("a]", "a", false),
         ];
         for (pattern, path, expected) in cases {
             let matcher = Matcher::new(&[pattern]).unwrap();
@@ -443,7 +446,7 @@ mod tests {
 
     #[test]
     fn bad_patterns() {
-        for pattern in ["!", "[", "a[", "[a", "[]a]", "[-x]", "[x-]", "[c-a]", "a\\", "a]b"] {
+        for pattern in ["!", "[", "a[", "[a", "[]a]", "[-x]", "[x-]", "[c-a]", "a\\"] {
             assert!(Matcher::new(&[pattern]).is_err(), "{pattern}");
         }
     }

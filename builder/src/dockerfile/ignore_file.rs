@@ -35,7 +35,7 @@ mod tests {
         let cases: [(&str, &[&str]); 8] = [
             ("*.o\n# [\n\n!keep\n", &[]),
             ("*.o\n  [a\n", &["2:3 invalid pattern `[a`: `[` without `]`"]),
-            ("a]\n", &["1:1 invalid pattern `a]`: `]` without `[`"]),
+            ("a]\n", &[]),
             ("ok\n!\n", &["2:1 invalid pattern `!`: `!` needs a pattern behind it"]),
             ("a[]b\n", &["1:1 invalid pattern `a[]b`: empty brackets"]),
             ("a\\", &["1:1 invalid pattern `a\\`: nothing behind the last `\\`"]),

@@ -24,13 +24,18 @@ pub(super) struct Hidden {
     pipe: Option<Stat>,
 }
 
-/// What is not to be seen of `tree`, in the order of a walk.
-pub(super) fn hidden(tree: &Tree) -> Result<Vec<Hidden>, EngineError> {
+/// What is not to be seen of `tree` on the way to the path `selector` and below it, in the order of a walk.
+pub(super) fn hidden(tree: &Tree, selector: &str) -> Result<Vec<Hidden>, EngineError> {
+    // Behind a link it may be anywhere.
+    let selected = tree.root().locate_with_links(Path::new(selector), true).ok();
+    let selected = selected.filter(|(_, links)| links.is_empty()).map(|(located, _)| located.path);
+    let selected = selected.unwrap_or_default();
     let shown = |path: &Path, is_directory: bool| {
         tree.filter().map_or(Visibility::Show, |filter| filter.look(path, is_directory))
     };
     // Directories are entered for what is hidden in them; of everything else the kind counts.
     let look = |path: &Path, is_directory: bool| match shown(path, is_directory) {
+        _ if !path.starts_with(&selected) && !selected.starts_with(path) => Visibility::Hide,
         Visibility::Show | Visibility::Enter if is_directory => Visibility::Enter,
         Visibility::Hide | Visibility::Show | Visibility::Enter => Visibility::Show,
     };
@@ -190,12 +195,17 @@ mod tests {
         time("private");
         let directory = fs::File::open(&context).expect("the context");
         let tree = Tree::context(directory.into(), Some(Arc::new(Only("off"))));
-        let names = hidden(&tree).expect("walked");
-        hide(&tree, &names, &layer).expect("hidden");
-
-        let paths: Vec<_> = names.iter().map(|hidden| hidden.path.display().to_string()).collect();
+        let paths = |selector: &str| {
+            let names = hidden(&tree, selector).expect("walked");
+            names.iter().map(|hidden| hidden.path.display().to_string()).collect::<Vec<_>>()
+        };
         let expected = ["device", "off", "private/deep/off", "private/deep/socket", "private/pipe", "socket"];
-        assert_eq!(paths, expected);
+        assert_eq!(paths(""), expected);
+        assert_eq!(paths("/private/deep"), expected[2..4]);
+        assert_eq!(paths("off/inside"), ["off"]);
+        assert_eq!(paths("nothing"), expected);
+        hide(&tree, &hidden(&tree, "").expect("walked"), &layer).expect("hidden");
+
         let said = |path: &str| fs::symlink_metadata(layer.join(path)).expect(path);
         for path in expected.iter().filter(|path| !path.ends_with("pipe")) {
             let stat = rustix::fs::lstat(layer.join(path)).expect(path);

@@ -135,7 +135,7 @@ impl<'a> Mounts<'a> {
     fn local(&mut self, local: &Local, mount: &pb::Mount) -> Result<OwnedFd, EngineError> {
         let mut lower = vec![self.context.local(local)?.to_owned()];
         let tree = self.context.tree(&Input::Local(local.clone()))?;
-        let hidden = hidden(&tree)?;
+        let hidden = hidden(&tree, &mount.selector)?;
         if !hidden.is_empty() {
             let over = self.context.store.new_layer()?;
             hide(&tree, &hidden, &over.files())?;

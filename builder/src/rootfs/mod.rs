@@ -12,6 +12,7 @@ mod descent;
 mod metadata;
 mod mode;
 mod owner;
+mod pattern;
 mod remove;
 mod scan;
 mod tree;
@@ -32,9 +33,10 @@ use descent::Descent;
 pub use metadata::Metadata;
 pub use mode::{BadMode, Clause, ModeChange};
 pub use owner::{Device, OWNER_ATTRIBUTE, Owner, Owners};
+pub use pattern::has_wildcard;
 pub use remove::{remove_all, remove_tree};
 pub use scan::{Listed, Listing, Select, Visitor};
-pub use tree::{Absence, Match, Matches, Missing, Tree, has_wildcard};
+pub use tree::{Absence, Match, Matches, Missing, Tree};
 pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
 pub use walk::{Entry, EntryKind, Filter, Visibility, Xattrs, descriptor_path, list, walk};
 pub(crate) use walk::{is_opaque, xattrs};
@@ -369,8 +371,10 @@ fn make_directory(
     new: NewDirectories,
 ) -> rustix::io::Result<()> {
     rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(new.mode))?;
-    // Explicitly, as the umask is not ours to change in a process with threads.
-    rustix::fs::chmodat(directory, name, Mode::from_raw_mode(new.mode), AtFlags::empty())?;
+    // Explicitly, as the umask is not ours to change in a process with threads; but a directory in one whose files
+    // have its group is such a directory too.
+    let inherited = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode & 0o2000;
+    rustix::fs::chmodat(directory, name, Mode::from_raw_mode(new.mode | inherited), AtFlags::empty())?;
     if new.owner != (0, 0) {
         owners.change(directory, name, new.owner)?;
     }

@@ -145,6 +145,8 @@ impl ModeChange {
             match clause.operator {
                 Operator::Add => mode | bits,
                 Operator::Remove => mode & !bits,
+                // What is taken over from another class are permissions alone.
+                Operator::Set if clause.from.is_some() => mode & !(clause.who & 0o777) | bits,
                 Operator::Set => mode & !clause.who | bits,
             }
         })
@@ -179,6 +181,9 @@ mod tests {
             ("go=", 0o777, false, 0o700),
             ("go=u-w", 0o740, false, 0o755),
             ("g=o", 0o604, false, 0o644),
+            ("go=u-w", 0o2750, true, 0o2755),
+            ("u=g", 0o4050, false, 0o4550),
+            ("g=", 0o2750, true, 0o700),
             ("u+s", 0o755, false, 0o4755),
             ("g+s", 0o755, true, 0o2755),
             ("o+s", 0o755, false, 0o755),

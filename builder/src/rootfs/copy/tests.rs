@@ -209,3 +209,27 @@ fn modes_are_changed_as_asked() {
         assert_eq!((found("file"), found("dir")), (file, dir), "{mode}");
     }
 }
+
+#[test]
+fn directories_above_have_permissions_alone_and_inherit_the_group_bit() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (from, to) = (place.path().join("from"), place.path().join("to"));
+    fs::create_dir_all(&from).expect("a directory");
+    fs::write(from.join("file"), "").expect("a file");
+    fs::create_dir_all(to.join("group")).expect("a directory");
+    fs::set_permissions(to.join("group"), fs::Permissions::from_mode(0o2750)).expect("a mode");
+    let cases =
+        [(None, "/plain/x/", 0o755), (Some("4711"), "/special/x/", 0o711), (None, "/group/x/", 0o2755)];
+    for (mode, destination, expected) in cases {
+        let mode = mode.map(|mode: &str| mode.parse().expect("a mode"));
+        let tree = Tree::context(File::open(&from).expect("the source").into(), None);
+        let target = File::open(&to).expect("the target");
+        for found in tree.matches("/file", false, true).expect("the file").found {
+            let root = Root::new(&target, Owners::Real);
+            let options = CopyOptions { mode: mode.clone(), ..options(1) };
+            copy(&tree, &found, &|_, _| Visibility::Show, root, destination, &options).expect("copied");
+        }
+        let made = fs::metadata(to.join(destination.trim_matches('/'))).expect("a directory");
+        assert_eq!(made.mode() & 0o7777, expected, "{destination}");
+    }
+}
