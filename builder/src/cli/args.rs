@@ -100,7 +100,7 @@ pub(super) struct Build {
     /// Stages for which the cache is not used
     #[arg(long, value_delimiter = ',', value_name = "STAGE")]
     pub(super) no_cache_filter: Vec<String>,
-    /// Say something about the Dockerfile instead of building it: `check`, `outline`, `targets`, with `,format=json`;
+    /// Say something about the Dockerfile instead of building it: `check`, `outline`, `targets`, in words or with `,format=json`;
     /// `ignorestatus=true` makes findings no error
     #[arg(long, default_value = "build", value_name = "METHOD")]
     pub(super) call: String,
@@ -195,7 +195,7 @@ pub(super) struct Run {
     /// How progress is shown
     #[arg(long, value_enum, default_value = "auto")]
     pub(super) progress: Progress,
-    /// Show nothing but errors, and the digest of the image at the end
+    /// Show nothing but errors, and the digest of the image at the end (of an image for one platform: of its configuration)
     #[arg(short, long)]
     pub(super) quiet: bool,
     /// Where results and caches are kept [default: $XX_BUILD_STORE or the user's data folder]

@@ -5,6 +5,7 @@ use std::io::Write;
 
 use super::Environment;
 use super::checks;
+use super::table;
 use crate::dockerfile::{Diagnostic, Dockerfile, csv};
 use crate::lint::{self, check};
 use crate::lower::{BuildConfig, LowerError, outline, problems};
@@ -87,13 +88,18 @@ impl Call {
     ) -> Result<(), Report> {
         let source = &file.source;
         let mut out = std::io::stdout().lock();
-        let mut print = |text: &str| writeln!(out, "{text}").map_err(Report::new);
+        let mut print = |text: &str| write!(out, "{text}").map_err(Report::new);
         let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).map_err(Report::new);
         match self.method {
             Method::Build => Ok(()),
-            Method::Targets => print(&pretty(&outline::targets(file))?),
+            Method::Targets => {
+                let answer = outline::targets(file);
+                print(&if self.json { pretty(&answer)? + "\n" } else { table::targets(&answer) })
+            }
             Method::Outline => match outline::outline(file, config) {
-                Ok(value) => print(&pretty(&value)?),
+                Ok(answer) => {
+                    print(&if self.json { pretty(&answer)? + "\n" } else { table::outline(&answer) })
+                }
                 Err(LowerError::Invalid(problem)) => {
                     Err(Report::diagnostics(&[*problem], source, environment.colour()))
                 }
@@ -104,10 +110,17 @@ impl Call {
                     .map_err(|error| checks::invalid(&error, source, environment.colour()))?;
                 let problems = problems(file, config);
                 if self.json {
-                    print(&pretty(&lint::json::report(source, &found, problems.first()))?)?;
+                    print(
+                        &(pretty(&lint::json::report(source, &found, problems.first()))?
+                            + "
+"),
+                    )?;
                 } else {
                     for warning in &found.warnings {
-                        print(&warning.render(source, false))?;
+                        print(&(warning.render(source, false) + "\n"))?;
+                    }
+                    if found.warnings.is_empty() && problems.is_empty() {
+                        print("Check complete, no warnings found.\n")?;
                     }
                 }
                 if !problems.is_empty() {

@@ -187,11 +187,19 @@ impl<'a> Session<'a> {
             self.progress.note(&written.text);
             image = written.image.or(image);
         }
+        if metadata::wants_digest(self.options, &self.outputs) {
+            image = Some(output::unwritten(&self.store, &results, common)?);
+        }
         metadata::write(self.options, &self.outputs, image.as_ref())?;
         if let Some(policies) = &self.policies
             && let Some(text) = storage::collect(&self.store, policies, self.environment.seconds())?
         {
             self.progress.note(&text);
+        }
+        if self.outputs.is_empty() {
+            self.progress.note(
+                "no `--output`: the result stays in the store; `--output DIR` writes its files, `--output type=oci,dest=FILE` an image",
+            );
         }
         self.progress.note(&summary(solved.executed, solved.cached));
         Ok(())

@@ -50,11 +50,21 @@ impl ImageResult {
 
 /// Refuses `--iidfile` where no image comes out; before anything is built.
 pub(super) fn check(options: &Run, outputs: &[Output]) -> Result<(), Report> {
-    if options.iidfile.is_some() && !outputs.iter().any(Output::is_image) {
+    if options.iidfile.is_some() && is_written(outputs) && !outputs.iter().any(Output::is_image) {
         return Err(Report::new("`--iidfile` needs an image, and no output is one")
             .hint("add `--output type=oci,dest=FILE` or `type=docker,dest=FILE`"));
     }
     Ok(())
+}
+
+/// Whether the result goes anywhere but to the store.
+fn is_written(outputs: &[Output]) -> bool {
+    outputs.iter().any(|output| output.dest().is_some())
+}
+
+/// Whether somebody asks which image it would be, and no output makes one.
+pub(super) fn wants_digest(options: &Run, outputs: &[Output]) -> bool {
+    !is_written(outputs) && (options.quiet || options.iidfile.is_some() || options.metadata_file.is_some())
 }
 
 /// Writes what the options ask for of the last image.

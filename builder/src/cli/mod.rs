@@ -19,6 +19,7 @@ mod settings;
 mod solve;
 mod steps;
 mod storage;
+mod table;
 
 use std::io::Write;
 

@@ -274,16 +274,6 @@ impl Output {
         common: Common<'_>,
     ) -> Result<Written, Report> {
         let files_only = |text: String| Written { text, image: None };
-        let failed = |error: export::ExportError| {
-            let full = is_disk_full(&error);
-            let hint = error.hint();
-            let report = Report::new(error);
-            match hint {
-                _ if full => report.hint("the disk is full: free some space; the destination is as it was"),
-                Some(hint) => report.hint(hint),
-                None => report,
-            }
-        };
         let files = |split: &Option<bool>, delete: bool| FileOptions {
             split: split.unwrap_or(common.multi_platform),
             delete,
@@ -305,12 +295,7 @@ impl Output {
                 Ok(files_only(format!("files written to {}", shown(dest))))
             }
             Self::Image { dest, form, names, options } => {
-                let mut options = (**options).clone();
-                options.epoch = options.epoch.or(common.epoch);
-                options.threads = common.threads;
-                options.index = common.multi_platform;
-                options.annotations.extend(common.annotations.iter().cloned());
-                let image = export::assemble(store, results, &options).map_err(failed)?;
+                let image = assemble(store, results, (**options).clone(), common)?;
                 let tags = if names.is_empty() { common.tags } else { names };
                 export::write_layout(store, &image, tags, dest, *form).map_err(failed)?;
                 let text = format!("image {} written to {}", image.root.digest, shown(dest));
@@ -333,6 +318,40 @@ impl Output {
         };
         let dest = if self.is_stdout() { "standard output".into() } else { dest.to_string_lossy() };
         Some(format!("exporting {what} to {dest}"))
+    }
+}
+
+/// An image in the store that no output asked for.
+pub(super) fn unwritten(
+    store: &Store,
+    results: &[PlatformResult],
+    common: Common<'_>,
+) -> Result<ImageResult, Report> {
+    let image = assemble(store, results, ImageOptions::default(), common)?;
+    Ok(ImageResult { image, names: common.tags.to_vec() })
+}
+
+fn assemble(
+    store: &Store,
+    results: &[PlatformResult],
+    mut options: ImageOptions,
+    common: Common<'_>,
+) -> Result<export::Assembled, Report> {
+    options.epoch = options.epoch.or(common.epoch);
+    options.threads = common.threads;
+    options.index = common.multi_platform;
+    options.annotations.extend(common.annotations.iter().cloned());
+    export::assemble(store, results, &options).map_err(failed)
+}
+
+fn failed(error: export::ExportError) -> Report {
+    let full = is_disk_full(&error);
+    let hint = error.hint();
+    let report = Report::new(error);
+    match hint {
+        _ if full => report.hint("the disk is full: free some space; the destination is as it was"),
+        Some(hint) => report.hint(hint),
+        None => report,
     }
 }
 

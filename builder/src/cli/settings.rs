@@ -62,7 +62,7 @@ pub(super) fn multi_platform(text: &str, count: usize) -> Result<bool, Report> {
         return Ok(count > 1);
     }
     let wanted = mount::boolean(text)
-        .ok_or_else(|| Report::new(format!("`BUILDKIT_MULTI_PLATFORM={text}` is not `true` or `false`")))?;
+        .ok_or_else(|| Report::new(format!("BUILDKIT_MULTI_PLATFORM: `{text}` is not `true` or `false`")))?;
     if !wanted && count > 1 {
         return Err(Report::new(format!("`BUILDKIT_MULTI_PLATFORM={text}`, and {count} platforms"))
             .hint("name one platform with `--platform`, or leave the argument out"));

@@ -453,7 +453,6 @@ fn settings_reach_every_step() {
         ("--progress=rawjson", 2, "possible values: auto, plain, quiet, none"),
         ("--sbom=true", 1, "hint: leave `--sbom` out"),
         ("--attest=type=provenance,mode=max", 1, "attestations are not supported"),
-        ("--iidfile=id", 1, "hint: add `--output type=oci"),
     ] {
         let ran = place.run(&["build", "--call=build", option, "."]);
         assert!(ran.code == Some(code) && ran.stderr.contains(part), "{option}: {}", ran.stderr);
@@ -496,8 +495,56 @@ fn scripts_are_told_the_image() {
     let (id, two) = build("--platform=linux/amd64,linux/arm64");
     assert_eq!(two["containerimage.digest"], id);
     assert!(two.get("containerimage.config.digest").is_none());
-    good(&place.run(&["build", "-q", "--metadata-file=none.json", "."]));
+    // Files are no image.
+    let files = ["build", "-q", "-o", "files", "."];
+    assert_eq!(good(&place.run(&[&files[..], &["--metadata-file=none.json"]].concat())), "");
     assert_eq!(place.read("none.json"), "{}");
+    let ran = place.run(&[&files[..], &["--iidfile=id"]].concat());
+    assert!(ran.code == Some(1) && ran.stderr.contains("hint: add `--output type=oci"), "{}", ran.stderr);
+    // Without an output it is the image that one would be.
+    for arguments in [&["-q", "-t", "a"][..], &["-q"], &["-q", "--output=type=cacheonly"]] {
+        let told = place.run(&[&["build", "--platform=linux/arm64"], arguments, &["."]].concat());
+        assert_eq!(good(&told), format!("{}\n", one["containerimage.config.digest"].as_str().unwrap()));
+        assert_eq!(told.stderr, "");
+    }
+    good(&place.run(&["build", "--platform=linux/arm64", "--iidfile=id", "--metadata-file=some.json", "."]));
+    assert_eq!(one["containerimage.config.digest"], place.read("id"));
+    assert!(place.read("some.json").contains(one["containerimage.digest"].as_str().unwrap()));
+}
+
+#[test]
+fn the_user_is_told_what_came_of_it() {
+    let place = Place::new("told");
+    place.write("a", "");
+    place
+        .write("Dockerfile", "# app the program\nFROM scratch AS app\n# MODE how\nARG MODE=fast\nCOPY a /\n");
+    let lost = "no `--output`: the result stays in the store";
+    for (arguments, part, is_said) in [
+        (&[][..], lost, true),
+        (&["-q"], lost, false),
+        (&["--output=type=cacheonly"], lost, false),
+        (&["--output=files"], lost, false),
+    ] {
+        let ran = place.run(&[&["build"], arguments, &["."]].concat());
+        assert_eq!(
+            (ran.code, ran.stderr.contains(part)),
+            (Some(0), is_said),
+            "{arguments:?}: {}",
+            ran.stderr
+        );
+    }
+    for (call, expected) in [
+        ("check", "Check complete, no warnings found.\n"),
+        ("targets", "TARGET        DESCRIPTION\napp (default) the program\n"),
+        (
+            "outline",
+            "TARGET:      app\nDESCRIPTION: the program\n\nBUILD ARG   VALUE   DESCRIPTION\nMODE        fast    how\n\n",
+        ),
+    ] {
+        assert_eq!(good(&place.run(&["build", "--call", call, "."])), expected, "{call}");
+        let json = good(&place.run(&["build", "--call", &format!("{call},format=json"), "."]));
+        assert!(serde_json::from_str::<serde_json::Value>(&json).is_ok(), "{call}: {json}");
+    }
 }
 
 #[test]
