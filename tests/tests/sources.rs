@@ -127,17 +127,20 @@ fn git_queries_and_submodules() {
     let Some(served) = Served::start("git_queries_and_submodules") else { return };
     let (git, repository) = (&served.git, served.place.path("repo").display().to_string());
     let id = run("git", &["-C", &repository, "rev-parse", "other"]).expect("git");
+    let id = id.stdout.trim();
     served.build(&format!(
         "FROM scratch\nADD {git}?ref=v1&subdir=sub /query/\nADD {git}?branch=other /branch/\n\
          ADD {git}?tag=v1&checksum={} /pinned/\nADD {git}?branch=main&keep-git-dir=true /kept/\n\
+         ADD {git}?branch=main&checksum={id}&fetch-by-commit /fetched/\n\
          ADD {git}?branch=with-module /with/\nADD {git}?branch=with-module&submodules=false /without/\n",
-        &id.stdout[..12],
+        &id[..12],
     ));
     for (name, content) in [
         ("query/file", "deep\n"),
         ("branch/file", "one\n"),
         ("pinned/file", "one\n"),
         ("kept/file", "two\n"),
+        ("fetched/file", "one\n"),
         ("with/m/file", "one\n"),
         ("without/file", "one\n"),
     ] {
@@ -167,6 +170,7 @@ fn sources_that_are_not_to_be_had() {
         (format!("{git}#local-module"), ["git submodule", "'file' not allowed"]),
         (format!("{git}#program-module"), ["git submodule", "'ext' not allowed"]),
         (format!("{git}?tag=v1&checksum=0123456789ab"), ["is commit", "expected 0123456789ab"]),
+        (format!("{git}?tag=v1&fetch-by-commit"), ["needs the whole id of a commit", "r.git"]),
         (format!("{}/none.git", git.trim_end_matches("/r.git")), ["none.git", "access denied or repository"]),
         (format!("{http}/nosuch"), ["status 404", "nosuch"]),
         (format!("{http}/nosuch.git"), ["git ls-remote", "not found"]),

@@ -40,17 +40,17 @@ fn node(node_: &Node) -> String {
 pub(crate) fn quote(text: &str) -> String {
     let mut out = String::with_capacity(text.len() + 2);
     out.push('"');
-    text.chars().for_each(|c| escape(&mut out, c, '"'));
+    text.chars().for_each(|c| escape(&mut out, c));
     out.push('"');
     out
 }
 
-/// Writes a character as Go's `%q` does inside these quotes.
-pub(crate) fn escape(out: &mut String, c: char, quote: char) {
+/// Writes a character as Go's `%q` does.
+fn escape(out: &mut String, c: char) {
     let code = u32::from(c);
     match c {
         '\\' => out.push_str("\\\\"),
-        c if c == quote => out.extend(['\\', c]),
+        '"' => out.push_str("\\\""),
         '\u{7}' => out.push_str("\\a"),
         '\u{8}' => out.push_str("\\b"),
         '\u{c}' => out.push_str("\\f"),

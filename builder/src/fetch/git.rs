@@ -28,6 +28,8 @@ pub struct Repository {
     pub skip_submodules: bool,
     /// Files get the time of the commit.
     pub commit_time: bool,
+    /// The checksum is the commit: the server is not asked what the reference stands for by now.
+    pub fetch_by_commit: bool,
     /// A header for the server, such as `Authorization: ...`; secret.
     pub header: Option<String>,
 }
@@ -59,6 +61,14 @@ pub enum GitError {
         /// What was asked for.
         reference: String,
     },
+    /// A commit is to be fetched by its id, and that is not given.
+    #[error("`fetch-by-commit` of `{remote}` needs the whole id of a commit, not `{checksum}`")]
+    NoCommit {
+        /// The repository.
+        remote: String,
+        /// What was given.
+        checksum: String,
+    },
     /// The reference stands for another commit.
     #[error("`{reference}` of `{remote}` is commit {found}, expected {expected}")]
     Checksum {
@@ -83,6 +93,9 @@ impl GitError {
                 "a private repository takes `--secret id=GIT_AUTH_TOKEN,env=VARIABLE`, or the keys of your ssh; submodules come by http, https, ssh and git only"
             }
             Self::NoReference { .. } => "`git ls-remote URL` lists what there is",
+            Self::NoCommit { .. } => {
+                "write `checksum=` and 40 or 64 hex digits, or take `fetch-by-commit` away"
+            }
             Self::Checksum { .. } => "the branch or tag has moved: if it was meant to, write the new commit",
         }
     }
@@ -105,6 +118,7 @@ impl Repository {
             keep_git_dir: is_true("git.keepgitdir"),
             skip_submodules: is_true("git.skipsubmodules"),
             commit_time: attribute("git.mtime").as_deref() == Some("commit"),
+            fetch_by_commit: is_true("git.fetchbycommit"),
             header: None,
         }
     }
@@ -154,6 +168,11 @@ impl Repository {
     pub fn resolve(&self, run: Run<'_>) -> Result<String, GitError> {
         let commit = if is_commit(&self.reference) {
             self.reference.clone()
+        } else if self.fetch_by_commit {
+            if !is_commit(&self.checksum) {
+                return Err(GitError::NoCommit { remote: self.shown(), checksum: self.checksum.clone() });
+            }
+            self.checksum.clone()
         } else {
             let answer =
                 self.git(run, Path::new("/"), "ls-remote", &["--".as_ref(), self.remote.as_ref()])?;
@@ -270,6 +289,34 @@ mod tests {
             ("mai", None),
         ] {
             assert_eq!(choose(&answer, reference), expected.map(id), "{reference}");
+        }
+    }
+
+    /// Without asking the server: what it would say is a panic.
+    #[test]
+    fn a_commit_is_fetched_by_its_id() {
+        let id = "24eb9b2759ee81aa3aec33f90065acbb19edc4f4";
+        let resolve = |reference: &str, checksum: &str| {
+            let remote = "https://host/r.git".to_owned();
+            let (reference, checksum) = (reference.to_owned(), checksum.to_owned());
+            let repository =
+                Repository { remote, reference, checksum, fetch_by_commit: true, ..Repository::default() };
+            repository.resolve(&|_| panic!("git is run")).map_err(|error| error.to_string())
+        };
+        let needs = |given: &str| {
+            Err(format!(
+                "`fetch-by-commit` of `https://host/r.git` needs the whole id of a commit, not `{given}`"
+            ))
+        };
+        for (reference, checksum, expected) in [
+            ("main", id, Ok(id.to_owned())),
+            ("", id, Ok(id.to_owned())),
+            (id, "", Ok(id.to_owned())),
+            (id, "24eb", Ok(id.to_owned())),
+            ("main", "", needs("")),
+            ("main", "24eb9b27", needs("24eb9b27")),
+        ] {
+            assert_eq!(resolve(reference, checksum), expected, "{reference} {checksum}");
         }
     }
 

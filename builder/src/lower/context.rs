@@ -40,7 +40,7 @@ pub(super) fn add(
         MainContext::Git(url) => {
             let repository =
                 git::Repository::parse(url)?.ok_or_else(|| format!("`{url}` is not a git URL"))?;
-            let dated = build_args.contains_key("SOURCE_DATE_EPOCH");
+            let dated = build_args.get("SOURCE_DATE_EPOCH").is_some_and(|epoch| !epoch.is_empty());
             let keep = build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR").and_then(|text| boolean(text));
             let options = git::Options::of_url(&repository, dated).keeping(keep.unwrap_or(false));
             let label = format!("[internal] load git source {}", git::without_secrets(url));

@@ -25,6 +25,8 @@ pub(super) struct Repository {
     pub(super) keep_git_dir: Option<bool>,
     pub(super) submodules: Option<bool>,
     pub(super) mtime: String,
+    /// The checksum is the commit, whatever the reference stands for by now.
+    fetch_by_commit: bool,
     /// `github.com/...` without a scheme: only a context can be written so.
     pub(super) like_a_path: bool,
 }
@@ -118,7 +120,8 @@ impl Repository {
         for pair in query.split('&').filter(|p| !p.is_empty()) {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (key, value) = (decode(&key.replace('+', " ")), decode(&value.replace('+', " ")));
-            if value.is_empty() && !matches!(key.as_str(), "submodules" | "keep-git-dir") {
+            if value.is_empty() && !matches!(key.as_str(), "submodules" | "keep-git-dir" | "fetch-by-commit")
+            {
                 return Err(format!("`{key}` in the query of the git URL has no value"));
             }
             if seen.insert(key.clone(), value).is_some() {
@@ -139,13 +142,7 @@ impl Repository {
                 "mtime" if matches!(value.as_str(), "checkout" | "commit") => self.mtime.clone_from(value),
                 "mtime" => return Err(format!("invalid `mtime={value}`: expected `checkout` or `commit`")),
                 "tag" | "branch" => {}
-                "fetch-by-commit" => {
-                    return Err(
-                        "`fetch-by-commit` in the query of the git URL is not supported: BuildKit v0.29, \
-                                whose graph this is, has no such source; `checksum` alone pins the commit"
-                            .to_owned(),
-                    );
-                }
+                "fetch-by-commit" => self.fetch_by_commit = switch(key, value)?,
                 _ => return Err(format!("unknown `{key}` in the query of the git URL")),
             }
         }
@@ -191,6 +188,9 @@ impl Repository {
         }
         if !options.mtime.is_empty() {
             set("git.mtime", &options.mtime);
+        }
+        if self.fetch_by_commit {
+            set("git.fetchbycommit", "true");
         }
         pb::SourceOp { identifier, attrs }
     }
@@ -343,10 +343,7 @@ mod tests {
             ("?ref=", "`ref` in the query of the git URL has no value"),
             ("?x=1", "unknown `x` in the query of the git URL"),
             ("?ref=a#b", "the git URL names two values for `ref`: `b` and `a`"),
-            (
-                "?fetch-by-commit=true",
-                "`fetch-by-commit` in the query of the git URL is not supported: BuildKit v0.29, whose graph this is, has no such source; `checksum` alone pins the commit",
-            ),
+            ("?fetch-by-commit=maybe", "invalid `fetch-by-commit=maybe` in the query of the git URL"),
             ("?submodules=maybe", "invalid `submodules=maybe` in the query of the git URL"),
             ("?ref=a&ref=b", "`ref` is twice in the query of the git URL"),
         ];

@@ -97,11 +97,14 @@ impl<'a> Target<'a> {
     }
 
     pub(super) fn healthcheck(&mut self, stage: &mut StageState<'a>, health: &Healthcheck) {
-        let times = [health.interval, health.timeout, health.start_period, health.start_interval];
-        let times: Vec<String> = times.iter().map(|t| gofmt::quote(&duration::format(*t))).collect();
-        let test = gofmt::quote_list(&health.test);
-        let retries = gofmt::quote_rune(health.retries);
-        let message = format!("HEALTHCHECK &{{{test} {} {retries}}}", times.join(" "));
+        let [interval, timeout, start_period, start_interval] =
+            [health.interval, health.timeout, health.start_period, health.start_interval]
+                .map(duration::format);
+        let message = format!(
+            "HEALTHCHECK {{Test:{} Interval:{interval} Timeout:{timeout} StartPeriod:{start_period} StartInterval:{start_interval} Retries:{}}}",
+            gofmt::list(&health.test),
+            health.retries
+        );
         self.commit(stage, message, false, false);
         stage.image.config.healthcheck = Some(ImageHealthcheck {
             test: health.test.clone(),

@@ -108,7 +108,8 @@ impl<'a> Target<'a> {
                 Ok(Some((State::new(Some(node)), None)))
             }
             NamedContext::Http(url) => {
-                let source = pb::SourceOp { identifier: url.clone(), ..pb::SourceOp::default() };
+                let attrs = [("http.filename".to_owned(), super::DOWNLOAD.to_owned())].into();
+                let source = pb::SourceOp { identifier: url.clone(), attrs };
                 let node =
                     self.plain_source(source, &format!("[context {key}] {}", git::without_secrets(url)));
                 Ok(Some((State::new(Some(node)), None)))

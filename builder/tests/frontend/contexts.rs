@@ -116,7 +116,7 @@ fn files_and_directories_as_contexts() {
     assert!(!attrs.contains_key("local.session") && !attrs.contains_key("local.unique"));
     let http = NamedContext::Http("https://example.com/x.txt".into());
     let target = lower(&file, &config("src", http), &[].into()).unwrap().targets.remove(0);
-    assert!(sources(&target.definition).contains_key("https://example.com/x.txt"));
+    assert_eq!(sources(&target.definition)["https://example.com/x.txt"]["http.filename"], "context");
 }
 
 #[test]
@@ -135,6 +135,9 @@ fn remote_main_contexts() {
     assert!(!attrs.contains_key("git.keepgitdir") && !attrs.contains_key("git.mtime"));
     let (_, attrs) = source(git(), &[("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "1"), ("SOURCE_DATE_EPOCH", "5")]);
     assert_eq!((attrs["git.keepgitdir"].as_str(), attrs["git.mtime"].as_str()), ("true", "commit"));
+    // Without a value the argument is not set.
+    let (_, attrs) = source(git(), &[("SOURCE_DATE_EPOCH", "")]);
+    assert!(!attrs.contains_key("git.mtime"));
     let http = MainContext::Http { url: "https://example.com/c.tar".into(), archive: true };
     let (identifier, attrs) = source(http, &[]);
     assert_eq!(
