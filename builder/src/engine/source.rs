@@ -13,43 +13,79 @@ use std::sync::Mutex;
 use rustix::fs::Mode;
 
 use super::{Context, EngineError};
-use crate::fetch::{Question, Repository, download, modified_seconds};
+use crate::fetch::{Question, Repository, Wanted, download, modified_seconds};
 use crate::llb::pb;
-use crate::oci::digest::Digest;
 use crate::rootfs::{CopyOptions, Metadata, ModeChange, Root, RootError, Tree, Visibility, copy};
 use crate::solve::{Key, KeyHasher};
 use crate::store::{Download, OutputLayer};
 use crate::sync::lock;
 
 /// A source on a server.
-enum Remote<'a> {
+enum Remote {
     Git(Box<Repository>),
-    File { url: &'a str, checksum: Option<Digest> },
+    File(Box<Wanted>),
 }
 
-fn remote<'a>(context: Context<'_>, source: &'a pb::SourceOp) -> Result<Remote<'a>, EngineError> {
+/// Headers that a graph can set; others are left out, as in BuildKit.
+const HEADERS: [&str; 2] = ["accept", "user-agent"];
+
+fn remote(context: Context<'_>, source: &pb::SourceOp) -> Result<Remote, EngineError> {
     let attribute = |name: &str| source.attrs.get(name).filter(|value| !value.is_empty()).cloned();
+    if let Some(name) = source.attrs.keys().find(|name| name.contains(".sig.")) {
+        // Whoever asks for a signature does not want the content without it.
+        return Err(EngineError::Unsupported(format!("the check of a signature (`{name}`)")));
+    }
+    let secret = |name: &str| {
+        let value = context.request.secrets.get(name)?;
+        Some(String::from_utf8_lossy(value).trim_end().to_owned())
+    };
     if source.identifier.starts_with("git://") {
         let mut repository = Repository::of_source(&source.identifier, attribute);
         if repository.reference.starts_with('-') {
             return Err(EngineError::Unsupported(format!("the git reference `{}`", repository.reference)));
         }
-        let secret = |name: &str| {
-            let value = context.request.secrets.get(&attribute(name)?)?;
-            Some(String::from_utf8_lossy(value).trim_end().to_owned())
-        };
         let basic = |token: String| {
             let pair = format!("x-access-token:{token}");
             format!("basic {}", crate::oci::base64::encode(pair.as_bytes()))
         };
-        let header = secret("git.authheadersecret").or_else(|| secret("git.authtokensecret").map(basic));
-        repository.header = header.map(|value| format!("Authorization: {value}"));
+        let host = repository.remote.split_once("://").map(|(_, rest)| rest.split('/').next());
+        let host = host.flatten().and_then(|authority| authority.rsplit('@').next()).unwrap_or_default();
+        let named = |name: Option<String>, of_host: bool| {
+            let name = name?;
+            secret(&if of_host { format!("{name}.{host}") } else { name })
+        };
+        let [header, token] = ["git.authheadersecret", "git.authtokensecret"].map(attribute);
+        let found = named(header.clone(), true)
+            .or_else(|| named(token.clone(), true).map(basic))
+            .or_else(|| named(header, false))
+            .or_else(|| named(token, false).map(basic));
+        repository.header = found.map(|value| format!("Authorization: {value}"));
         return Ok(Remote::Git(Box::new(repository)));
     }
     let checksum = attribute("http.checksum");
     let checksum = checksum
         .map(|text| text.parse().map_err(|_| EngineError::Unsupported(format!("the checksum `{text}`"))));
-    Ok(Remote::File { url: &source.identifier, checksum: checksum.transpose()? })
+    let headers = HEADERS.into_iter().filter_map(|name| {
+        let given = source.attrs.iter().find(|(key, _)| {
+            key.strip_prefix("http.header.").is_some_and(|given| given.eq_ignore_ascii_case(name))
+        });
+        given.map(|(_, value)| (name.to_owned(), value.clone()))
+    });
+    let mut wanted = Wanted {
+        url: source.identifier.clone(),
+        headers: headers.collect(),
+        authorization: None,
+        checksum: checksum.transpose()?,
+    };
+    wanted.authorization = match (attribute("http.authheadersecret"), wanted.host()) {
+        (Some(name), _) => Some(secret(&name).ok_or(EngineError::Missing { kind: "secret", name })?),
+        (None, Some(host)) => {
+            let token = secret(&format!("HTTP_AUTH_TOKEN_{host}")).map(|token| format!("Bearer {token}"));
+            token.or_else(|| secret(&format!("HTTP_AUTH_HEADER_{host}")))
+        }
+        (None, None) => None,
+    };
+    Ok(Remote::File(Box::new(wanted)))
 }
 
 /// What the source stands for now.
@@ -59,13 +95,15 @@ pub(super) fn resolve(context: Context<'_>, source: &pb::SourceOp) -> Result<Key
         Remote::Git(repository) => {
             hasher.field(commit(context, &repository)?.as_bytes());
         }
-        Remote::File { checksum: Some(checksum), .. } => {
-            hasher.field(checksum.raw());
-        }
-        Remote::File { url, checksum: None } => {
-            let file = fetched(context, url, None)?;
-            hasher.field(file.digest.raw()).field(file.modified.as_bytes());
-        }
+        Remote::File(wanted) => match &wanted.checksum {
+            Some(checksum) => {
+                hasher.field(checksum.raw());
+            }
+            None => {
+                let file = fetched(context, &wanted)?;
+                hasher.field(file.digest.raw()).field(file.modified.as_bytes());
+            }
+        },
     }
     Ok(hasher.finish())
 }
@@ -75,7 +113,7 @@ pub(super) fn resolve(context: Context<'_>, source: &pb::SourceOp) -> Result<Key
 pub struct Answers {
     /// Commits, by repository, reference and what they have to begin with.
     commits: Mutex<HashMap<[String; 3], String>>,
-    /// Files, by URL.
+    /// Files, by URL and headers.
     files: Mutex<HashMap<String, Download>>,
 }
 
@@ -91,24 +129,25 @@ fn commit(context: Context<'_>, repository: &Repository) -> Result<String, Engin
     Ok(lock(commits).entry(asked).or_insert(commit).clone())
 }
 
-/// The file at `url`, brought into the store.
-fn fetched(context: Context<'_>, url: &str, checksum: Option<&Digest>) -> Result<Download, EngineError> {
-    if checksum.is_some() {
-        return ask(context, url, checksum);
+/// A file, brought into the store.
+fn fetched(context: Context<'_>, wanted: &Wanted) -> Result<Download, EngineError> {
+    if wanted.checksum.is_some() {
+        return ask(context, wanted);
     }
-    if let Some(known) = lock(&context.request.answers.files).get(url) {
+    let name = wanted.name();
+    if let Some(known) = lock(&context.request.answers.files).get(&name) {
         return Ok(known.clone());
     }
-    let file = ask(context, url, None)?;
-    Ok(lock(&context.request.answers.files).entry(url.to_owned()).or_insert(file).clone())
+    let file = ask(context, wanted)?;
+    Ok(lock(&context.request.answers.files).entry(name).or_insert(file).clone())
 }
 
-fn ask(context: Context<'_>, url: &str, checksum: Option<&Digest>) -> Result<Download, EngineError> {
+fn ask(context: Context<'_>, wanted: &Wanted) -> Result<Download, EngineError> {
     let ask = |question: Question| {
         // Without a thread or a descriptor nothing can be asked.
         context.cancel.unless_fired(question).unwrap_or(None)
     };
-    Ok(download(context.store, url, checksum, &ask)?)
+    Ok(download(context.store, wanted, &ask)?)
 }
 
 /// Makes the layer.
@@ -120,7 +159,7 @@ pub(super) fn fetch(context: Context<'_>, source: &pb::SourceOp) -> Result<Outpu
     let root = Root::new(&target, context.store.owners());
     match remote(context, source)? {
         Remote::Git(repository) => checkout(context, &repository, root)?,
-        Remote::File { url, checksum } => file(context, source, (url, checksum.as_ref()), root)?,
+        Remote::File(wanted) => file(context, source, &wanted, root)?,
     }
     Ok(OutputLayer::New { layer, parent: None })
 }
@@ -167,13 +206,17 @@ fn checkout(context: Context<'_>, repository: &Repository, root: Root<'_>) -> Re
 fn file(
     context: Context<'_>,
     source: &pb::SourceOp,
-    (url, checksum): (&str, Option<&Digest>),
+    wanted: &Wanted,
     root: Root<'_>,
 ) -> Result<(), EngineError> {
-    let file = fetched(context, url, checksum)?;
+    let file = fetched(context, wanted)?;
     let attribute = |name: &str| source.attrs.get(name).map(String::as_str).filter(|value| !value.is_empty());
-    let last =
-        url.split(['?', '#']).next().and_then(|path| path.rsplit('/').next()).filter(|name| !name.is_empty());
+    let last = wanted
+        .url
+        .split(['?', '#'])
+        .next()
+        .and_then(|path| path.rsplit('/').next())
+        .filter(|name| !name.is_empty());
     let name = attribute("http.filename").or(last).unwrap_or("download");
     if name.contains(['/', '\0']) || matches!(name, "." | "..") {
         return Err(EngineError::Unsupported(format!("the file name `{name}`")));

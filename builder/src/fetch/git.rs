@@ -147,7 +147,7 @@ impl Repository {
         if let Some(header) = &self.header {
             // Not as an argument: those can be read by every process.
             git.env("GIT_CONFIG_COUNT", "1")
-                .env("GIT_CONFIG_KEY_0", "http.extraHeader")
+                .env("GIT_CONFIG_KEY_0", format!("http.{}.extraHeader", scope(&self.remote)))
                 .env("GIT_CONFIG_VALUE_0", header);
         }
         let failed = |reason: String| GitError::Failed { command, remote: self.shown(), reason };
@@ -215,6 +215,13 @@ impl Repository {
         let time = run("show", &["--no-patch", "--format=%ct", commit])?;
         Ok(String::from_utf8_lossy(&time).trim().parse().unwrap_or(0))
     }
+}
+
+/// Where a repository's header is shown: to itself, not to the hosts of its submodules. Repositories of GitHub share
+/// their users, so there it is shown to all of them, as BuildKit and GitHub's own checkout do.
+fn scope(remote: &str) -> &str {
+    let shared = ["https://github.com/", "https://www.github.com/"];
+    shared.into_iter().find(|place| remote.starts_with(place)).unwrap_or(remote)
 }
 
 /// What matters of what `git` said: its first error, and the line before it, which is what ssh or the server said.
@@ -317,6 +324,30 @@ mod tests {
             ("main", "24eb9b27", needs("24eb9b27")),
         ] {
             assert_eq!(resolve(reference, checksum), expected, "{reference} {checksum}");
+        }
+    }
+
+    /// In no argument, and for no other host: what submodules are fetched from does not see it.
+    #[test]
+    fn a_header_is_shown_to_its_repository() {
+        for (remote, place) in [
+            ("https://host/o/r.git", "https://host/o/r.git"),
+            ("https://github.com/o/r.git", "https://github.com/"),
+            ("https://github.com.example/o/r.git", "https://github.com.example/o/r.git"),
+        ] {
+            let header = Some("Authorization: basic eDp5".to_owned());
+            let repository = Repository { remote: remote.to_owned(), header, ..Repository::default() };
+            let settings = std::cell::RefCell::new(vec![]);
+            let asked = repository.resolve(&|git| {
+                let text = |text: &OsStr| text.to_string_lossy().into_owned();
+                assert!(!git.get_args().any(|argument| text(argument).contains("eDp5")));
+                let given = git.get_envs().filter_map(|(name, value)| Some((text(name), text(value?))));
+                settings.borrow_mut().extend(given.filter(|(name, _)| name.starts_with("GIT_CONFIG_KEY")));
+                Err(std::io::ErrorKind::NotFound.into())
+            });
+            assert!(matches!(asked, Err(GitError::NoGit(_))));
+            let expected = ("GIT_CONFIG_KEY_0".to_owned(), format!("http.{place}.extraHeader"));
+            assert_eq!(settings.into_inner(), [expected]);
         }
     }
 

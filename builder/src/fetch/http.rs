@@ -1,12 +1,15 @@
 //! Single files from http and https URLs.
 //!
 //! A file that was fetched before is asked for with the marks its server gave it then, and read again only if
-//! it changed. With a checksum that is known to be right nothing is asked at all.
+//! it changed. With a checksum that is known to be right nothing is asked at all. What a server has to be shown to give
+//! the file goes to that host alone: a redirect to another one, or from https to http, takes it away.
 //! Not here: names and modes that the file gets in a result.
 
 use std::io::Read as _;
 
 use thiserror::Error;
+use ureq::config::RedirectAuthHeaders;
+use ureq::http::HeaderValue;
 use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::lower::without_secrets;
@@ -31,6 +34,12 @@ pub enum HttpError {
         url: String,
         /// The status code.
         status: u16,
+    },
+    /// A secret that no header can hold.
+    #[error("the secret for `{url}` is no value of a header")]
+    Authorization {
+        /// The URL, without what may be secret in it.
+        url: String,
     },
     /// The file is another one than the checksum says.
     #[error("`{url}` has digest {found}, expected {expected}")]
@@ -59,9 +68,11 @@ impl HttpError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Failed { .. } => Some("is the URL right, and its server reached from this machine?"),
-            Self::Status { .. } => {
-                Some("does the URL work in a browser? Only what is open to everybody can be fetched")
-            }
+            Self::Status { status: 401 | 403 | 404, .. } => Some(
+                "what is not open to everybody takes `--secret id=HTTP_AUTH_TOKEN_HOST,env=VARIABLE`, or `HTTP_AUTH_HEADER_HOST` for a whole `Authorization` header; HOST without its port",
+            ),
+            Self::Status { .. } => Some("does the URL work in a browser?"),
+            Self::Authorization { .. } => Some("a header is one line of text without control characters"),
             Self::Checksum { .. } => Some("the file has changed: if it was meant to, write the new digest"),
             Self::Cancelled { .. } | Self::Store(_) => None,
         }
@@ -95,17 +106,48 @@ fn shown(url: &str) -> String {
     without_secrets(url.split(['?', '#']).next().unwrap_or(url))
 }
 
-/// Fetches `url` into the store, unless it is there and the same; `checksum` is what it must be.
+/// A file on a server.
+#[derive(Clone)]
+pub struct Wanted {
+    /// Where it is.
+    pub url: String,
+    /// Headers that may change what the server gives, such as `accept`.
+    pub headers: Vec<(String, String)>,
+    /// The `Authorization` header; secret.
+    pub authorization: Option<String>,
+    /// What it must be.
+    pub checksum: Option<Digest>,
+}
+
+impl Wanted {
+    /// The host of its URL, without a port, as names of secrets hold it.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        let (_, rest) = self.url.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let host = authority.rsplit('@').next()?;
+        let host = match host.strip_prefix('[') {
+            Some(address) => address.split(']').next()?,
+            None => host.split(':').next()?,
+        };
+        Some(host.to_owned()).filter(|host| !host.is_empty())
+    }
+
+    /// What the store remembers it by: whoever asks with other headers may be given something else.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let headers = self.headers.iter().map(|(name, value)| format!("\n{name}: {value}"));
+        self.url.clone() + &headers.collect::<String>()
+    }
+}
+
+/// Fetches a file into the store, unless it is there and the same.
 ///
 /// # Errors
 /// When the server does not give the file, or gives another one.
-pub fn download(
-    store: &Store,
-    url: &str,
-    checksum: Option<&Digest>,
-    wait: Wait<'_>,
-) -> Result<Download, HttpError> {
-    let known = store.download(url)?;
+pub fn download(store: &Store, wanted: &Wanted, wait: Wait<'_>) -> Result<Download, HttpError> {
+    let (url, checksum, name) = (wanted.url.as_str(), wanted.checksum.as_ref(), wanted.name());
+    let known = store.download(&name)?;
     if let (Some(known), Some(checksum)) = (&known, checksum)
         && known.digest == *checksum
     {
@@ -113,8 +155,8 @@ pub fn download(
     }
     let content = store.blob_writer()?;
     let question: Question = {
-        let (url, known) = (url.to_owned(), known.clone());
-        Box::new(move || ask(&url, known.as_ref(), content))
+        let (wanted, known) = (wanted.clone(), known.clone());
+        Box::new(move || ask(&wanted, known.as_ref(), content))
     };
     let answer = wait(question).ok_or_else(|| HttpError::Cancelled { url: shown(url) })??;
     let download = match (answer, known) {
@@ -123,7 +165,7 @@ pub fn download(
         (Answer::File { etag, modified, content }, _) => {
             let (digest, _) = store.finish_blob(content, None)?;
             let download = Download { etag, modified, digest };
-            store.set_download(url, &download)?;
+            store.set_download(&name, &download)?;
             download
         }
     };
@@ -138,7 +180,8 @@ pub fn download(
 }
 
 /// Asks for the file, or for what differs from the one that is `known`.
-fn ask(url: &str, known: Option<&Download>, mut content: BlobWriter) -> Result<Answer, HttpError> {
+fn ask(wanted: &Wanted, known: Option<&Download>, mut content: BlobWriter) -> Result<Answer, HttpError> {
+    let url = wanted.url.as_str();
     let failed =
         |error: &dyn std::fmt::Display| HttpError::Failed { url: shown(url), reason: error.to_string() };
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
@@ -146,10 +189,20 @@ fn ask(url: &str, known: Option<&Download>, mut content: BlobWriter) -> Result<A
         .http_status_as_error(false)
         .timeout_connect(Some(std::time::Duration::from_secs(30)))
         .user_agent("xx-build")
+        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
         .tls_config(tls)
         .build()
         .into();
     let mut request = agent.get(url);
+    for (name, value) in &wanted.headers {
+        request = request.header(name, value);
+    }
+    if let Some(secret) = &wanted.authorization {
+        let unusable = |_| HttpError::Authorization { url: shown(url) };
+        let mut value = HeaderValue::from_str(secret).map_err(unusable)?;
+        value.set_sensitive(true);
+        request = request.header("authorization", value);
+    }
     if let Some(known) = known {
         for (name, value) in [("if-none-match", &known.etag), ("if-modified-since", &known.modified)] {
             if !value.is_empty() {
@@ -220,6 +273,21 @@ mod tests {
         ];
         for (text, seconds) in cases {
             assert_eq!(modified_seconds(text), seconds, "{text}");
+        }
+    }
+
+    #[test]
+    fn hosts_of_urls() {
+        let cases = [
+            ("https://example.com/a", Some("example.com")),
+            ("http://user:a@example.com:8080?x", Some("example.com")),
+            ("https://[::1]:8080/a@b", Some("::1")),
+            ("https://host#@other", Some("host")),
+            ("https:///a", None),
+        ];
+        for (url, host) in cases {
+            let wanted = Wanted { url: url.to_owned(), headers: vec![], authorization: None, checksum: None };
+            assert_eq!(wanted.host().as_deref(), host, "{url}");
         }
     }
 

@@ -337,16 +337,19 @@ fn what_a_request_may_not_ask_for_is_refused() {
         let mounts = vec![pb::Mount { dest: "/".into(), input: -1, ..Default::default() }];
         Kind::Exec(pb::ExecOp { meta: Some(meta), mounts, security, ..Default::default() })
     };
-    let named = |name: &str| {
-        let attrs = [("http.filename".to_owned(), name.to_owned())].into();
+    let with = |name: &str, value: &str| {
+        let attrs = [(name.to_owned(), value.to_owned())].into();
         Kind::Source(pb::SourceOp { identifier: url.clone(), attrs })
     };
+    let named = |name: &str| with("http.filename", name);
     for (name, kind, part) in [
         ("rights that are not allowed", exec(1), "security.insecure"),
         ("rights that nobody knows", exec(77), "security mode 77"),
         ("a file name that climbs", named("../../../../tmp/xx-build-was-here"), "file name"),
         ("an absolute file name", named("/tmp/xx-build-was-here"), "file name"),
         ("no file name", named(".."), "file name"),
+        ("a signature that would not be checked", with("http.sig.pubkey", "key"), "http.sig.pubkey"),
+        ("a secret that is not there", with("http.authheadersecret", "mine"), "no secret named `mine`"),
     ] {
         let mut graph = Graph::default();
         let result = graph.add(&[], kind);
