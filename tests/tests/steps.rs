@@ -19,7 +19,7 @@ const STEPS: &[(&[&str], &str, &str)] = &[
     (&["--network", "none"], "RUN ls /sys/class/net", "lo"),
     (&[], "RUN --network=none echo /sys/class/net/*", "/sys/class/net/lo"),
     (
-        &["--network", "none", "--allow", "network.host"],
+        &["--network", "none"],
         "RUN --network=host ls /sys/class/net | grep -c -v '^lo$' | sed 's/[1-9]/some/'",
         "some",
     ),
@@ -29,7 +29,6 @@ const STEPS: &[(&[&str], &str, &str)] = &[
         "1",
     ),
     (&["--allow", "network.host"], "RUN --network=host echo allowed", "allowed"),
-    (&["--network", "host"], "RUN --network=host echo allowed with the option", "allowed with the option"),
     (&[], "RUN --security=sandbox awk '/Seccomp:/ {print $1, $2}' /proc/self/status", "Seccomp: 2"),
     (&[], "RUN --mount=type=tmpfs,target=/t,size=4k df -k --output=size,fstype /t | tail -1", "4 tmpfs"),
     (&[], "RUN --mount=target=/ctx,rw touch /ctx/new && ls /ctx/new", "/ctx/new"),
@@ -100,11 +99,6 @@ const REFUSED: &[(&[&str], &str, &[&str])] = &[
         &[],
         "RUN --security=insecure true",
         &["Dockerfile:2", "security.insecure", "hint: allow it with `--allow"],
-    ),
-    (
-        &[],
-        "RUN --network=host true",
-        &["Dockerfile:2", "asks for `network.host`", "hint: allow it with `--allow network.host`"],
     ),
     (
         &[],
@@ -253,15 +247,19 @@ fn cache_mounts_are_shared_as_they_say() {
 fn hostile_cache_ids_and_mounts_stay_inside() {
     let Some(place) = place("hostile_cache_ids_and_mounts_stay_inside") else { return };
     fs::write(place.path("outside"), "untouched").expect("a file");
-    for id in ["../../../outside", "/etc", "..", "a/../../b", "%2e%2e/x"] {
+    let ids = ["../../../outside", "/etc", "..", "a/../../b", "%2e%2e/x"];
+    for (number, id) in ids.into_iter().enumerate() {
+        // Another command for each: an id is no part of a step's key.
         place.write(
             "Dockerfile",
-            &format!("FROM debian\nRUN --mount=type=cache,id={id},target=/c touch /c/{}\n", 1),
+            &format!("FROM debian\nRUN --mount=type=cache,id={id},target=/c touch /c/{number}\n"),
         );
         let _built = place.build_well(&[]);
     }
     assert_eq!(fs::read_to_string(place.path("outside")).expect("still there"), "untouched");
-    for entry in fs::read_dir(place.store("cache")).expect("caches").flatten() {
+    let caches: Vec<_> = fs::read_dir(place.store("cache")).expect("caches").flatten().collect();
+    assert_eq!(caches.len(), ids.len(), "one for each id");
+    for entry in caches {
         let name = entry.file_name().to_string_lossy().into_owned();
         assert!(name.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-'), "{name}");
     }
@@ -501,21 +499,22 @@ fn hostile_roots_are_refused_with_a_hint() {
     // Links where the kernel's file systems go: the files of a root that some other builder has made.
     let outside = place.path("outside");
     fs::create_dir(&outside).expect("a directory");
+    let base = "FROM debian AS base\nFROM scratch\nCOPY --from=base /usr /usr\nCOPY root /\n";
+    fs::create_dir(place.path("context/root")).expect("a directory");
+    for name in ["lib", "lib64"] {
+        let link = place.path("context/root").join(name);
+        std::os::unix::fs::symlink(format!("usr/{name}"), link).expect("a link");
+    }
     for name in ["dev", "proc", "sys"] {
         let link = place.path("context/root").join(name);
-        fs::create_dir_all(link.parent().expect("a root")).expect("a directory");
         std::os::unix::fs::symlink(&outside, &link).expect("a link");
-        place.write(
-            "Dockerfile",
-            "FROM debian AS base\nFROM scratch\nCOPY --from=base /usr /usr\nCOPY --from=base /lib* /bin /\n\
-             COPY root /\nRUN [\"/usr/bin/true\"]\n",
-        );
+        place.write("Dockerfile", &format!("{base}RUN [\"/usr/bin/true\"]\n"));
         for options in [&[][..], &["--oci-runtime", "runc"]] {
             if !options.is_empty() && (has_one_uid() || run("runc", &["--version"]).is_none()) {
                 continue;
             }
             place.build(options).assert_error(&[
-                "Dockerfile:6",
+                "Dockerfile:5",
                 &format!("`/{name}`"),
                 "no directory",
                 "hint: ",
@@ -529,12 +528,9 @@ fn hostile_roots_are_refused_with_a_hint() {
         place.path("context/root/etc"),
     )
     .expect("a link");
-    place.write(
-        "Dockerfile",
-        "FROM debian AS base\nFROM scratch\nCOPY --from=base /usr /usr\nCOPY --from=base /lib* /lib/\nCOPY --from=base /lib64 /lib64\n\
-         COPY root /\nRUN [\"/usr/bin/wc\", \"-l\", \"/etc/hosts\"]\n",
-    );
-    let _either = place.build(&[]);
+    place.write("Dockerfile", &format!("{base}RUN [\"/usr/bin/wc\", \"-l\", \"/etc/hosts\"]\n"));
+    let built = place.build_well(&[]);
+    assert_eq!(built.printed("2 /etc/hosts"), 1, "{}", built.stderr);
     assert_eq!(
         fs::read_dir(&outside).expect("it is there").count(),
         0,

@@ -15,19 +15,15 @@ use super::execute::{Graph, Session, Target};
 use super::images::{self, Lacking};
 use super::input::{self, Context, Input};
 use super::print::Print;
-use super::steps::HOST_NETWORK;
 use super::{refused, remote, settings, storage};
 use crate::dockerfile;
 use crate::dockerfile::front_end::FrontEnd;
 use crate::lower::{self, BuildConfig, MainContext, NoCache, ResolveMode};
+use crate::progress::terminal;
 use crate::report::Report;
 
 /// Runs the command.
-pub(super) fn run(environment: &Environment, mut args: Build) -> Result<(), Report> {
-    if args.network == "host" {
-        // Who says it for the whole build has allowed it, as with buildx.
-        args.run.allow.push(HOST_NETWORK.to_owned());
-    }
+pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> {
     let colour = environment.colour();
     let print = args.print.as_deref().map(Print::parse).transpose()?;
     refused::attestations(&args)?;
@@ -46,7 +42,7 @@ pub(super) fn run(environment: &Environment, mut args: Build) -> Result<(), Repo
     let config = configuration(environment, &args, build_args, &contexts, &input)?;
     if !args.run.is_quiet() {
         let notes = front_end.doubt(source).into_iter().chain(lower::replaced_stages(&file, &config));
-        checks::notes(notes, source, &mut std::io::stderr().lock()).map_err(Report::new)?;
+        checks::notes(notes, source, &mut terminal::stderr()).map_err(Report::new)?;
     }
     if !call.is_build() {
         return call.answer(&file, &config, environment);
@@ -58,11 +54,11 @@ pub(super) fn run(environment: &Environment, mut args: Build) -> Result<(), Repo
     if !stand_ins.is_empty() {
         let names = stand_ins.into_iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
         let text = "not given, so nothing is known of its variables, ONBUILD and shell";
-        writeln!(std::io::stderr(), "warning: {names}: {text}").map_err(Report::new)?;
+        writeln!(terminal::stderr(), "warning: {names}: {text}").map_err(Report::new)?;
     }
     let warnings = checks::before_build(&file, &config, &lowered.targets, colour)?;
     if let Some(print) = print {
-        return print.write(&lowered, &config.build_platform, &mut std::io::stdout().lock());
+        return print.write(&lowered, &config.build_platform, &mut terminal::stdout());
     }
     let mut locals = contexts.locals;
     if let Context::Folder(folder) = &input.context {
@@ -88,7 +84,7 @@ pub(super) fn run(environment: &Environment, mut args: Build) -> Result<(), Repo
     }
     let built = session.execute(graph);
     if !args.run.is_quiet() {
-        checks::summary(&warnings, source, &mut std::io::stderr().lock()).map_err(Report::new)?;
+        checks::summary(&warnings, source, &mut terminal::stderr()).map_err(Report::new)?;
     }
     built
 }
@@ -124,7 +120,7 @@ pub(super) fn print_ast(environment: &Environment, path: &Path) -> Result<(), Re
     let source = input::file(&path, colour)?;
     let nodes =
         dockerfile::syntax(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
-    write!(std::io::stdout(), "{}", dockerfile::sexpr::dump(&nodes)).map_err(Report::new)
+    write!(terminal::stdout(), "{}", dockerfile::sexpr::dump(&nodes)).map_err(Report::new)
 }
 
 /// `--build-arg`; `SOURCE_DATE_EPOCH` of the environment counts as one, as for buildx.

@@ -9,6 +9,7 @@ use super::table;
 use crate::dockerfile::{Diagnostic, Dockerfile, csv};
 use crate::lint::{self, check};
 use crate::lower::{BuildConfig, LowerError, outline, problems};
+use crate::progress::terminal;
 use crate::report::Report;
 use crate::source_text::SourceText;
 
@@ -72,7 +73,7 @@ impl Call {
         if let (Method::Check, true, Some(first)) = (self.method, self.json, problems.first()) {
             let answer = lint::json::report(source, &nothing, Some(first));
             let text = serde_json::to_string_pretty(&answer).unwrap_or_default();
-            if let Err(error) = writeln!(std::io::stdout(), "{text}") {
+            if let Err(error) = writeln!(terminal::stdout(), "{text}") {
                 return Report::new(error);
             }
         }
@@ -87,7 +88,7 @@ impl Call {
         environment: &Environment,
     ) -> Result<(), Report> {
         let source = &file.source;
-        let mut out = std::io::stdout().lock();
+        let mut out = terminal::stdout();
         let mut print = |text: &str| write!(out, "{text}").map_err(Report::new);
         let pretty = |value: &serde_json::Value| serde_json::to_string_pretty(value).map_err(Report::new);
         match self.method {

@@ -8,6 +8,7 @@ use super::Environment;
 use super::args::{DiskUsage, Prune};
 use super::execute::enter_namespaces;
 use crate::config::{PolicySettings, Settings};
+use crate::progress::terminal;
 use crate::report::Report;
 use crate::rootfs::Owners;
 use crate::sandbox::userns;
@@ -60,7 +61,7 @@ pub(super) fn du(environment: &Environment, args: &DiskUsage) -> Result<(), Repo
     let store = open_store(environment, args.store.as_deref(), &mode)?;
     let usage = store.usage().map_err(Report::new)?;
     let text = table(&usage, &filters, environment.seconds(), args.verbose);
-    std::io::stdout().write_all(text.as_bytes()).map_err(Report::new)
+    terminal::stdout().write_all(text.as_bytes()).map_err(Report::new)
 }
 
 /// The records as a table, in the form of `docker buildx du`.
@@ -150,7 +151,7 @@ pub(super) fn prune(environment: &Environment, args: &Prune) -> Result<(), Repor
     }
     let total = removed.iter().map(|record| record.size).sum();
     let _ = writeln!(out, "Total:\t{}", size(total));
-    std::io::stdout().write_all(out.as_bytes()).map_err(Report::new)
+    terminal::stdout().write_all(out.as_bytes()).map_err(Report::new)
 }
 
 /// Where the settings lie: `$XX_BUILD_CONFIG`, or `xx-build/config.toml` in the user's settings folder.

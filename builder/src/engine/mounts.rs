@@ -1,7 +1,7 @@
 //! The mounts of a step: results, directories of the user, caches, memory, secrets, agents.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::agent::{Agent, Conduct};
 use super::cache_mount::{self, Cache};
@@ -10,7 +10,7 @@ use super::job::{Input, Job, Local};
 use super::{Context, EngineError, SshSource};
 use crate::llb::pb;
 use crate::sandbox::overlay::{self, Writable};
-use crate::sandbox::{BindSource, MountKind};
+use crate::sandbox::{BindSource, MountKind, SandboxError};
 use crate::store::{ActiveLayer, LayerId, OutputLayer, StoreError};
 
 /// The mounts of a step while it is being prepared.
@@ -28,6 +28,8 @@ struct Written {
     /// Which output it is; `None` is thrown away.
     output: Option<usize>,
     content: OutputLayer,
+    /// Where it is written, if it is.
+    root: Option<OwnedFd>,
 }
 
 impl<'a> Mounts<'a> {
@@ -81,16 +83,28 @@ impl<'a> Mounts<'a> {
         let output = usize::try_from(mount.output).ok();
         if mount.readonly {
             let content = layer.map_or(OutputLayer::Empty, OutputLayer::Existing);
-            self.written.extend(output.map(|output| Written { output: Some(output), content }));
+            self.written.extend(output.map(|output| Written { output: Some(output), content, root: None }));
             return self.context.view(layer);
         }
         let (active, mut root) = self.context.writable(layer)?;
         if layer.is_none() {
-            // A directory alone is no root: only a mount can be attached.
+            // A directory alone is no root: a mount of it would let the step write marks of overlays into the layer.
             let (upper, work) = (active.files(), active.overlay_work());
-            root = overlay::mount_detached(&[], Some(Writable { upper: &upper, work: &work }))?;
+            let nothing = work.with_file_name("nothing");
+            std::fs::create_dir(&nothing).map_err(|source| StoreError::Io {
+                action: "create",
+                path: nothing.clone(),
+                source,
+            })?;
+            root = overlay::mount_detached(&[nothing], Some(Writable { upper: &upper, work: &work }))?;
         }
-        self.written.push(Written { output, content: OutputLayer::New { layer: active, parent: layer } });
+        let sealed = root.try_clone().map_err(|source| SandboxError::System {
+            action: "open",
+            subject: "the root of the step".to_owned(),
+            source,
+        })?;
+        let content = OutputLayer::New { layer: active, parent: layer };
+        self.written.push(Written { output, content, root: Some(sealed) });
         Ok(root)
     }
 
@@ -154,7 +168,11 @@ impl<'a> Mounts<'a> {
 
     /// Keeps a layer as long as the step runs.
     fn keep(&mut self, layer: ActiveLayer) {
-        self.written.push(Written { output: None, content: OutputLayer::New { layer, parent: None } });
+        self.written.push(Written {
+            output: None,
+            content: OutputLayer::New { layer, parent: None },
+            root: None,
+        });
     }
 
     fn secret(&self, mount: &pb::Mount) -> Result<Option<MountKind>, EngineError> {
@@ -191,15 +209,18 @@ impl<'a> Mounts<'a> {
         Ok(Some(MountKind::Bind { source, subpath: String::new(), readonly: false }))
     }
 
-    /// What was written, once the step is done.
-    pub(super) fn outputs(self) -> Vec<OutputLayer> {
+    /// What was written, once the step is done; nobody can change it any more.
+    pub(super) fn outputs(self) -> Result<Vec<OutputLayer>, EngineError> {
         let count = self.written.iter().filter_map(|written| written.output).max().map_or(0, |last| last + 1);
         let mut out: Vec<OutputLayer> = (0..count).map(|_| OutputLayer::Empty).collect();
-        for Written { output, content } in self.written {
+        for Written { output, content, root } in self.written {
+            if let (Some(root), OutputLayer::New { layer, .. }, Some(_)) = (root, &content, output) {
+                overlay::seal(root.as_fd(), &layer.files())?;
+            }
             if let Some(slot) = output.and_then(|output| out.get_mut(output)) {
                 *slot = content;
             }
         }
-        out
+        Ok(out)
     }
 }

@@ -5,12 +5,14 @@
 
 mod printable;
 mod step;
+pub mod terminal;
 
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use printable::one_line;
 pub use printable::printable;
 use step::Step;
 
@@ -76,7 +78,7 @@ impl<W: Write> Plain<W> {
         if self.detail == Detail::Plain {
             let mut state = lock(&self.state);
             // Progress that cannot be written must not end the build.
-            let _ = writeln!(state.out, "{text}");
+            let _ = writeln!(state.out, "{}", printable(text));
         }
     }
 
@@ -116,7 +118,7 @@ impl<W: Write> State<W> {
     fn quiet(&mut self, number: usize, event: &Event<'_>, now: Instant) -> std::io::Result<()> {
         match event {
             Event::Started { name } => {
-                self.steps.insert(number, Step::new(&printable(name), now));
+                self.steps.insert(number, Step::new(&one_line(name), now));
             }
             Event::Output { bytes, .. } => {
                 if let Some(step) = self.steps.get_mut(&number) {
@@ -140,7 +142,7 @@ impl<W: Write> State<W> {
         self.last = self.last.max(number);
         match event {
             Event::Started { name } => {
-                self.steps.insert(number, Step::new(&printable(name), now));
+                self.steps.insert(number, Step::new(&one_line(name), now));
                 if self.current == 0 {
                     self.turn_to(number, now)?;
                 }
@@ -148,13 +150,13 @@ impl<W: Write> State<W> {
             }
             Event::Output { bytes, .. } => self.output(number, bytes, now),
             Event::Cached { name } => {
-                self.steps.insert(number, Step::new(&printable(name), now));
+                self.steps.insert(number, Step::new(&one_line(name), now));
                 self.end(number, "CACHED", now)
             }
             Event::Finished { after } => self.end(number, &format!("DONE {:.1}s", after.as_secs_f64()), now),
             Event::Canceled => self.end(number, "CANCELED", now),
             Event::Failed { error, .. } => {
-                let error = printable(error.lines().next().unwrap_or_default());
+                let error = one_line(error.lines().next().unwrap_or_default());
                 let colon = if error.is_empty() { "" } else { ": " };
                 self.end(number, &format!("ERROR{colon}{error}"), now)
             }

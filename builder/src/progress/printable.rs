@@ -2,10 +2,12 @@
 //!
 //! A program in a step is not trusted, and a terminal obeys what it is sent: it clears the screen, changes the title of
 //! the window, puts text on the clipboard (OSC 52) or answers as if somebody had typed. The forms are those of ECMA-48.
+//! Characters that turn the direction of text go as well: they show a line as another than it is (CVE-2021-42574).
 
 use std::borrow::Cow;
 
-/// `text` without control characters and sequences, but for tabs, line ends and colours (`ESC [ … m`).
+/// `text` without control characters and sequences, but for tabs, line ends and colours (`ESC [ … m`), and without
+/// characters that turn the direction of others.
 ///
 /// ```
 /// use builder::progress::printable;
@@ -47,9 +49,28 @@ enum Kind {
     Command,
 }
 
-/// Control characters of ASCII and of Latin-1 (C0, DEL and C1), but for tabs and line ends.
+/// A name: [`printable`], in one line, and in the colours of what is around it.
+pub(super) fn one_line(name: &str) -> String {
+    let mut line = String::new();
+    let mut rest = name;
+    while let Some(first) = rest.chars().next() {
+        let (kind, length) = sequence(rest, first);
+        let (taken, after) = rest.split_at(length);
+        match kind {
+            Kind::Text if first.is_whitespace() => line.push(' '),
+            Kind::Text => line.push_str(taken),
+            Kind::Colour | Kind::Command => {}
+        }
+        rest = after;
+    }
+    line
+}
+
+/// Control characters of ASCII and of Latin-1 (C0, DEL and C1), but for tabs and line ends; and those of bidirectional
+/// text that override, embed and isolate.
 fn is_control(c: char) -> bool {
-    c.is_control() && c != '\t' && c != '\n'
+    (c.is_control() && c != '\t' && c != '\n')
+        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// What the beginning of `text` is, and how many bytes belong to it.
@@ -129,9 +150,60 @@ mod tests {
             ("\x1b]never ended", ""),
             ("\x1b\x1b[2Jx", "x"),
             ("é\u{85}x\u{7f}", "éx"),
+            ("\u{202e}txt.exe\u{2066}\u{2069}", "txt.exe"),
+            // What is natural in text of two directions stays.
+            ("\u{5d0}\u{200f}b", "\u{5d0}\u{200f}b"),
+            // A string that is broken off by another sequence, or by nothing, hides no command behind it.
+            ("\x1b]0;a\x1b[2Jb\x07c", "c"),
+            ("\x1bP\x1b]0;t\x07\x1b\\c", "c"),
+            ("\x1b[31\x1b[2Jx", "x"),
+            ("\x1b[1;\u{9b}2Jx", "x"),
+            ("\x1b \x1b#8x", "x"),
+            ("\x1b%Gx\x1b%@", "x"),
+            ("\x1b[3 q\x1b[!px", "x"),
+            ("\x0e\x0fx\x05", "x"),
         ];
         for (text, expected) in cases {
             assert_eq!(printable(text), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_plain_line() {
+        for (name, expected) in [
+            ("RUN make  all", "RUN make  all"),
+            ("a\nerror: b\r\n\tc", "a error: b  c"),
+            ("\x1b[31mred\x1b[0m\x1b]0;t\x07", "red"),
+        ] {
+            assert_eq!(one_line(name), expected, "{name:?}");
+        }
+    }
+
+    /// Whatever comes in, nothing goes out that commands: checked with another reading of the same forms.
+    #[test]
+    fn nothing_is_left_of_random_commands() {
+        const PARTS: &[&str] = &[
+            "\x1b", "[", "]", "P", "m", "31", ";", "\x07", "\\", "\u{9b}", "\u{9c}", "\u{9d}", "\u{90}", "x",
+            "é", "\r", "\n", "?", ">", " ", "#", "8", "J", "\u{202e}", "\0", "\u{7f}", "\u{8f}", ":",
+        ];
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            let mut text = String::new();
+            for _ in 0..12 {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                text.push_str(PARTS[(state >> 33) as usize % PARTS.len()]);
+            }
+            let shown = printable(&text).into_owned();
+            let mut rest = shown.as_str();
+            while let Some(at) = rest.find(is_control) {
+                let colour = rest[at..].strip_prefix("\x1b[").and_then(|after| {
+                    after
+                        .trim_start_matches(|c: char| c.is_ascii_digit() || c == ';' || c == ':')
+                        .strip_prefix('m')
+                });
+                rest = colour.unwrap_or_else(|| panic!("{text:?} is shown as {shown:?}"));
+            }
+            assert_eq!(printable(&shown), shown, "{text:?}");
         }
     }
 }

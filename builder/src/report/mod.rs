@@ -115,10 +115,42 @@ impl Report {
     pub fn write(&self, out: &mut dyn Write) -> std::io::Result<()> {
         let heading = if self.rendered { "" } else { "error: " };
         // Names of files, and what servers and programs say, are not to command a terminal.
-        writeln!(out, "{heading}{}", printable(&self.text))?;
+        let text = if self.rendered { self.text.clone() } else { indented(&self.text) };
+        writeln!(out, "{heading}{}", printable(&text))?;
         match &self.hint {
-            Some(hint) => writeln!(out, "hint: {}", printable(hint)),
+            Some(hint) => writeln!(out, "hint: {}", printable(&indented(hint))),
             None => Ok(()),
+        }
+    }
+}
+
+/// Further lines set in, so that a line of a name, or of what a server says, is not taken for one of this program.
+fn indented(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for (number, line) in text.split('\n').enumerate() {
+        if number > 0 {
+            shown.push_str(if line.is_empty() || line.starts_with(' ') { "\n" } else { "\n  " });
+        }
+        shown.push_str(line);
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_does_not_speak_for_the_program() {
+        for (report, expected) in [
+            (Report::new("a").hint("b"), "error: a\nhint: b\n"),
+            (Report::new("`x\nhint: y`"), "error: `x\n  hint: y`\n"),
+            (Report::new("`x\r\nhint: y`\n  z\n"), "error: `x\n  hint: y`\n  z\n\n"),
+            (Report::new("`\x1b[2J\u{202e}x`").hint("\x1b]0;t\x07y\nz"), "error: `x`\nhint: y\n  z\n"),
+        ] {
+            let mut shown = Vec::new();
+            report.write(&mut shown).expect("memory");
+            assert_eq!(String::from_utf8(shown).as_deref(), Ok(expected));
         }
     }
 }

@@ -26,7 +26,6 @@ mod etc;
 mod foreign;
 mod inside;
 mod interpreter;
-mod landlock;
 mod masks;
 mod mountapi;
 mod net;

@@ -7,6 +7,9 @@
 //! Not here: what is in the layers, and when a directory may be reused.
 
 pub mod by_string;
+mod seal;
+
+pub use seal::seal;
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -39,20 +42,20 @@ pub struct Writable<'a> {
 ///
 /// The descriptor can be used with `openat2` and as the root of a step; the mount ends with it. Device files
 /// in the layers cannot be opened through it. Without `writable` the mount is read-only; a single layer is then
-/// a plain clone of its directory. Without `lower` the result is a clone of the upper directory itself.
+/// a plain clone of its directory; with it there is always an overlay, through which nobody writes marks of overlays
+/// into the layer.
 ///
 /// # Errors
 ///
 /// More than [`MAX_LAYERS`] layers, a layer that cannot be opened, or a kernel that refuses the overlay.
 pub fn mount_detached(lower: &[PathBuf], writable: Option<Writable<'_>>) -> Result<OwnedFd, SandboxError> {
     match (lower, writable) {
-        ([], None) => Err(SandboxError::System {
+        ([], _) => Err(SandboxError::System {
             action: "mount",
-            subject: "an overlay without layers".to_owned(),
+            subject: "an overlay over no layer".to_owned(),
             source: std::io::ErrorKind::InvalidInput.into(),
         }),
-        ([only], None) => clone_directory(only, true),
-        ([], Some(writable)) => clone_directory(writable.upper, false),
+        ([only], None) => clone_directory(only),
         _ if lower.len() > MAX_LAYERS => {
             Err(SandboxError::TooManyLayers { count: lower.len(), max: MAX_LAYERS })
         }
@@ -60,13 +63,11 @@ pub fn mount_detached(lower: &[PathBuf], writable: Option<Writable<'_>>) -> Resu
     }
 }
 
-fn clone_directory(path: &Path, readonly: bool) -> Result<OwnedFd, SandboxError> {
+/// One layer alone, read-only.
+fn clone_directory(path: &Path) -> Result<OwnedFd, SandboxError> {
     let directory = open_directory(path)?;
     let mount = clone_tree(&directory, false).map_err(SandboxError::on("clone the mount of", path))?;
-    let mut set = MountAttrFlags::MOUNT_ATTR_NODEV;
-    if readonly {
-        set |= MountAttrFlags::MOUNT_ATTR_RDONLY;
-    }
+    let set = MountAttrFlags::MOUNT_ATTR_NODEV | MountAttrFlags::MOUNT_ATTR_RDONLY;
     change_attributes(&mount, set, MountAttrFlags::empty(), false)
         .map_err(SandboxError::on("set the mount attributes of", path))?;
     Ok(mount)

@@ -17,7 +17,6 @@
 mod devices;
 mod harness;
 mod mounts;
-mod network;
 mod overlay;
 mod run;
 mod single;
@@ -35,7 +34,6 @@ fn cases() -> Vec<Case> {
         run::CASES,
         devices::CASES,
         mounts::CASES,
-        network::CASES,
         users::CASES,
         single::CASES,
     ]

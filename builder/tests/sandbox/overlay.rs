@@ -2,11 +2,11 @@
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::path::PathBuf;
 
 use builder::sandbox::SandboxError;
-use builder::sandbox::overlay::{MAX_LAYERS, Writable, by_string, mount_detached};
+use builder::sandbox::overlay::{MAX_LAYERS, Writable, by_string, mount_detached, seal};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, ResolveFlags, openat2, statat, unlinkat};
 
 use crate::harness::{Case, Inside, Needs};
@@ -17,6 +17,7 @@ pub(crate) const CASES: &[Case] = &[
     Case { name: "layers_too_many", needs: Needs::Nothing, run: layers_too_many },
     Case { name: "layer_single", needs: Needs::Nothing, run: layer_single },
     Case { name: "layer_upper_alone", needs: Needs::Nothing, run: layer_upper_alone },
+    Case { name: "layer_sealed", needs: Needs::Nothing, run: layer_sealed },
     Case { name: "layer_long_and_odd_names", needs: Needs::Nothing, run: layer_long_and_odd_names },
     Case { name: "layers_by_string", needs: Needs::Nothing, run: layers_by_string },
     Case { name: "layer_missing", needs: Needs::Nothing, run: layer_missing },
@@ -117,11 +118,58 @@ fn layer_single(inside: &Inside) {
 }
 
 fn layer_upper_alone(inside: &Inside) {
-    let (upper, work) = (folder(inside, "upper"), folder(inside, "work"));
-    let root = mount_detached(&[], Some(Writable { upper: &upper, work: &work })).unwrap();
+    let (upper, work, empty) = (folder(inside, "upper"), folder(inside, "work"), folder(inside, "empty"));
+    let root = mount_detached(&[empty], Some(Writable { upper: &upper, work: &work })).unwrap();
     open(&root, "new", OFlags::WRONLY | OFlags::CREATE).unwrap();
     assert!(upper.join("new").exists());
     assert!(mount_detached(&[], None).is_err(), "nothing at all is no root");
+    assert!(mount_detached(&[], Some(Writable { upper: &upper, work: &work })).is_err());
+}
+
+/// Whatever somebody has of a root, nothing of it is written once it is sealed; a file that is open for writing, or is
+/// only held open now, is said to be in the way.
+fn layer_sealed(inside: &Inside) {
+    let lower = layers(inside, 2);
+    for (number, held) in ["", "same", "new", "gone"].into_iter().enumerate() {
+        let (upper, work) =
+            (folder(inside, &format!("upper{number}")), folder(inside, &format!("work{number}")));
+        let root = mount_detached(&lower, Some(Writable { upper: &upper, work: &work })).unwrap();
+        let known = open(&root, ".", OFlags::RDONLY | OFlags::DIRECTORY).unwrap();
+        // What a step does with its files: replaces, removes, links, and closes them.
+        for name in ["same", "only0", "new", "gone"] {
+            open(&root, name, OFlags::RDWR | OFlags::CREATE).unwrap().write_all(b"x").unwrap();
+        }
+        rustix::fs::linkat(&root, "new", &root, "linked", AtFlags::empty()).unwrap();
+        rustix::fs::renameat(&root, "linked", &root, "only1").unwrap();
+        unlinkat(&root, "only0", AtFlags::empty()).unwrap();
+        let open_one = (!held.is_empty()).then(|| open(&root, held, OFlags::RDWR).unwrap());
+        unlinkat(&root, "gone", AtFlags::empty()).unwrap();
+        let sealed = seal(root.as_fd(), &upper);
+        if let Some(mut file) = open_one {
+            let error = sealed.unwrap_err();
+            assert!(error.to_string().contains("still open"), "{held}: {error}");
+            assert!(error.hint().is_some_and(|hint| hint.contains("socket")));
+            file.write_all(b"y").unwrap();
+            drop(file);
+            seal(root.as_fd(), &upper).unwrap();
+        } else {
+            sealed.unwrap();
+        }
+        let refused = Err(rustix::io::Errno::ROFS);
+        assert_eq!(open(&root, "more", OFlags::WRONLY | OFlags::CREATE).map(drop), refused);
+        assert_eq!(rustix::fs::mkdirat(&known, "more", Mode::empty()), refused);
+        assert_eq!(unlinkat(&known, "same", AtFlags::empty()), refused);
+        assert_eq!(rustix::fs::fchmod(&known, Mode::empty()), refused);
+        assert_eq!(read(&root, "new"), if held == "new" { "y" } else { "x" });
+        // The layer itself is only a directory again.
+        drop((root, known));
+        fs::write(upper.join("more"), "").unwrap();
+    }
+    let single = mount_detached(&lower[..1], None).unwrap();
+    assert!(
+        seal(single.as_fd(), &lower[0]).is_err(),
+        "not an overlay: that would be the file system of the machine"
+    );
 }
 
 fn layer_long_and_odd_names(inside: &Inside) {
