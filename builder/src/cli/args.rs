@@ -183,7 +183,18 @@ pub(super) struct Run {
     /// Annotation of the image: `KEY=VALUE`, `index:KEY=VALUE`, `manifest[linux/arm64]:KEY=VALUE`
     #[arg(long, value_name = "[LEVEL:]KEY=VALUE")]
     pub(super) annotation: Vec<String>,
-    /// Allow executables of another platform at these paths of the image, such as `/opt/*/bin/*`
+    /// What programs for another platform are, when the image runs them: an `error`, or something to `warn` of; with `off`
+    /// none is looked for
+    #[arg(
+        long,
+        value_enum,
+        default_value = "error",
+        hide_possible_values = true,
+        value_name = "error|warn|off"
+    )]
+    pub(super) verify: Verify,
+    /// Programs of another platform are meant to be at these paths of the image, such as `/opt/*/bin/*`; in a Dockerfile
+    /// `# verify=allow=GLOB`
     #[arg(long, value_name = "GLOB")]
     pub(super) allow_foreign: Vec<String>,
     /// Write the digest of the image (of its configuration, when it is for one platform) to a file
@@ -298,6 +309,16 @@ Examples:
   xx-build build --build-context debian=oci-layout://debian --target test .
   xx-build build --call=check .
   xx-build build --platform linux/arm64 -o out .        (files of the result, in the folder `out`)";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Verify {
+    /// Programs for another platform that the image runs fail the build
+    Error,
+    /// They are spoken of
+    Warn,
+    /// Nothing is looked at
+    Off,
+}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum Progress {

@@ -77,6 +77,7 @@ pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> 
         source: Some(source.clone()),
         epoch,
         multi_platform: config.multi_platform,
+        allow_foreign: file.directives.allow_foreign.iter().map(|glob| glob.value.clone()).collect(),
     };
     let session = session.map_or_else(|| Session::open(environment, &args.run), Ok)?;
     if !args.cgroup_parent.is_empty() {

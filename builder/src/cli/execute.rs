@@ -12,8 +12,7 @@ use super::contexts;
 use super::destinations;
 use super::metadata;
 use super::output::{self, Common, Output};
-use super::{steps, storage};
-use crate::dockerfile::ignore::Matcher;
+use super::{programs, steps, storage};
 use crate::engine::{self, PlatformResult, Request};
 use crate::export::Annotation;
 use crate::llb::pb;
@@ -26,7 +25,6 @@ use crate::sandbox::{Cancel, Signals, is_filtered, userns};
 use crate::source_text::SourceText;
 use crate::store::Store;
 use crate::store::policy::Policy;
-use crate::verify::verify;
 
 /// What is to be solved, and what it refers to.
 pub(super) struct Graph {
@@ -42,6 +40,8 @@ pub(super) struct Graph {
     pub(super) epoch: Option<i64>,
     /// Whether the result counts as one of several platforms, however many it has.
     pub(super) multi_platform: bool,
+    /// Where programs for another platform are meant to be, as the Dockerfile says.
+    pub(super) allow_foreign: Vec<String>,
 }
 
 /// The graph of one platform.
@@ -168,7 +168,11 @@ impl<'a> Session<'a> {
             .zip(&solved.results)
             .map(|((platform, image), layer)| PlatformResult { platform, layer: *layer, image })
             .collect();
-        check(&self.store, &results, &solved, &self.options.allow_foreign)?;
+        // What goes nowhere may be for any platform, as stages that test or lint are.
+        if self.outputs.iter().any(Output::is_written) {
+            let found = programs::check(&self.store, &results, &solved, self.options, &graph.allow_foreign)?;
+            found.iter().for_each(|text| self.warn(text));
+        }
         let common = Common {
             tags: &self.tags,
             annotations: &self.annotations,
@@ -231,22 +235,4 @@ pub(super) fn enter_namespaces(environment: &Environment) -> Result<userns::Mode
             None => report,
         }
     })
-}
-
-/// Holds the executables of the results against their platforms.
-fn check(
-    store: &Store,
-    results: &[PlatformResult],
-    solved: &engine::Solved,
-    allowed: &[String],
-) -> Result<(), Report> {
-    let allowed = allowed.iter().map(|glob| glob.trim_start_matches('/').to_owned()).collect::<Vec<_>>();
-    let allowed = Matcher::new(&allowed).map_err(|bad| Report::new(format!("`--allow-foreign`: {bad}")))?;
-    let mut misfits = verify(store, results, &solved.origins).map_err(Report::new)?;
-    misfits.retain(|misfit| {
-        use std::os::unix::ffi::OsStrExt as _;
-        let path = misfit.path.as_os_str().as_bytes();
-        !allowed.matches(path.strip_prefix(b"/").unwrap_or(path))
-    });
-    if misfits.is_empty() { Ok(()) } else { Err(Report::misfits(&misfits)) }
 }

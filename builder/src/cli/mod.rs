@@ -13,6 +13,7 @@ mod input;
 mod metadata;
 mod output;
 mod print;
+mod programs;
 mod refused;
 mod remote;
 mod settings;

@@ -245,6 +245,11 @@ impl Output {
         }
     }
 
+    /// Whether anything leaves the store.
+    pub(super) fn is_written(&self) -> bool {
+        *self != Self::CacheOnly
+    }
+
     /// Whether the result is an image, with a digest.
     pub(super) fn is_image(&self) -> bool {
         matches!(self, Self::Image { .. })

@@ -69,6 +69,7 @@ pub(super) fn run(environment: &Environment, args: &Solve) -> Result<(), Report>
             .collect(),
         epoch: settings::epoch(environment.variable("SOURCE_DATE_EPOCH"))?,
         multi_platform: false,
+        allow_foreign: vec![],
     };
     Session::open(environment, &args.run)?.execute(graph)
 }

@@ -1,7 +1,7 @@
-//! Parser directives: `# syntax=`, `# escape=`, `# check=` at the top of a file.
+//! Parser directives: `# syntax=`, `# escape=`, `# check=` at the top of a file, and `# verify=` behind them.
 //!
 //! They hold only before the first comment that is not one, the first empty line and the first instruction, and each
-//! once. `syntax` is also found behind `//` and as a key of a JSON document, since front ends of other languages
+//! once. `verify` may be there several times; BuildKit does not know it, so that for BuildKit none follows it, and so here. `syntax` is also found behind `//` and as a key of a JSON document, since front ends of other languages
 //! write it so; a shebang line and a byte order mark are skipped.
 
 use super::diagnostic::Diagnostic;
@@ -25,7 +25,19 @@ pub struct Directives {
     pub escape: Option<Directive>,
     /// `# check=`.
     pub check: Option<Directive>,
-    closed: bool,
+    /// `# verify=allow=GLOB,...`: the globs.
+    pub allow_foreign: Vec<Directive>,
+    after: After,
+}
+
+/// What may follow.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum After {
+    #[default]
+    Anything,
+    /// A directive of our own has been there.
+    Verify,
+    Nothing,
 }
 
 impl Directives {
@@ -41,24 +53,29 @@ impl Directives {
 
     /// No directive can follow what was read now.
     pub(super) fn close(&mut self) {
-        self.closed = true;
+        self.after = After::Nothing;
     }
 
     /// Reads a comment line; true when it was a directive.
     pub(super) fn comment(&mut self, line: &str, span: Span) -> Result<bool, Diagnostic> {
-        if self.closed {
+        if self.after == After::Nothing {
             return Ok(false);
         }
         let Some((name, value)) = line.strip_prefix('#').and_then(key_and_value) else {
-            self.closed = true;
+            self.close();
             return Ok(false);
         };
         let slot = match name.as_str() {
-            "syntax" => &mut self.syntax,
-            "escape" => &mut self.escape,
-            "check" => &mut self.check,
+            "verify" => {
+                self.after = After::Verify;
+                self.allow_foreign.extend(allowed(value, span)?);
+                return Ok(true);
+            }
+            "syntax" if self.after == After::Anything => &mut self.syntax,
+            "escape" if self.after == After::Anything => &mut self.escape,
+            "check" if self.after == After::Anything => &mut self.check,
             _ => {
-                self.closed = true;
+                self.close();
                 return Ok(false);
             }
         };
@@ -73,6 +90,17 @@ impl Directives {
         *slot = Some(Directive { value: value.to_owned(), span });
         Ok(true)
     }
+}
+
+/// The globs of `allow=GLOB,...`.
+fn allowed(value: &str, span: Span) -> Result<Vec<Directive>, Diagnostic> {
+    let globs = value.strip_prefix("allow").and_then(|rest| rest.trim_start().strip_prefix('='));
+    let globs: Vec<&str> = globs.unwrap_or_default().split(',').map(str::trim).collect();
+    if globs.contains(&"") {
+        return Err(Diagnostic::error(span, format!("`verify={value}` is not `allow=GLOB`"))
+            .hint("write the paths that may be for another platform: `# verify=allow=/opt/cross/**`"));
+    }
+    Ok(globs.into_iter().map(|glob| Directive { value: glob.to_owned(), span }).collect())
 }
 
 /// `name = value` with a name of letters and digits, lower-cased.

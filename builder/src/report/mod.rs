@@ -6,7 +6,6 @@ use crate::dockerfile::Diagnostic;
 use crate::engine::Failure;
 use crate::progress::printable;
 use crate::source_text::{SourceText, Span};
-use crate::verify::Misfit;
 
 /// An error as the user sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,29 +82,6 @@ impl Report {
             None if failure.step.is_empty() => Self { text: message, rendered: false, hint, code: 1 },
             None => Self { text: format!("{}: {message}", failure.step), rendered: false, hint, code: 1 },
         }
-    }
-
-    /// Executables for another platform than that of their image.
-    #[must_use]
-    pub fn misfits(misfits: &[Misfit]) -> Self {
-        let mut text = String::from("executables of the result are for another platform:");
-        for misfit in misfits {
-            text.push_str(&format!(
-                "\n  {} in the image for {}: {}",
-                misfit.path.display(),
-                misfit.platform,
-                misfit.reason
-            ));
-            match &misfit.place {
-                Some(place) => {
-                    text.push_str(&format!("\n    placed by {}:{}: {}", place.file, place.line, misfit.step));
-                }
-                None => text.push_str(&format!("\n    placed by {}", misfit.step)),
-            }
-        }
-        Self::new(text).hint(
-            "build it with the xx tools for the target platform, or allow it with `--allow-foreign GLOB`",
-        )
     }
 
     /// Writes the error.
