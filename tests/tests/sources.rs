@@ -115,6 +115,16 @@ fn git_and_http_sources() {
     assert!(served.exists("main/.git/HEAD") && !served.exists("tag/.git"));
     assert_eq!(served.build(&dockerfile), 0, "nothing has changed");
 
+    // A new name in the root of a base.
+    served.build(&format!(
+        "FROM debian AS b\nADD {git}#v1 /new\nADD {git}#v1 /srv/new\n\
+         FROM scratch\nCOPY --from=b /new /a\nCOPY --from=b /srv/new /b\n"
+    ));
+    for (name, content) in [("a/file", "one\n"), ("b/sub/file", "deep\n")] {
+        assert_eq!(served.read(name), content, "{name}");
+    }
+    served.build(&dockerfile);
+
     // The file changes, the branch moves; what has a checksum or a tag is not asked for.
     fs::write(served.place.path("served/hello.txt"), "changed\n").expect("a file");
     assert!(served.build(&dockerfile) < 5);

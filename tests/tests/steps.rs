@@ -19,7 +19,7 @@ const STEPS: &[(&[&str], &str, &str)] = &[
     (&["--network", "none"], "RUN ls /sys/class/net", "lo"),
     (&[], "RUN --network=none echo /sys/class/net/*", "/sys/class/net/lo"),
     (
-        &["--network", "none"],
+        &["--network", "none", "--allow", "network.host"],
         "RUN --network=host ls /sys/class/net | grep -c -v '^lo$' | sed 's/[1-9]/some/'",
         "some",
     ),
@@ -29,6 +29,7 @@ const STEPS: &[(&[&str], &str, &str)] = &[
         "1",
     ),
     (&["--allow", "network.host"], "RUN --network=host echo allowed", "allowed"),
+    (&["--network", "host"], "RUN --network=host echo allowed with the option", "allowed with the option"),
     (&[], "RUN --security=sandbox awk '/Seccomp:/ {print $1, $2}' /proc/self/status", "Seccomp: 2"),
     (&[], "RUN --mount=type=tmpfs,target=/t,size=4k df -k --output=size,fstype /t | tail -1", "4 tmpfs"),
     (&[], "RUN --mount=target=/ctx,rw touch /ctx/new && ls /ctx/new", "/ctx/new"),
@@ -99,6 +100,11 @@ const REFUSED: &[(&[&str], &str, &[&str])] = &[
         &[],
         "RUN --security=insecure true",
         &["Dockerfile:2", "security.insecure", "hint: allow it with `--allow"],
+    ),
+    (
+        &[],
+        "RUN --network=host true",
+        &["Dockerfile:2", "asks for `network.host`", "hint: allow it with `--allow network.host`"],
     ),
     (
         &[],

@@ -15,6 +15,7 @@ use super::execute::{Graph, Session, Target};
 use super::images::{self, Lacking};
 use super::input::{self, Context, Input};
 use super::print::Print;
+use super::steps::HOST_NETWORK;
 use super::{refused, remote, settings, storage};
 use crate::dockerfile;
 use crate::dockerfile::front_end::FrontEnd;
@@ -23,7 +24,11 @@ use crate::progress::terminal;
 use crate::report::Report;
 
 /// Runs the command.
-pub(super) fn run(environment: &Environment, args: Build) -> Result<(), Report> {
+pub(super) fn run(environment: &Environment, mut args: Build) -> Result<(), Report> {
+    if args.network == "host" {
+        // Who says it for the whole build has allowed it, as with buildx.
+        args.run.allow.push(HOST_NETWORK.to_owned());
+    }
     let colour = environment.colour();
     let print = args.print.as_deref().map(Print::parse).transpose()?;
     refused::attestations(&args)?;

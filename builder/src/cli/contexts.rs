@@ -102,8 +102,8 @@ fn remote(name: &str, value: &str) -> Result<NamedContext, Report> {
 /// `DIR[:TAG][@DIGEST]`: the place and what is meant in it; a digest says more than a tag.
 pub(super) fn layout_reference(text: &str) -> (&str, Option<&str>) {
     let (place, digest) = match text.rsplit_once('@') {
-        Some((place, digest)) => (place, Some(digest)),
-        None => (text, None),
+        Some((place, digest)) if !digest.contains('/') => (place, Some(digest)),
+        _ => (text, None),
     };
     match place.rsplit_once(':') {
         Some((path, tag)) if !tag.contains('/') => (path, digest.or(Some(tag))),

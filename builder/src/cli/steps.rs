@@ -15,20 +15,22 @@ use crate::sandbox::{Cgroups, Limits, Runtime};
 /// Lets `type=local,mode=delete` remove files outside of what lies below the current directory; buildx's name for it.
 pub(super) const LOCAL_DELETE: &str = "buildx.local.delete";
 
+/// Lets steps ask for the machine's network.
+pub(super) const HOST_NETWORK: &str = "network.host";
+
 /// The options, and warnings about those that have no effect here.
 pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptions, Vec<String>), Report> {
-    let mut allow_insecure = false;
+    let (mut allow_insecure, mut allow_host_network) = (false, false);
     for entitlement in &run.allow {
         match entitlement.as_str() {
             "security.insecure" => allow_insecure = true,
             LOCAL_DELETE => {}
-            // Steps use the machine's network anyway.
-            "network.host" => {}
+            HOST_NETWORK => allow_host_network = true,
             other => {
                 if other.strip_prefix(LOCAL_DELETE).is_some_and(|rest| rest.starts_with('=')) {
                     return Err(Report::new(format!("`--allow {other}`: `{LOCAL_DELETE}` takes no value")));
                 }
-                let hint = suggest::hint(other, ["security.insecure", "network.host", LOCAL_DELETE]);
+                let hint = suggest::hint(other, ["security.insecure", HOST_NETWORK, LOCAL_DELETE]);
                 return Err(Report::new(format!("`--allow {other}` is not known")).hint(
                     hint.unwrap_or_else(|| {
                         "`security.insecure`, `network.host` or `buildx.local.delete`".to_owned()
@@ -49,7 +51,7 @@ pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptio
         (Err(why), None) => (None, useless(&why)),
     };
     let agents = agents(&run.ssh, environment)?;
-    Ok((StepOptions { allow_insecure, agents, runtime, cgroups }, warnings))
+    Ok((StepOptions { allow_insecure, allow_host_network, agents, runtime, cgroups }, warnings))
 }
 
 /// What a user of the built-in sandbox is told where it has no system call filter for the machine, once, when a step is to

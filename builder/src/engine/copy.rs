@@ -13,9 +13,9 @@ use super::select::PatternFilter;
 use super::{Context, EngineError};
 use crate::llb::pb;
 use crate::rootfs::{
-    Absence, Again, CopyOptions, Filter as _, Match, Matches, Missing, ModeChange, NewDirectories, Root,
-    RootError, Target, Tree, UnpackOptions, copy, copy_to, decompressed, has_wildcard, is_archive,
-    open_beneath, unpack,
+    Absence, Again, Archive, CopyOptions, Filter as _, Match, Matches, Missing, ModeChange, NewDirectories,
+    Root, RootError, Target, Tree, copy, copy_to, decompressed, has_wildcard, is_archive, open_beneath,
+    unpack,
 };
 use crate::solve::{Key, KeyHasher};
 use crate::store::{ActiveLayer, Copied, LayerId};
@@ -207,10 +207,6 @@ fn unpack_archive(
     let target = root.create_directories(Path::new(destination), directories)?;
     let stream =
         decompressed(open()?).map_err(|error| RootError::new("cannot unpack", source.path(), error))?;
-    unpack(
-        stream,
-        Root::new(&target, root.owners()),
-        &UnpackOptions { whiteouts: false, owner: options.owner },
-    )?;
+    unpack(stream, Root::new(&target, root.owners()), Archive::Files { owner: options.owner })?;
     Ok(true)
 }

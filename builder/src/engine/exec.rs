@@ -31,6 +31,8 @@ pub enum SshSource {
 pub struct StepOptions {
     /// Whether operations may ask for `security.insecure`.
     pub allow_insecure: bool,
+    /// Whether operations may ask for `network.host`.
+    pub allow_host_network: bool,
     /// Ssh agents by id.
     pub agents: BTreeMap<String, SshSource>,
     /// An OCI runtime to run them with, instead of the built-in sandbox.
@@ -41,12 +43,14 @@ pub struct StepOptions {
 
 /// Refuses an operation that asks for more than the options allow; before anything runs, and whatever is cached.
 pub(super) fn allowed(op: &pb::Op, options: &StepOptions) -> Result<(), EngineError> {
-    let insecure = i32::from(pb::SecurityMode::Insecure);
-    match &op.op {
-        Some(pb::op::Op::Exec(op)) if op.security == insecure && !options.allow_insecure => {
-            Err(EngineError::NotAllowed { entitlement: "security.insecure" })
-        }
-        _ => Ok(()),
+    let Some(pb::op::Op::Exec(op)) = &op.op else { return Ok(()) };
+    let asked = [
+        ("security.insecure", op.security == i32::from(pb::SecurityMode::Insecure), options.allow_insecure),
+        ("network.host", op.network == i32::from(pb::NetMode::Host), options.allow_host_network),
+    ];
+    match asked.into_iter().find(|(_, asked, allowed)| *asked && !allowed) {
+        Some((entitlement, ..)) => Err(EngineError::NotAllowed { entitlement }),
+        None => Ok(()),
     }
 }
 
@@ -78,8 +82,8 @@ pub(super) fn run(
         user: meta.user.clone(),
         network: match pb::NetMode::try_from(op.network) {
             Ok(pb::NetMode::None) => Network::None,
-            // Without a network of its own, the default of a step is the builder's.
-            Ok(pb::NetMode::Unset | pb::NetMode::Host) => Network::Host,
+            Ok(pb::NetMode::Host) => Network::Host,
+            Ok(pb::NetMode::Unset) => Network::Guarded,
             Err(_) => return Err(EngineError::Unsupported(format!("network mode {}", op.network))),
         },
         security: match pb::SecurityMode::try_from(op.security) {

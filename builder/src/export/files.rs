@@ -15,7 +15,6 @@ use rustix::fs::{AtFlags, FileType};
 use rustix::io::Errno;
 
 use super::ExportError;
-use super::below::Below;
 use super::destination::{resolved, write_stream};
 use super::layer::{Place, write_tree};
 use super::merge::{Merge, Mounts};
@@ -146,12 +145,11 @@ pub fn write_archive(
     check_overwriting(store, results, options)?;
     write_stream(destination, |to| {
         let mut tar = tar::Builder::new(to);
-        let below = Below::open(&[], store.owners())?;
         for result in results {
             let Some(view) = view(store, result)? else { continue };
             let prefix = prefix(result, options);
             let place = Place { prefix: &prefix, clamp: options.epoch };
-            write_tree(view.as_fd(), store.owners(), &below, place, &mut tar)?;
+            write_tree(view.as_fd(), store.owners(), None, place, &mut tar)?;
         }
         tar.finish().map_err(ExportError::write("write", destination))
     })

@@ -118,7 +118,7 @@ fn write_layer(
     let below = Below::open(below, store.owners())?;
     let mut tar = tar::Builder::new(to);
     let place = Place { prefix: Path::new(""), clamp };
-    write_tree(root.as_fd(), store.owners(), &below, place, &mut tar)?;
+    write_tree(root.as_fd(), store.owners(), Some(&below), place, &mut tar)?;
     tar.finish().map_err(ExportError::write("archive", &layer.path))
 }
 
@@ -131,11 +131,12 @@ pub(super) struct Place<'a> {
     pub(super) clamp: Option<i64>,
 }
 
-/// Writes what is in the directory `root` and not `below`.
+/// Writes what is in the directory `root` and not `below`: a layer over others. Without `below` it is a whole tree, in
+/// which marks of overlayfs mean nothing.
 pub(super) fn write_tree<W: Write>(
     root: BorrowedFd<'_>,
     owners: Owners,
-    below: &Below,
+    below: Option<&Below>,
     place: Place<'_>,
     tar: &mut tar::Builder<W>,
 ) -> Result<(), ExportError> {
@@ -151,7 +152,9 @@ pub(super) fn write_tree<W: Write>(
         if path.as_os_str().len() > LONGEST_PATH {
             return Err(fail(Errno::NAMETOOLONG.into()).into());
         }
-        let is_said = below.says(entry).map_err(|errno| fail(errno.into()))?;
+        let Some(marks) = marks(entry, below).map_err(|errno| fail(errno.into()))? else { return Ok(()) };
+        let is_said = below.map_or(Ok(false), |below| below.says(entry));
+        let is_said = is_said.map_err(|errno| fail(errno.into()))?;
         let mut stat = entry.stat;
         stat.st_mtime = place.clamp.map_or(stat.st_mtime, |latest| stat.st_mtime.min(latest));
         let entry = &Entry { directory: entry.directory, name: entry.name, path: &path, stat };
@@ -165,12 +168,36 @@ pub(super) fn write_tree<W: Write>(
         for directory in unsaid.drain(..) {
             directory.write(tar).map_err(fail)?;
         }
-        write_entry(tar, entry, &mut links).map_err(|error| match error {
+        write_entry(tar, entry, marks, &mut links).map_err(|error| match error {
             Failed::Read(error) => error,
             Failed::Write(error) => fail(error),
         })?;
         Ok(())
     })
+}
+
+/// What a layer says of a name besides what it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Marks {
+    None,
+    /// It is removed from the layers below.
+    Removed,
+    /// What the layers below have in it does not show.
+    Opaque,
+}
+
+/// The marks of an entry that mean something; `None` when it is nothing else.
+fn marks(entry: &Entry<'_>, below: Option<&Below>) -> rustix::io::Result<Option<Marks>> {
+    if is_whiteout(&entry.stat) {
+        let removes = below.map_or(Ok(false), |below| below.has(entry.path))?;
+        return Ok(removes.then_some(Marks::Removed));
+    }
+    let is_opaque = entry.kind() == EntryKind::Directory && is_opaque(entry.directory, entry.name)?;
+    let hides = match below {
+        Some(below) if is_opaque => below.has_directory(entry.path)?,
+        Some(_) | None => false,
+    };
+    Ok(Some(if hides { Marks::Opaque } else { Marks::None }))
 }
 
 /// The entry of a directory, to be written when something in it is.
@@ -194,7 +221,7 @@ impl Directory {
     }
 
     fn write<W: Write>(mut self, tar: &mut tar::Builder<W>) -> io::Result<()> {
-        extended(tar, self.ids, &self.xattrs)?;
+        extended(tar, self.ids, &self.xattrs, None)?;
         let mut path = self.path.into_os_string();
         path.push("/");
         tar.append_data(&mut self.header, &path, io::empty())
@@ -221,17 +248,18 @@ impl From<io::Error> for Failed {
 fn write_entry<W: Write>(
     tar: &mut tar::Builder<W>,
     entry: &Entry<'_>,
+    marks: Marks,
     links: &mut HashMap<(u64, u64), PathBuf>,
 ) -> Result<(), Failed> {
     let kind = FileType::from_raw_mode(entry.stat.st_mode);
-    if is_whiteout(&entry.stat) {
+    if marks == Marks::Removed {
         let mut name = b".wh.".to_vec();
         name.extend_from_slice(entry.name.as_bytes());
         return Ok(empty(tar, &entry.path.with_file_name(OsStr::from_bytes(&name)))?);
     }
     if kind.is_dir() {
         Directory::of(entry)?.write(tar)?;
-        if is_opaque(entry.directory, entry.name).map_err(io::Error::from)? {
+        if marks == Marks::Opaque {
             empty(tar, &entry.path.join(".wh..wh..opq"))?;
         }
         return Ok(());
@@ -242,17 +270,21 @@ fn write_entry<W: Write>(
     }
     let ids = (entry.stat.st_uid, entry.stat.st_gid);
     let mut header = header(entry);
-    if entry.stat.st_nlink > 1 && kind.is_file() {
+    if entry.stat.st_nlink > 1 {
         let inode = (entry.stat.st_dev, entry.stat.st_ino);
         if let Some(first) = links.get(&inode) {
             header.set_entry_type(EntryType::Link);
             header.set_size(0);
-            extended(tar, ids, &[])?;
-            return Ok(tar.append_link(&mut header, entry.path, first)?);
+            return Ok(link(tar, (header, ids), entry.path, first.as_os_str().as_bytes(), &vec![])?);
         }
         links.insert(inode, entry.path.to_owned());
     }
-    extended(tar, ids, &entry.xattrs()?)?;
+    let xattrs = entry.xattrs()?;
+    if kind.is_symlink() {
+        header.set_entry_type(EntryType::Symlink);
+        return Ok(link(tar, (header, ids), entry.path, &link_target(entry)?, &xattrs)?);
+    }
+    extended(tar, ids, &xattrs, None)?;
     match kind {
         FileType::RegularFile => {
             header.set_entry_type(EntryType::Regular);
@@ -261,11 +293,6 @@ fn write_entry<W: Write>(
             let fd = rustix::fs::openat(entry.directory, entry.name, flags, Mode::empty())
                 .map_err(io::Error::from)?;
             tar.append_data(&mut header, entry.path, File::from(fd))?;
-        }
-        FileType::Symlink => {
-            header.set_entry_type(EntryType::Symlink);
-            let target = link_target(entry)?;
-            tar.append_link(&mut header, entry.path, OsStr::from_bytes(&target))?;
         }
         FileType::Fifo => {
             header.set_entry_type(EntryType::Fifo);
@@ -278,7 +305,7 @@ fn write_entry<W: Write>(
             header.set_device_minor(rustix::fs::minor(entry.stat.st_rdev))?;
             tar.append_data(&mut header, entry.path, io::empty())?;
         }
-        FileType::Directory | FileType::Socket | FileType::Unknown => {}
+        FileType::Directory | FileType::Symlink | FileType::Socket | FileType::Unknown => {}
     }
     Ok(())
 }
@@ -293,11 +320,25 @@ fn header(entry: &Entry<'_>) -> Header {
     header
 }
 
+/// Writes a link with its target as it is: the crate's own `append_link` makes `a//b` and `./b` other ones.
+fn link<W: Write>(
+    tar: &mut tar::Builder<W>,
+    (mut header, ids): (Header, (u32, u32)),
+    path: &Path,
+    target: &[u8],
+    xattrs: &Xattrs,
+) -> io::Result<()> {
+    let is_long = header.set_link_name_literal(target).is_err();
+    extended(tar, ids, xattrs, is_long.then_some(target))?;
+    tar.append_data(&mut header, path, io::empty())
+}
+
 /// Writes the records that the header has no room for.
 fn extended<W: Write>(
     tar: &mut tar::Builder<W>,
     (uid, gid): (u32, u32),
-    xattrs: &[(Vec<u8>, Vec<u8>)],
+    xattrs: &Xattrs,
+    link: Option<&[u8]>,
 ) -> io::Result<()> {
     let names: Vec<String> =
         xattrs.iter().map(|(name, _)| format!("SCHILY.xattr.{}", String::from_utf8_lossy(name))).collect();
@@ -311,6 +352,7 @@ fn extended<W: Write>(
     if gid >= 1 << 21 {
         records.push(("gid", long_gid.as_bytes()));
     }
+    records.extend(link.map(|target| ("linkpath", target)));
     if records.is_empty() { Ok(()) } else { tar.append_pax_extensions(records) }
 }
 
@@ -324,3 +366,6 @@ fn empty<W: Write>(tar: &mut tar::Builder<W>, path: &Path) -> io::Result<()> {
     header.set_gid(0);
     tar.append_data(&mut header, path, io::empty())
 }
+
+#[cfg(test)]
+mod tests;

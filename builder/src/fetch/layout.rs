@@ -17,7 +17,7 @@ use crate::oci::image::Image;
 use crate::oci::index::Index;
 use crate::oci::manifest::{Descriptor, DescriptorPlatform, Manifest, known_platform};
 use crate::oci::media_type;
-use crate::rootfs::{Root, RootError, UnpackOptions, decompressed, unpack};
+use crate::rootfs::{Archive, Layers, Root, RootError, decompressed, unpack};
 use crate::store::{LayerBlob, LayerId, Store, StoreError};
 
 /// Why an image could not be used.
@@ -323,15 +323,20 @@ impl Layout {
         let mut copied = store.blob_writer()?;
         let layer = store.new_layer()?;
         let directory = File::open(layer.files()).map_err(read)?;
+        let below: Vec<PathBuf> = store.layer_chain(parent)?.into_iter().map(|layer| layer.path).collect();
+        let below = Layers::open(&below, store.owners()).map_err(|(path, source)| StoreError::Io {
+            action: "open",
+            path,
+            source,
+        })?;
         let broken = |source| FetchError::Unpack { digest: descriptor.digest, source };
         {
             let copy = CopyReader { from: file, to: &mut copied };
             let stream = decompressed(copy).map_err(read)?;
             let mut hashed = HashReader { from: stream, hasher: Sha256::new() };
-            let options = UnpackOptions { whiteouts: true, owner: None };
-            unpack(&mut hashed, Root::new(&directory, store.owners()), &options).map_err(broken)?;
-            // What follows the end of the archive belongs to the layer's digest all the same.
-            io::copy(&mut hashed, &mut io::sink()).map_err(read)?;
+            let archive = Archive::Layer { below: &below };
+            // All of it: what follows the end of the archive belongs to the layer's digest as well.
+            unpack(&mut hashed, Root::new(&directory, store.owners()), archive).map_err(broken)?;
             let found = Digest::from_raw(hashed.hasher.finalize().into());
             if found != *diff_id {
                 let (expected, found) = (diff_id.to_string(), found.to_string());

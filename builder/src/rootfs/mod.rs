@@ -8,7 +8,9 @@
 //! or instructions.
 
 mod copy;
+mod decompress;
 mod descent;
+mod layers;
 mod metadata;
 mod mode;
 mod owner;
@@ -29,7 +31,9 @@ use rustix::fs::{AtFlags, Mode, OFlags, ResolveFlags, Stat, Timespec, Timestamps
 use thiserror::Error;
 
 pub use copy::{Again, CopyOptions, Mark, OVER_A_LINK, Target, copy, copy_to};
+pub use decompress::decompressed;
 use descent::Descent;
+pub use layers::Layers;
 pub use metadata::Metadata;
 pub use mode::{BadMode, Clause, ModeChange};
 pub use owner::{Device, OWNER_ATTRIBUTE, Owner, Owners};
@@ -37,7 +41,7 @@ pub use pattern::has_wildcard;
 pub use remove::{remove_all, remove_tree};
 pub use scan::{Listed, Listing, Select, Visitor};
 pub use tree::{Absence, Match, Matches, Missing, Tree};
-pub use unpack::{UnpackOptions, decompressed, is_archive, unpack};
+pub use unpack::{Archive, is_archive, unpack};
 pub use walk::{Entry, EntryKind, Filter, Visibility, Xattrs, descriptor_path, list, walk};
 pub(crate) use walk::{is_opaque, xattrs};
 
@@ -173,7 +177,11 @@ impl<'a> Root<'a> {
         follow_last: bool,
         directories: NewDirectories,
     ) -> Result<Located, RootError> {
-        let (located, _) = Walker::new(*self, path)?.run(path, follow_last, Some(directories))?;
+        let owners = self.owners;
+        let mut make = |directory: BorrowedFd<'_>, name: &OsStr, _: &Path| {
+            make_directory(owners, directory, name, directories)
+        };
+        let (located, _) = Walker::new(*self, path)?.run(path, follow_last, Some(&mut make))?;
         Ok(located)
     }
 
@@ -182,9 +190,17 @@ impl<'a> Root<'a> {
     /// # Errors
     /// When something on the way is not a directory or cannot be made.
     pub fn create_directories(&self, path: &Path, directories: NewDirectories) -> Result<OwnedFd, RootError> {
-        let located = self.locate_or_create(path, true, directories)?;
+        let owners = self.owners;
+        self.create_directories_with(path, &mut |directory, name, _| {
+            make_directory(owners, directory, name, directories)
+        })
+    }
+
+    /// As [`Root::create_directories`], with each directory made by `make`.
+    pub(crate) fn create_directories_with(&self, path: &Path, make: Make<'_>) -> Result<OwnedFd, RootError> {
+        let (located, _) = Walker::new(*self, path)?.run(path, true, Some(make))?;
         if located.stat()?.is_none() {
-            make_directory(self.owners, located.directory.as_fd(), &located.name, directories)
+            make(located.directory.as_fd(), &located.name, &located.path)
                 .map_err(|errno| RootError::new("cannot create directory", path, errno))?;
         }
         open_directory(located.directory.as_fd(), &located.name)
@@ -229,6 +245,9 @@ impl<'a> Root<'a> {
     }
 }
 
+/// Makes a directory: in an open one, with this name, and the path from the root that leads to it.
+type Make<'m> = &'m mut dyn FnMut(BorrowedFd<'_>, &OsStr, &Path) -> rustix::io::Result<()>;
+
 /// Walks a path component by component, links included.
 struct Walker<'a> {
     root: Root<'a>,
@@ -263,7 +282,7 @@ impl<'a> Walker<'a> {
         mut self,
         path: &Path,
         follow_last: bool,
-        create: Option<NewDirectories>,
+        mut create: Option<Make<'_>>,
     ) -> Result<(Located, Vec<PathBuf>), RootError> {
         while let Some(name) = self.rest.pop() {
             if name == ".." {
@@ -278,10 +297,10 @@ impl<'a> Walker<'a> {
             } else if last {
                 return Ok(self.located(name));
             } else {
-                let opened = match (open_directory(directory, &name), create) {
-                    (Err(rustix::io::Errno::NOENT), Some(directories)) => {
-                        make_directory(self.root.owners, directory, &name, directories)
-                            .and_then(|()| open_directory(directory, &name))
+                let opened = match (open_directory(directory, &name), &mut create) {
+                    (Err(rustix::io::Errno::NOENT), Some(make)) => {
+                        let path = self.shown(&name);
+                        make(directory, &name, &path).and_then(|()| open_directory(directory, &name))
                     }
                     (result, _) => result,
                 };

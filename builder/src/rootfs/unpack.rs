@@ -4,102 +4,77 @@
 //! ever written through a link that the archive itself made (every write replaces a name in an opened
 //! directory).
 
-use std::cell::Cell;
+mod layer;
+mod pax;
+mod reader;
+
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read, Seek as _};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use rustix::fs::{AtFlags, FileType, Mode, OFlags, XattrFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use tar::EntryType;
 
-use super::walk::{descriptor_path, is_kept};
-use super::{LONGEST_PATH, Metadata, NewDirectories, Root, RootError, remove_all, set_time};
+use super::layers::Layers;
+use super::walk::is_kept;
+use super::{
+    LONGEST_PATH, Metadata, NewDirectories, Root, RootError, decompressed, make_directory, remove_all,
+    set_time,
+};
+use layer::Layer;
+use reader::{Entry, Reader};
 
-/// How an archive is unpacked.
+/// What an archive is.
 #[derive(Debug, Clone, Copy)]
-pub struct UnpackOptions {
-    /// Whether it is an image layer: `.wh.` names remove files of the layers below, and are written in
-    /// overlayfs form.
-    pub whiteouts: bool,
-    /// User and group of everything; as in the archive when `None`.
-    pub owner: Option<(u32, u32)>,
-}
-
-/// The content of a stream that may be compressed with gzip, zstd, bzip2 or xz.
-///
-/// # Errors
-/// When the stream cannot be read.
-pub fn decompressed<'a>(stream: impl Read + 'a) -> io::Result<Box<dyn Read + 'a>> {
-    let mut stream = BufReader::with_capacity(128 * 1024, stream);
-    let start = stream.fill_buf()?;
-    if start.starts_with(&[0x1f, 0x8b]) {
-        Ok(Box::new(flate2::bufread::MultiGzDecoder::new(stream)))
-    } else if start.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        Ok(Box::new(zstd::stream::read::Decoder::with_buffer(stream)?))
-    } else if start.starts_with(b"BZh") {
-        Ok(Box::new(bzip2::bufread::MultiBzDecoder::new(stream)))
-    } else if start.starts_with(&[0xfd, b'7', b'z', b'X', b'Z', 0]) {
-        Ok(Box::new(lzma_rust2::XzReader::new(stream, true)))
-    } else {
-        Ok(Box::new(stream))
-    }
+pub enum Archive<'a> {
+    /// Files that are put where they are wanted.
+    Files {
+        /// User and group of everything; as in the archive when `None`.
+        owner: Option<(u32, u32)>,
+    },
+    /// An image layer, unpacked into a directory of its own in the form of overlayfs.
+    Layer {
+        /// The layers below it.
+        below: &'a Layers,
+    },
 }
 
 /// Whether a stream is a tar archive, compressed or not: its first header must be a valid one.
 #[must_use]
 pub fn is_archive(stream: impl Read) -> bool {
-    let Ok(stream) = decompressed(stream) else { return false };
-    let mut archive = tar::Archive::new(stream);
-    archive.entries().is_ok_and(|mut entries| matches!(entries.next(), Some(Ok(_))))
+    decompressed(stream).is_ok_and(|stream| matches!(Reader::new(stream).next(), Ok(Some(_))))
 }
 
-/// Unpacks the uncompressed tar `archive` into `root`.
+/// Unpacks the uncompressed tar `archive` into `root`, and reads on to the end of the stream: a decompressor tells only
+/// there whether all was well.
 ///
 /// # Errors
 /// When the archive is malformed or hostile, or a file cannot be written.
-pub fn unpack(archive: impl Read, root: Root<'_>, options: &UnpackOptions) -> Result<(), RootError> {
-    let left = Cell::new(HEADERS);
-    let mut archive = tar::Archive::new(Metered { from: archive, left: &left });
+pub fn unpack(archive: impl Read, root: Root<'_>, kind: Archive<'_>) -> Result<(), RootError> {
     let broken = |error| RootError::new("cannot read the archive at", "", error);
-    let mut unpacker = Unpacker { root, options, directory_times: vec![], parent: None };
-    let mut entries = archive.entries().map_err(broken)?;
-    loop {
-        left.set(HEADERS);
-        let Some(entry) = entries.next() else { break };
-        let mut entry = entry.map_err(broken)?;
-        left.set(u64::MAX);
-        unpacker.entry(&mut entry)?;
-        // Whatever content an entry has that needs none is not a header of the next one.
-        io::copy(&mut entry, &mut io::sink()).map_err(broken)?;
+    let (owner, layer) = match kind {
+        Archive::Files { owner } => (owner, None),
+        Archive::Layer { below } => (None, Some(Layer::new(below))),
+    };
+    let mut unpacker = Unpacker { root, owner, layer, directory_times: vec![], parent: None };
+    let mut reader = Reader::new(archive);
+    while let Some(entry) = reader.next().map_err(broken)? {
+        unpacker.entry(&entry, &mut reader)?;
     }
+    io::copy(&mut reader.into_rest(), &mut io::sink()).map_err(broken)?;
     unpacker.finish()
-}
-
-/// What the headers of one entry take at the most, long names and attributes included: they are held in memory.
-const HEADERS: u64 = 4 << 20;
-
-/// A stream of which only so much can be read before more is granted.
-struct Metered<'a, R> {
-    from: R,
-    left: &'a Cell<u64>,
-}
-
-impl<R: Read> Read for Metered<'_, R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.from.read(buffer)?;
-        let left = self.left.get().checked_sub(count as u64);
-        self.left.set(left.ok_or_else(|| io::Error::other("an entry has headers of more than 4 MiB"))?);
-        Ok(count)
-    }
 }
 
 struct Unpacker<'a> {
     root: Root<'a>,
-    options: &'a UnpackOptions,
+    /// Of everything.
+    owner: Option<(u32, u32)>,
+    layer: Option<Layer<'a>>,
     /// Times of directories, set when nothing is written into them any more.
     directory_times: Vec<(PathBuf, i64)>,
     /// The directory that the last entry went to: archives are mostly in order.
@@ -107,120 +82,158 @@ struct Unpacker<'a> {
 }
 
 /// Devices and pipes, as tar and as the system name them.
-const SPECIAL: [(tar::EntryType, FileType); 3] = [
-    (tar::EntryType::Char, FileType::CharacterDevice),
-    (tar::EntryType::Block, FileType::BlockDevice),
-    (tar::EntryType::Fifo, FileType::Fifo),
+const SPECIAL: [(EntryType, FileType); 3] = [
+    (EntryType::Char, FileType::CharacterDevice),
+    (EntryType::Block, FileType::BlockDevice),
+    (EntryType::Fifo, FileType::Fifo),
 ];
 
 const NEW_DIRECTORIES: NewDirectories = NewDirectories { mode: 0o755, owner: (0, 0), time: None };
 
 impl Unpacker<'_> {
-    fn entry(&mut self, entry: &mut tar::Entry<'_, impl Read>) -> Result<(), RootError> {
-        let raw = OsStr::from_bytes(&entry.path_bytes()).to_owned();
-        if raw.len() > LONGEST_PATH {
-            return Err(RootError::new("cannot unpack", &raw, Errno::NAMETOOLONG));
+    fn entry(&mut self, entry: &Entry, content: &mut Reader<impl Read>) -> Result<(), RootError> {
+        let raw = Path::new(OsStr::from_bytes(&entry.name));
+        if entry.name.len() > LONGEST_PATH {
+            return Err(RootError::new("cannot unpack", raw, Errno::NAMETOOLONG));
         }
-        let path = inside(Path::new(&raw))?;
+        let path = inside(raw)?;
         let fail = |error: io::Error| RootError::new("cannot unpack", &path, error);
-        let kind = entry.header().entry_type();
-        if kind.is_pax_global_extensions() {
-            return Ok(());
-        }
-        let header = header(entry, self.options).map_err(fail)?;
+        let metadata = self.metadata(entry).map_err(fail)?;
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             // An archive says nothing of the directory that it is unpacked into; a layer does.
-            let counts = kind.is_dir() && self.options.whiteouts;
-            return if counts { self.root_metadata(header) } else { Ok(()) };
+            let counts = entry.kind.is_dir() && self.layer.is_some();
+            return if counts { self.root_metadata(metadata) } else { Ok(()) };
         };
         let directory = self.enter(parent)?;
-        if self.options.whiteouts && name.as_bytes().starts_with(b".wh.") {
-            return whiteout(directory.as_fd(), name).map_err(|errno| fail(errno.into()));
+        let is_mark = self.layer.as_mut().map(|layer| layer.takes_mark(directory.as_fd(), parent, name));
+        if is_mark.transpose().map_err(|errno| fail(errno.into()))? != Some(true) {
+            self.write((entry, content), directory.as_fd(), name, &path, metadata)?;
         }
-        self.write(entry, directory.as_fd(), name, &path, header)?;
         self.parent = Some((parent.to_owned(), directory));
         Ok(())
     }
 
-    fn enter(&mut self, parent: &Path) -> Result<OwnedFd, RootError> {
-        match self.parent.take() {
-            Some((path, fd)) if path == parent => Ok(fd),
-            _ => self.root.create_directories(parent, NEW_DIRECTORIES),
-        }
+    /// What an entry is to have besides its content.
+    fn metadata(&self, entry: &Entry) -> io::Result<Metadata> {
+        let id = |id: u64| u32::try_from(id).map_err(|_| io::Error::other(format!("there is no id {id}")));
+        let owner = match self.owner {
+            Some(owner) => owner,
+            None => (id(entry.owner.0)?, id(entry.owner.1)?),
+        };
+        let mut xattrs = entry.xattrs.clone();
+        xattrs.retain(|(name, _)| is_kept(name));
+        Ok(Metadata { owner, mode: Some(entry.mode), time: Some(entry.time), xattrs })
     }
 
-    fn root_metadata(&mut self, header: Metadata) -> Result<(), RootError> {
+    /// Opens the directory `path`, and makes what is missing of it: as it is in the layers below, if there are any.
+    fn enter(&mut self, path: &Path) -> Result<OwnedFd, RootError> {
+        match self.parent.take() {
+            Some((known, fd)) if known == path => return Ok(fd),
+            Some(_) | None => {}
+        }
+        let (owners, layer, times) = (self.root.owners(), &self.layer, &mut self.directory_times);
+        self.root.create_directories_with(path, &mut |directory, name, path| {
+            make_directory(owners, directory, name, NEW_DIRECTORIES)?;
+            let below = layer.as_ref().map(|layer| layer.directory(path)).transpose()?.flatten();
+            if let Some(metadata) = below {
+                metadata.apply(owners, directory, name)?;
+                times.extend(metadata.time.map(|time| (path.to_owned(), time)));
+            }
+            Ok(())
+        })
+    }
+
+    fn root_metadata(&mut self, metadata: Metadata) -> Result<(), RootError> {
         let directory = self.root.open_directory(Path::new(""))?;
-        self.directory_times.extend(header.time.map(|time| (PathBuf::new(), time)));
-        header
+        self.directory_times.extend(metadata.time.map(|time| (PathBuf::new(), time)));
+        metadata
             .apply(self.root.owners(), directory.as_fd(), OsStr::new("."))
             .map_err(|errno| RootError::new("cannot write", "/", errno))
     }
 
     fn write(
         &mut self,
-        entry: &mut tar::Entry<'_, impl Read>,
+        (entry, content): (&Entry, &mut Reader<impl Read>),
         directory: BorrowedFd<'_>,
         name: &OsStr,
         path: &Path,
-        mut header: Metadata,
+        mut metadata: Metadata,
     ) -> Result<(), RootError> {
         let fail = |error: io::Error| RootError::new("cannot unpack", path, error);
-        let kind = entry.header().entry_type();
+        let failed = |errno: Errno| fail(errno.into());
+        let kind = entry.kind;
         let existing = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW).ok();
         let existing = existing.map(|stat| FileType::from_raw_mode(stat.st_mode));
         if existing.is_some() && !(kind.is_dir() && existing.is_some_and(FileType::is_dir)) {
             remove_all(directory, name)?;
         }
-        let mode = Mode::from_raw_mode(header.mode.unwrap_or_default() & 0o777);
+        let mode = Mode::from_raw_mode(entry.mode & 0o777);
         let special = SPECIAL.iter().find(|(of_tar, _)| *of_tar == kind).map(|(_, of_system)| *of_system);
         if kind.is_dir() {
             if !existing.is_some_and(FileType::is_dir) {
-                rustix::fs::mkdirat(directory, name, mode).map_err(|errno| fail(errno.into()))?;
+                rustix::fs::mkdirat(directory, name, mode).map_err(failed)?;
+                if let Some(layer) = self.layer.as_ref().filter(|_| existing.is_some()) {
+                    layer.replaced(directory, name, path).map_err(failed)?;
+                }
             }
-            self.directory_times.extend(header.time.map(|time| (path.to_owned(), time)));
-        } else if kind.is_file() || kind == tar::EntryType::Continuous || kind == tar::EntryType::GNUSparse {
+            self.directory_times.extend(metadata.time.map(|time| (path.to_owned(), time)));
+        } else if kind.is_file() || kind == EntryType::Continuous || kind.is_gnu_sparse() {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let fd = rustix::fs::openat(directory, name, flags, mode).map_err(|errno| fail(errno.into()))?;
-            let expected = entry.size();
-            let written = io::copy(entry, &mut File::from(fd)).map_err(fail)?;
-            if written != expected {
-                return Err(fail(io::ErrorKind::UnexpectedEof.into()));
-            }
+            let fd = rustix::fs::openat(directory, name, flags, mode).map_err(failed)?;
+            write_content(entry, content, &mut File::from(fd)).map_err(fail)?;
         } else if kind.is_symlink() {
-            let target = entry.link_name_bytes().unwrap_or_default();
-            rustix::fs::symlinkat(OsStr::from_bytes(&target), directory, name)
-                .map_err(|errno| fail(errno.into()))?;
-            header.mode = None;
+            rustix::fs::symlinkat(OsStr::from_bytes(&entry.link), directory, name).map_err(failed)?;
+            metadata.mode = None;
         } else if kind.is_hard_link() {
             return self.hard_link(entry, directory, name, path);
         } else if let Some(special) = special {
-            let what = (special, mode, device(entry.header()));
-            let made = self.root.owners().make_special(directory, name, what);
-            if !made.map_err(|errno| fail(errno.into()))? {
+            let what = (special, mode, rustix::fs::makedev(entry.device.0, entry.device.1));
+            if !self.root.owners().make_special(directory, name, what).map_err(failed)? {
                 return Ok(());
             }
         } else {
             return Err(fail(io::Error::other("an entry of an unknown kind")));
         }
-        header.apply(self.root.owners(), directory, name).map_err(|errno| fail(errno.into()))
+        metadata.apply(self.root.owners(), directory, name).map_err(failed)
     }
 
     fn hard_link(
-        &self,
-        entry: &tar::Entry<'_, impl Read>,
+        &mut self,
+        entry: &Entry,
         directory: BorrowedFd<'_>,
         name: &OsStr,
         path: &Path,
     ) -> Result<(), RootError> {
-        let target = entry.link_name_bytes().unwrap_or_default();
-        let target = inside(Path::new(OsStr::from_bytes(&target)))?;
-        let first = self.root.locate(&target, false)?;
-        rustix::fs::linkat(&first.directory, &first.name, directory, name, AtFlags::empty())
-            .map_err(|errno| RootError::new("cannot link", path, errno))
+        let target = inside(Path::new(OsStr::from_bytes(&entry.link)))?;
+        let fail = |error: io::Error| RootError::new("cannot link", path, error);
+        let link = |root: Root<'_>| -> Result<(), RootError> {
+            let first = root.locate(&target, false)?;
+            rustix::fs::linkat(&first.directory, &first.name, directory, name, AtFlags::empty())
+                .map_err(|errno| fail(errno.into()))
+        };
+        let (error, above) = match (link(self.root), target.parent()) {
+            (Err(error), Some(above)) if error.source.kind() == io::ErrorKind::NotFound => (error, above),
+            (result, _) => return result,
+        };
+        // The file may be one of the layers below.
+        let Some(layer) = &self.layer else { return Err(error) };
+        if layer.directory(above).map_err(|errno| fail(errno.into()))?.is_none()
+            && !above.as_os_str().is_empty()
+        {
+            return Err(error);
+        }
+        let above = self.enter(above)?;
+        let brought = self
+            .layer
+            .as_ref()
+            .map_or(Ok(false), |layer| layer.bring_up(&target, above.as_fd(), self.root.owners()));
+        if brought.map_err(fail)? { link(self.root) } else { Err(error) }
     }
 
     fn finish(self) -> Result<(), RootError> {
+        if let Some(layer) = &self.layer {
+            layer.remove(self.root)?;
+        }
         let last: HashMap<&Path, i64> =
             self.directory_times.iter().map(|(path, time)| (path.as_path(), *time)).collect();
         for (path, time) in last {
@@ -232,6 +245,20 @@ impl Unpacker<'_> {
         }
         Ok(())
     }
+}
+
+/// Writes the content of a file: all of it, or what a sparse one has between its holes.
+fn write_content(entry: &Entry, content: &mut Reader<impl Read>, file: &mut File) -> io::Result<()> {
+    let mut copy = |file: &mut File, length: u64| {
+        let copied = io::copy(&mut content.take(length), file)?;
+        if copied == length { Ok(()) } else { Err(io::Error::from(io::ErrorKind::UnexpectedEof)) }
+    };
+    let Some(pieces) = &entry.pieces else { return copy(file, entry.size) };
+    for (offset, length) in pieces {
+        file.seek(io::SeekFrom::Start(*offset))?;
+        copy(file, *length)?;
+    }
+    file.set_len(entry.size)
 }
 
 /// The path without leading slashes and dots.
@@ -248,68 +275,6 @@ fn inside(path: &Path) -> Result<PathBuf, RootError> {
         }
     }
     Ok(out)
-}
-
-/// What a header says, with the extended records applied.
-fn header(entry: &mut tar::Entry<'_, impl Read>, options: &UnpackOptions) -> io::Result<Metadata> {
-    let raw = entry.header();
-    let id = |id: u64| u32::try_from(id).map_err(|_| io::Error::other(format!("there is no id {id}")));
-    let mut owner = (id(raw.uid()?)?, id(raw.gid()?)?);
-    let (mode, mut time) = (raw.mode()?, (raw.mtime()? as i64).saturating_mul(1_000_000_000));
-    let mut xattrs = vec![];
-    if let Some(extensions) = entry.pax_extensions()? {
-        for extension in extensions {
-            let extension = extension?;
-            let (key, value) = (extension.key_bytes(), extension.value_bytes());
-            let text = std::str::from_utf8(value).unwrap_or_default();
-            match key {
-                b"uid" => owner.0 = text.parse().map_err(io::Error::other)?,
-                b"gid" => owner.1 = text.parse().map_err(io::Error::other)?,
-                b"mtime" => time = nanoseconds(text).unwrap_or(time),
-                _ => {
-                    if let Some(name) = key.strip_prefix(b"SCHILY.xattr.") {
-                        xattrs.push((name.to_owned(), value.to_owned()));
-                    }
-                }
-            }
-        }
-    }
-    xattrs.retain(|(name, _)| is_kept(name));
-    Ok(Metadata { owner: options.owner.unwrap_or(owner), mode: Some(mode), time: Some(time), xattrs })
-}
-
-/// The number of a device file.
-fn device(header: &tar::Header) -> u64 {
-    let major = header.device_major().ok().flatten().unwrap_or(0);
-    let minor = header.device_minor().ok().flatten().unwrap_or(0);
-    rustix::fs::makedev(major, minor)
-}
-
-/// `SECONDS[.FRACTION]` as nanoseconds.
-fn nanoseconds(text: &str) -> Option<i64> {
-    let (seconds, fraction) = text.split_once('.').unwrap_or((text, ""));
-    let whole = seconds.parse::<i64>().ok()?.checked_mul(1_000_000_000)?;
-    let digits = fraction.get(..fraction.len().min(9))?;
-    let part = if digits.is_empty() { 0 } else { format!("{digits:0<9}").parse::<i64>().ok()? };
-    whole.checked_add(if seconds.starts_with('-') { -part } else { part })
-}
-
-/// Writes what overlayfs takes for "removed": a character device 0:0, or a mark on the directory.
-fn whiteout(directory: BorrowedFd<'_>, name: &OsStr) -> rustix::io::Result<()> {
-    if name == ".wh..wh..opq" {
-        let path = descriptor_path(directory, OsStr::new("."));
-        return rustix::fs::setxattr(path, "user.overlay.opaque", b"y", XattrFlags::empty());
-    }
-    let Some(hidden) = name.as_bytes().strip_prefix(b".wh.") else { return Ok(()) };
-    if matches!(hidden, b"" | b"." | b"..") || hidden.starts_with(b".wh.") {
-        return Ok(());
-    }
-    let hidden = OsStr::from_bytes(hidden);
-    match super::make_whiteout(directory, hidden) {
-        // The layer itself has the file: removing comes first, whatever the order in the archive.
-        Ok(()) | Err(Errno::EXIST) => Ok(()),
-        Err(errno) => Err(errno),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use rustix::thread::CapabilitySet;
 
+use super::step::Network;
+
 /// Every capability that there is.
 pub(super) const ALL: CapabilitySet = CapabilitySet::all();
 
@@ -10,9 +12,17 @@ pub(super) fn names(set: CapabilitySet) -> Vec<String> {
     set.iter_names().map(|(name, _)| format!("CAP_{name}")).collect()
 }
 
+/// What a sandboxed step on this network keeps: on the machine's own, raw sockets would read everybody's packets.
+pub(super) fn sandboxed(network: &Network) -> CapabilitySet {
+    match network {
+        Network::Guarded => DEFAULT.difference(CapabilitySet::NET_RAW),
+        Network::Host | Network::None => DEFAULT,
+    }
+}
+
 /// The set that Docker and containerd leave to a container by default (moby `oci/caps/defaults.go`, containerd
 /// `pkg/oci/spec.go`).
-pub(super) const DEFAULT: CapabilitySet = CapabilitySet::CHOWN
+const DEFAULT: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FSETID)
     .union(CapabilitySet::FOWNER)

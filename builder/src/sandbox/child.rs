@@ -15,6 +15,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, fchdir, pivot_root, setrlim
 use rustix::thread::{CapabilitySet, CapabilitySets};
 
 use super::interpreter;
+use super::landlock;
 use super::masks::{self, Cover};
 use super::mountapi::{attach, attach_at, change_attributes, last_error, new_fs, open_resolved};
 use super::seccomp::Instruction;
@@ -45,6 +46,8 @@ pub(super) struct Plan<'a> {
     pub(super) own_ids: Option<&'a [String; 2]>,
     /// The bound on capabilities; `None` keeps all.
     pub(super) capabilities: Option<CapabilitySet>,
+    /// Landlock rules to be held to.
+    pub(super) scope: Option<BorrowedFd<'a>>,
     /// The system call filter; empty for none.
     pub(super) filter: &'a [Instruction],
     pub(super) limits: &'a [(Resource, Rlimit)],
@@ -70,6 +73,7 @@ pub(super) enum Stage {
     Limits,
     Identity,
     Capabilities,
+    Scope,
     Filter,
     Exec,
 }
@@ -256,7 +260,8 @@ fn identity(plan: &Plan<'_>) -> Done {
             }
         }
     }
-    // Here, because it takes a capability that the step does not keep.
+    // Here, because both take a capability that the step does not keep.
+    plan.scope.map_or(Ok(()), landlock::enter).map_err(at(Stage::Scope))?;
     install_filter(plan).map_err(at(Stage::Filter))?;
     let ids = at(Stage::Identity);
     if let Some(groups) = plan.groups {

@@ -26,6 +26,7 @@ mod etc;
 mod foreign;
 mod inside;
 mod interpreter;
+mod landlock;
 mod masks;
 mod mountapi;
 mod net;

@@ -23,9 +23,9 @@ use rustix::process::{
 use super::child::{self, Plan, Stage};
 use super::inside::{Inside, Stub};
 use super::prepare::{Prepared, Source, prepare};
-use super::step::{Exit, Finished, Security, Step, Stream};
+use super::step::{Exit, Finished, Network, Security, Step, Stream};
 use super::supervisor::Ask;
-use super::{Cancel, SandboxError, caps, foreign, seccomp, setup, supervisor};
+use super::{Cancel, SandboxError, caps, foreign, landlock, seccomp, setup, supervisor};
 
 /// Bytes handed to the output callback at once, at most.
 const CHUNK: usize = 64 << 10;
@@ -110,11 +110,13 @@ fn bear(
     let own_ids = (single && (user.uid, user.gid) != (0, 0))
         .then(|| [format!("{} 0 1", user.uid), format!("{} 0 1", user.gid)]);
     let notify = if single { supervisor::questions() } else { Vec::new() };
+    let guarded = sandboxed && step.network == Network::Guarded;
     let filter = match (sandboxed, single) {
-        (true, _) => seccomp::filter(&notify),
+        (true, _) => seccomp::filter(&notify, &step.network),
         (false, true) => seccomp::only_notify(&notify),
         (false, false) => Vec::new(),
     };
+    let scope = if guarded { landlock::scope() } else { None };
     let max_processes = if counts_by_step() { step.max_processes.to_string() } else { String::new() };
     let [out, err] = &ends;
     let plan = Plan {
@@ -131,7 +133,8 @@ fn bear(
         gid: Gid::from_raw(prepared.user.gid),
         groups: (!single).then_some(&groups),
         supervisor: ask.as_ref().map(|ask| ask.socket.as_fd()),
-        capabilities: sandboxed.then_some(caps::DEFAULT),
+        capabilities: sandboxed.then(|| caps::sandboxed(&step.network)),
+        scope: scope.as_ref().map(AsFd::as_fd),
         filter: &filter,
         limits: &prepared.limits,
         own_ids: own_ids.as_ref(),
@@ -210,6 +213,7 @@ fn explain(step: &Step, programs: &[CString], stage: Stage, errno: Errno) -> San
         Stage::Limits => ("set", "the resource limits of the step"),
         Stage::Identity => ("become the user", step.user.as_str()),
         Stage::Capabilities => ("drop", "capabilities"),
+        Stage::Scope => ("restrict with Landlock", "the step"),
         Stage::Filter => ("install", "the system call filter"),
         Stage::Exec => {
             let platform = if [Errno::NOEXEC, Errno::NOENT].contains(&errno) { foreign() } else { None };

@@ -45,8 +45,8 @@ pub struct Step {
 pub(super) const MAX_PROCESSES: u32 = 16_384;
 
 impl Step {
-    /// A step with the defaults of a Dockerfile's `RUN`: root user, host network, sandboxed, 64 MiB of shared
-    /// memory.
+    /// A step with the defaults of a Dockerfile's `RUN`: root user, sandboxed, 64 MiB of shared memory; on the machine's
+    /// network, without rights over it.
     #[must_use]
     pub fn new(root: OwnedFd, args: Vec<String>) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Step {
             env: Vec::new(),
             cwd: String::new(),
             user: String::new(),
-            network: Network::Host,
+            network: Network::Guarded,
             security: Security::Sandbox,
             hostname: DEFAULT_HOSTNAME.to_owned(),
             extra_hosts: Vec::new(),
@@ -120,8 +120,11 @@ pub enum BindSource {
 /// Network of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Network {
-    /// The builder's.
+    /// The machine's, as the builder has it.
     Host,
+    /// The machine's, without raw packets, and without its abstract sockets where the kernel can tell them apart (Linux
+    /// 6.12).
+    Guarded,
     /// A loopback interface and nothing else.
     None,
 }

@@ -17,6 +17,7 @@
 mod devices;
 mod harness;
 mod mounts;
+mod network;
 mod overlay;
 mod run;
 mod single;
@@ -34,6 +35,7 @@ fn cases() -> Vec<Case> {
         run::CASES,
         devices::CASES,
         mounts::CASES,
+        network::CASES,
         users::CASES,
         single::CASES,
     ]

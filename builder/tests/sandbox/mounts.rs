@@ -174,7 +174,7 @@ fn links_to_kernel_files(inside: &Inside) {
     step.mounts = ["/x", "/x/1", "/y"]
         .map(|target| Mount { target: target.into(), kind: MountKind::Tmpfs { size: None } })
         .into();
-    assert_eq!(output(&step), "proc\nproc\ntmpfs\n0\n0\n00000000a80425fb\n");
+    assert_eq!(output(&step), "proc\nproc\ntmpfs\n0\n0\n00000000a80405fb\n");
 }
 
 fn links_for_dev_and_proc(inside: &Inside) {

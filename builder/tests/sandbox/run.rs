@@ -134,7 +134,7 @@ const TABLE: &[(&str, Exit, &str)] = &[
     ),
     ("mount -t tmpfs none /mnt 2>&1 | grep -c -i 'permission denied'", Exit::Code(0), "1\n"),
     // Mounting and tracing are not for steps.
-    ("sed -n 's/^CapEff:\\t//p' /proc/self/status", Exit::Code(0), "00000000a80425fb\n"),
+    ("sed -n 's/^CapEff:\\t//p' /proc/self/status", Exit::Code(0), "00000000a80405fb\n"),
     (
         "sed -n 's/^CapInh:\\t//p;s/^CapAmb:\\t//p' /proc/self/status",
         Exit::Code(0),

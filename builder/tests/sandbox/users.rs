@@ -42,7 +42,7 @@ fn users(inside: &Inside) {
         let script = "echo $(id -u) $(id -g) $(id -G) $HOME; sed -n 's/^CapEff:\\t//p;s/^Groups:\\t//p' /proc/self/status";
         let mut step = sh(root, script);
         step.user = user.to_owned();
-        let effective = if ids.starts_with("0 ") { "00000000a80425fb" } else { "0000000000000000" };
+        let effective = if ids.starts_with("0 ") { "00000000a80405fb" } else { "0000000000000000" };
         assert_eq!(output(&step), format!("{ids}\n{groups} \n{effective}\n"), "{user}");
     }
 }

@@ -1,6 +1,6 @@
 //! Where a copy goes.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 
@@ -95,8 +95,9 @@ impl Target {
     ) -> Result<Self, E> {
         let Self { located: Located { directory, name, path, owners }, existed, .. } = self;
         let fail = |errno| RootError::new("cannot write", &path, errno);
-        let nearest =
-            if existed { open_directory(directory.as_fd(), &name).map_err(fail)? } else { directory };
+        // The root of a mount comes as a mere path, which takes no `fchmod`: it is opened like any other directory.
+        let nearest = if existed { name.as_os_str() } else { OsStr::new(".") };
+        let nearest = open_directory(directory.as_fd(), nearest).map_err(fail)?;
         // The overlay brings a directory up, and all above it, when its mode is set, be it to what it was.
         let stat = rustix::fs::fstat(&nearest).map_err(fail)?;
         rustix::fs::fchmod(&nearest, Mode::from_raw_mode(stat.st_mode & 0o7777)).map_err(fail)?;

@@ -233,3 +233,29 @@ fn directories_above_have_permissions_alone_and_inherit_the_group_bit() {
         assert_eq!(made.mode() & 0o7777, expected, "{destination}");
     }
 }
+
+/// A mount that nobody has attached is held as a mere path, of which little but its names can be opened.
+#[test]
+fn a_new_name_in_the_root_of_a_mount() {
+    let place = tempfile::tempdir().expect("a directory");
+    let (from, to) = (place.path().join("from"), place.path().join("to"));
+    fs::create_dir_all(from.join("sub")).expect("a directory");
+    fs::create_dir(&to).expect("a directory");
+    fs::write(from.join("sub/file"), "new").expect("a file");
+    let tree = Tree::context(File::open(&from).expect("the source").into(), None);
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::open(&to, flags, Mode::empty()).expect("the root");
+    let upper = || File::open(&to).expect("the root").into();
+    let options = CopyOptions { contents_only: false, ..options(1) };
+    for (source, destination) in [("/", "/x"), ("/sub", "/y"), ("/sub", "/new/z")] {
+        let found = tree.matches(source, false, true).expect("looked").found;
+        let source = found.first().expect("a source");
+        let target = Target::prepare(source, Root::new(&root, Owners::Real), destination, &options)
+            .and_then(|target| target.in_layer(upper(), || Ok::<_, RootError>(upper())))
+            .expect(destination);
+        copy_to(&tree, source, &|_, _| Visibility::Show, target, &options, None).expect(destination);
+    }
+    for path in ["x/sub/file", "y/file", "new/z/file"] {
+        assert_eq!(fs::read_to_string(to.join(path)).expect(path), "new", "{path}");
+    }
+}

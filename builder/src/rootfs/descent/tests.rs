@@ -29,9 +29,24 @@ fn grow(place: &Path, levels: usize, beside: &[&str]) {
 const SHAPES: &[(usize, &[&str], usize)] =
     &[(30_000, &[], 30_001), (1_500, &["a", "e"], 6_001), (1_500, &["e"], 4_501)];
 
+/// A directory that is removed as builds remove theirs: the library's way takes a descriptor and stack for each level.
+struct InMemory(tempfile::TempDir);
+
+impl InMemory {
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for InMemory {
+    fn drop(&mut self) {
+        crate::rootfs::remove_tree(self.path()).expect("removed");
+    }
+}
+
 /// A file system on a disk takes minutes for this.
-fn in_memory() -> tempfile::TempDir {
-    tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory")
+fn in_memory() -> InMemory {
+    InMemory(tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).expect("a directory"))
 }
 
 /// No more descriptors than this, whatever the depth; tests beside this one have some too.

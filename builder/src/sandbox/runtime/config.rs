@@ -36,7 +36,8 @@ pub(super) fn config(parts: &Parts<'_>) -> Value {
     let step = parts.step;
     let sandboxed = step.security == Security::Sandbox;
     let (uid, gid, groups) = parts.ids;
-    let capabilities: Vec<String> = caps::names(if sandboxed { caps::DEFAULT } else { caps::ALL });
+    let capabilities: Vec<String> =
+        caps::names(if sandboxed { caps::sandboxed(&step.network) } else { caps::ALL });
     let own: &[String] = if uid == 0 { &capabilities } else { &[] };
     let mut namespaces = vec!["pid", "ipc", "uts", "mount"];
     if step.network == Network::None {
@@ -57,7 +58,7 @@ pub(super) fn config(parts: &Parts<'_>) -> Value {
             "namespaces": namespaces,
             "maskedPaths": masked,
             "readonlyPaths": readonly,
-            "seccomp": seccomp::profile(),
+            "seccomp": seccomp::profile(&step.network),
             // Without a control group of its own, an ordinary user's runtime refuses limits.
             "resources": if parts.real_root { json!({ "pids": { "limit": step.max_processes } }) } else { json!({}) },
         })
@@ -149,8 +150,10 @@ mod tests {
             let filtered = config["linux"]["seccomp"]["defaultAction"] == "SCMP_ACT_ERRNO";
             (capabilities("bounding"), capabilities("effective"), filtered)
         };
+        assert_eq!(look(&step, 0), (13, 13, true), "without raw sockets on the machine's network");
+        assert_eq!(look(&step, 33), (13, 0, true));
+        step.network = Network::None;
         assert_eq!(look(&step, 0), (14, 14, true));
-        assert_eq!(look(&step, 33), (14, 0, true));
         step.security = Security::Insecure;
         let (bounding, _, filtered) = look(&step, 0);
         assert!(bounding > 35 && !filtered);

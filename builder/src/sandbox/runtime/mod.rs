@@ -26,7 +26,7 @@ use super::mountapi::{attach, attach_at, change_attributes, clone_tree, new_fs};
 use super::prepare::{Prepared, Source, prepare};
 use super::run::pump;
 use super::step::{BindSource, Exit, Finished, Mount, MountKind, Network, Security, Step, Stream};
-use super::{Cancel, SandboxError, devices, etc, signals};
+use super::{Cancel, SandboxError, devices, etc, landlock, signals};
 
 /// An OCI runtime on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -146,7 +146,10 @@ fn bear(
     let inner = bundle.join("memory/config.json");
     fs::write(&inner, config::config(&parts).to_string()).map_err(failed("write", &inner))?;
     std::os::unix::fs::symlink("memory/config.json", &path).map_err(failed("write", &path))?;
-    let mut child = start(runtime, bundle, stdin).map_err(failed("start the runtime", &runtime.program))?;
+    let guarded = step.security == Security::Sandbox && step.network == Network::Guarded;
+    let scope = if guarded { landlock::scope() } else { None };
+    let mut child =
+        start(runtime, bundle, stdin, scope).map_err(failed("start the runtime", &runtime.program))?;
     let pid = rustix::process::Pid::from_child(&child);
     let pidfd = pidfd_open(pid, PidfdFlags::empty()).map_err(SandboxError::on("watch", &runtime.program))?;
     if let (Some(out), Some(err)) = (child.stdout.take(), child.stderr.take()) {
@@ -167,7 +170,7 @@ fn nothing_to_read(memory: &OwnedFd) -> rustix::io::Result<OwnedFd> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the sandbox is the builder's place to start programs")]
-fn start(runtime: &Runtime, bundle: &Path, stdin: OwnedFd) -> io::Result<Child> {
+fn start(runtime: &Runtime, bundle: &Path, stdin: OwnedFd, scope: Option<OwnedFd>) -> io::Result<Child> {
     let mut command = Command::new(&runtime.program);
     command
         .arg("--root")
@@ -184,9 +187,12 @@ fn start(runtime: &Runtime, bundle: &Path, stdin: OwnedFd) -> io::Result<Child> 
         .stdin(stdin)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    let prepare = || {
+    let prepare = move || {
         rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
         signals::unblock();
+        if let Some(rules) = &scope {
+            landlock::enter(rules.as_fd())?;
+        }
         // The runtime looks itself up in `/proc`, which has to be that of its own PID namespace.
         let proc = new_fs(c"proc", &[], MountAttrFlags::empty())?;
         let place = rustix::fs::openat(CWD, c"/proc", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;

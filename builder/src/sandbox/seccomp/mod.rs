@@ -9,6 +9,8 @@ mod table;
 
 use table::{ALLOWED, NEWEST, Row, SPECIAL};
 
+use super::step::Network;
+
 /// One BPF instruction.
 pub(super) type Instruction = libc::sock_filter;
 
@@ -26,8 +28,8 @@ enum Answer {
     NotifyValue(u8, u32),
     /// `clone`: no new namespaces.
     Clone,
-    /// `socket`: not the kernel's crypto interface, nor the hypervisor's.
-    Socket,
+    /// `socket`: of no family of these.
+    Socket(&'static [u32]),
     /// `personality`: those that change nothing for others.
     Personality,
 }
@@ -88,8 +90,18 @@ fn low_word(argument: u8) -> u32 {
 
 /// Namespace flags of `clone`.
 const NEW_NAMESPACES: u32 = 0x7e02_0000;
+const AF_PACKET: u32 = 17;
 const AF_ALG: u32 = 38;
 const AF_VSOCK: u32 = 40;
+
+/// Families of sockets that a step on this network cannot have, ascending: the kernel's crypto interface and the
+/// hypervisor's, on the machine's network raw packets too.
+const fn refused_families(network: &Network) -> &'static [u32] {
+    match network {
+        Network::Guarded => &[AF_PACKET, AF_ALG, AF_VSOCK],
+        Network::Host | Network::None => &[AF_ALG, AF_VSOCK],
+    }
+}
 const PERSONALITIES: [u32; 5] = [0, 0x0008, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 const LOAD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
@@ -106,7 +118,7 @@ pub const fn is_filtered() -> bool {
 }
 
 /// The program, empty on a machine without a table. Calls of `notify`, by native number, go to the supervisor.
-pub(super) fn filter(notify: &[(u32, When)]) -> Vec<Instruction> {
+pub(super) fn filter(notify: &[(u32, When)], network: &Network) -> Vec<Instruction> {
     let mut program = vec![instruction(LOAD, ARCH)];
     if INTERFACES.is_empty() {
         return Vec::new();
@@ -114,7 +126,7 @@ pub(super) fn filter(notify: &[(u32, When)]) -> Vec<Instruction> {
     for (index, interface) in INTERFACES.iter().enumerate() {
         let notify = if index == 0 { notify } else { &[] };
         let mut body = vec![instruction(LOAD, NUMBER)];
-        search(&ranges(interface, notify), &mut body);
+        search(&ranges(interface, notify, network), &mut body);
         program.extend([jump(JUMP_EQUAL, interface.audit, 1, 0), instruction(JUMP, length(&body))]);
         program.extend(body);
     }
@@ -142,7 +154,7 @@ pub(super) fn only_notify(notify: &[(u32, When)]) -> Vec<Instruction> {
 }
 
 /// The same profile in the words of the OCI runtime specification.
-pub(super) fn profile() -> serde_json::Value {
+pub(super) fn profile(network: &Network) -> serde_json::Value {
     use serde_json::json;
     let names: Vec<&str> = ALLOWED.iter().map(|row| row.name).collect();
     let condition = |op: &str, value: u32, masked: u32| json!([{ "index": 0, "op": op, "value": value, "valueTwo": masked }]);
@@ -152,7 +164,7 @@ pub(super) fn profile() -> serde_json::Value {
         allow("clone", condition("SCMP_CMP_MASKED_EQ", NEW_NAMESPACES, 0)),
         json!({ "names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": libc::ENOSYS }),
     ];
-    for (op, value) in [("SCMP_CMP_LT", AF_ALG), ("SCMP_CMP_EQ", AF_ALG + 1), ("SCMP_CMP_GT", AF_VSOCK)] {
+    for (op, value) in other_families(refused_families(network)) {
         calls.push(allow("socket", condition(op, value, 0)));
     }
     for value in PERSONALITIES {
@@ -169,8 +181,16 @@ pub(super) fn profile() -> serde_json::Value {
     json!({ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": libc::EPERM, "architectures": architectures, "syscalls": calls })
 }
 
+/// Conditions, of which each is one rule, that hold for every number but these.
+fn other_families(refused: &[u32]) -> Vec<(&'static str, u32)> {
+    let (first, last) = (refused.first().copied().unwrap_or(0), refused.last().copied().unwrap_or(0));
+    let between = (first..last).filter(|family| !refused.contains(family));
+    let between = between.map(|family| ("SCMP_CMP_EQ", family));
+    [("SCMP_CMP_LT", first)].into_iter().chain(between).chain([("SCMP_CMP_GT", last)]).collect()
+}
+
 /// First number of each run of equal answers, ascending from 0.
-fn ranges(interface: &Interface, notify: &[(u32, When)]) -> Vec<(u32, Answer)> {
+fn ranges(interface: &Interface, notify: &[(u32, When)], network: &Network) -> Vec<(u32, Answer)> {
     let mut answers = vec![Answer::Error(libc::EPERM); NEWEST as usize + 1];
     let mut far = Vec::new();
     let mut set = |number: u32, answer| match answers.get_mut(number as usize) {
@@ -186,7 +206,7 @@ fn ranges(interface: &Interface, notify: &[(u32, When)]) -> Vec<(u32, Answer)> {
             "clone" => Answer::Clone,
             "clone3" => Answer::Error(libc::ENOSYS),
             "personality" => Answer::Personality,
-            _ => Answer::Socket,
+            _ => Answer::Socket(refused_families(network)),
         };
         (interface.number)(row).into_iter().for_each(|number| set(number, special));
     }
@@ -242,13 +262,13 @@ fn answer(answer: Answer, program: &mut Vec<Instruction>) {
                 forbid,
             ]);
         }
-        Answer::Socket => program.extend([
-            instruction(LOAD, ARGUMENT_0),
-            jump(JUMP_EQUAL, AF_ALG, 2, 0),
-            jump(JUMP_EQUAL, AF_VSOCK, 1, 0),
-            allow,
-            forbid,
-        ]),
+        Answer::Socket(refused) => {
+            program.push(instruction(LOAD, ARGUMENT_0));
+            for family in refused {
+                program.extend([jump(JUMP_EQUAL, *family, 0, 1), forbid]);
+            }
+            program.push(allow);
+        }
         Answer::Personality => {
             program.push(instruction(LOAD, ARGUMENT_0));
             for value in PERSONALITIES {
@@ -307,7 +327,7 @@ mod tests {
 
     #[test]
     fn every_number_gets_the_answer_of_its_row() {
-        let program = filter(&[]);
+        let program = filter(&[], &Network::Host);
         for interface in &INTERFACES {
             for number in 0..=NEWEST {
                 let has = |rows: &[Row]| rows.iter().any(|row| (interface.number)(row) == Some(number));
@@ -325,7 +345,7 @@ mod tests {
 
     #[test]
     fn arguments_decide() {
-        let program = filter(&[]);
+        let program = filter(&[], &Network::Host);
         let native = |name: &str| {
             let row = SPECIAL.iter().find(|row| row.name == name).unwrap();
             (INTERFACES[0].number)(row).unwrap()
@@ -353,6 +373,36 @@ mod tests {
     }
 
     #[test]
+    fn the_machines_network_has_no_raw_packets() {
+        let row = SPECIAL.iter().find(|row| row.name == "socket").unwrap();
+        for (network, packets) in [(Network::Host, ALLOW), (Network::None, ALLOW), (Network::Guarded, EPERM)]
+        {
+            let program = filter(&[], &network);
+            for interface in &INTERFACES {
+                let number = (interface.number)(row).unwrap();
+                for (family, expected) in
+                    [(AF_PACKET, packets), (AF_PACKET - 1, ALLOW), (AF_ALG, EPERM), (AF_VSOCK, EPERM)]
+                {
+                    assert_eq!(
+                        evaluate(&program, interface.audit, number, family),
+                        expected,
+                        "{network:?} {family}"
+                    );
+                }
+            }
+            let rules = other_families(refused_families(&network));
+            for family in 0..64 {
+                let allowed = rules.iter().any(|(op, value)| match *op {
+                    "SCMP_CMP_LT" => family < *value,
+                    "SCMP_CMP_EQ" => family == *value,
+                    _ => family > *value,
+                });
+                assert_eq!(allowed, !refused_families(&network).contains(&family), "{network:?} {family}");
+            }
+        }
+    }
+
+    #[test]
     fn the_supervisor_is_asked() {
         let number = |call| u32::try_from(call).unwrap();
         let (getuid, creat, read) = (number(libc::SYS_getuid), number(libc::SYS_dup), number(libc::SYS_read));
@@ -362,7 +412,7 @@ mod tests {
             (read, When::Is { argument: 0, value: 5 }),
         ];
         const ASK: u32 = libc::SECCOMP_RET_USER_NOTIF;
-        for program in [filter(&questions), only_notify(&questions)] {
+        for program in [filter(&questions, &Network::Host), only_notify(&questions)] {
             for (number, argument, expected) in [
                 (getuid, 0, ASK),
                 (creat, 2, ASK),
