@@ -11,6 +11,7 @@
     reason = "helpers of tests fail by panicking (also on JSON of another shape), read the test's environment and start programs"
 )]
 
+pub mod alpine;
 pub mod docker;
 pub mod examples;
 pub mod foreign;
