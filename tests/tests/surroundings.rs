@@ -173,6 +173,52 @@ fn without_user_namespaces_the_setting_is_named() {
     assert_eq!(place.mounts(), [""; 0]);
 }
 
+/// Whoever builds, whatever the umask, and however the folder was found: nobody else runs a setuid program of a layer.
+#[test]
+fn the_store_is_closed_to_other_users() {
+    let Some(place) = scene("the_store_is_closed_to_other_users") else { return };
+    place.write("Dockerfile", "FROM debian\nRUN cp /bin/true /suid && chmod 4755 /suid\n");
+    let scenes = [
+        ("root", String::new(), ""),
+        ("subordinate ids", RANGE.to_owned(), AS_USER),
+        ("one uid", NO_RANGE.to_owned(), AS_USER),
+    ];
+    for (number, (who, set_up, as_whom)) in scenes.iter().enumerate() {
+        let set_up = set_up.replace("mkdir home", "mkdir -p home");
+        let text = format!(
+            "{set_up}umask 0; mkdir -p home; above=$PWD/home/{number}; {as_whom} mkdir $above\n\
+             chmod 755 home $above; store=$above/store\n\
+             for found in new 755 777 711; do\n\
+               [ $found = new ] || chmod $found $store\n\
+               {as_whom} {BUILD} --store $store > log 2>&1 || {{ cat log; exit 1; }}\n\
+               echo $found $(stat -c %a $store)\n\
+               suid=$(find $store -path '*/layers/*' -name suid)\n\
+               test -n \"$suid\" && echo bits $(stat -c %a $suid)\n\
+               setpriv --reuid=1234 --regid=1234 --clear-groups $suid 2> error && echo run || grep -o 'Permission denied' error\n\
+             done"
+        );
+        let built = script(&place, &text);
+        assert_eq!(built.code, Some(0), "{who}: {}{}", built.stdout, built.stderr);
+        let modes: Vec<&str> = built.stdout.lines().filter(|line| line.ends_with(" 700")).collect();
+        assert_eq!(modes, ["new 700", "755 700", "777 700", "711 700"], "{who}: {}", built.stdout);
+        let denied = built.stdout.lines().filter(|line| *line == "Permission denied").count();
+        assert_eq!(denied, 4, "{who}: {}", built.stdout);
+        let open =
+            built.stdout.lines().filter(|line| line.starts_with("bits ") && line.ends_with("755")).count();
+        assert_eq!(open, 4, "{who}: the file itself could be run: {}", built.stdout);
+    }
+    // A folder of others is not taken from them.
+    let text = format!(
+        "mkdir shared && chmod 1777 shared && touch shared/somebodys\n\
+         code=0; ./xx-build build --store shared context || code=$?; stat -c %a shared; exit $code"
+    );
+    let built = script(&place, &text);
+    built.assert_error(&["`", "shared", "holds what is no store's", "hint: "]);
+    assert_eq!(built.stdout, "1777\n");
+    let text = "mkdir his && chown 1000 his && chmod 700 his; ./xx-build build --store his context";
+    script(&place, text).assert_error(&["his", "belongs to another user", "hint: "]);
+}
+
 #[test]
 fn a_full_disk_is_one_clear_error() {
     let Some(place) = scene("a_full_disk_is_one_clear_error") else { return };

@@ -13,7 +13,7 @@ use crate::report::Report;
 use crate::rootfs::Owners;
 use crate::sandbox::userns;
 use crate::store::policy::{BadSetting, Filter, Policy, Record, default_policies, seconds};
-use crate::store::{Store, Usage, is_disk_full};
+use crate::store::{Store, StoreError, Usage, is_disk_full};
 
 /// Opens the store at `path`, or where it lies when nobody says.
 pub(super) fn open_store(
@@ -28,10 +28,14 @@ pub(super) fn open_store(
     let path = path.map_or_else(|| environment.store(), Path::to_owned);
     let store = Store::open(&path, environment.seconds(), owners);
     store.map(|store| store.with_threads(environment.processors)).map_err(|error| {
-        let hint = if is_disk_full(&error) {
-            "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
-        } else {
-            "another place can be chosen with `--store DIR`"
+        let hint = match &error {
+            StoreError::Open { .. } => {
+                "give a folder that is the store's alone with `--store DIR`; it is made when it is not there"
+            }
+            _ if is_disk_full(&error) => {
+                "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
+            }
+            _ => "another place can be chosen with `--store DIR`",
         };
         Report::new(&error).hint(hint)
     })

@@ -7,19 +7,23 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FlockOperation, RenameFlags, flock, renameat_with};
+use rustix::fs::{CWD, FlockOperation, Mode, RenameFlags, flock, renameat_with};
 
 use super::ExportError;
 use crate::rootfs::remove_tree;
 
 const PREFIX: &str = ".xx-build.";
 const SUFFIX: &str = ".tmp";
+/// The mode of a directory that others are not to enter.
+const PRIVATE: u32 = 0o700;
 
 /// A file or directory that is removed when dropped, unless it got its name.
 #[derive(Debug)]
 pub(super) struct Temporary {
     path: PathBuf,
     file: File,
+    /// The mode that a directory gets with its name, unless it is given another one before.
+    mode: Option<u32>,
 }
 
 impl Temporary {
@@ -28,9 +32,15 @@ impl Temporary {
         Self::create(folder, |path| File::create_new(path))
     }
 
-    /// An empty directory in `folder`.
+    /// An empty directory in `folder`, which nobody else may enter as long as it is temporary.
     pub(super) fn directory(folder: &Path) -> Result<Self, ExportError> {
-        Self::create(folder, |path| fs::create_dir(path).and_then(|()| File::open(path)))
+        let mut new = Self::create(folder, |path| fs::create_dir(path).and_then(|()| File::open(path)))?;
+        let made = rustix::fs::fstat(&new.file).and_then(|stat| {
+            rustix::fs::fchmod(&new.file, Mode::from_raw_mode(PRIVATE)).map(|()| stat.st_mode)
+        });
+        new.mode =
+            Some(made.map_err(|errno| ExportError::write("create", &new.path)(errno.into()))? & 0o7777);
+        Ok(new)
     }
 
     fn create(folder: &Path, make: impl Fn(&Path) -> std::io::Result<File>) -> Result<Self, ExportError> {
@@ -44,7 +54,7 @@ impl Temporary {
             };
             let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
             if locked.is_ok() && path.exists() {
-                return Ok(Self { path, file });
+                return Ok(Self { path, file, mode: None });
             }
         }
         Err(ExportError::write("create", folder)(std::io::ErrorKind::AlreadyExists.into()))
@@ -67,6 +77,11 @@ impl Temporary {
 
     /// Gives a directory its name, if nothing has it.
     pub(super) fn appear(&self, target: &Path) -> rustix::io::Result<()> {
+        if let Some(mode) = &self.mode
+            && rustix::fs::fstat(&self.file)?.st_mode & 0o7777 == PRIVATE
+        {
+            rustix::fs::fchmod(&self.file, Mode::from_raw_mode(*mode))?;
+        }
         renameat_with(CWD, &self.path, CWD, target, RenameFlags::NOREPLACE)
     }
 
@@ -110,6 +125,8 @@ pub(super) fn sweep(folder: &Path) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -120,6 +137,7 @@ mod tests {
         fs::write(folder.path().join(".xx-build.2.0.tmp"), "").expect("a file");
         fs::write(folder.path().join("kept.tmp"), "").expect("a file");
         let one = Temporary::directory(folder.path()).expect("a directory");
+        assert_eq!(one.open().metadata().expect("a directory").permissions().mode() & 0o777, PRIVATE);
         let two = Temporary::file(folder.path()).expect("a file");
         assert_eq!(list(), 3, "two that are in use, and one of somebody else");
         two.persist(&folder.path().join("named")).expect("renamed");

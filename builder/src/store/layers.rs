@@ -7,6 +7,7 @@ use rusqlite::params;
 use rustix::fs::FlockOperation;
 
 use super::usage::hold;
+use super::work::create_open;
 use super::{Store, StoreError};
 use crate::sync::lock;
 
@@ -32,7 +33,7 @@ impl Store {
                 return Ok(path);
             }
             let fresh = self.scratch_path();
-            fs::create_dir(&fresh).map_err(StoreError::io("create", &fresh))?;
+            create_open(&fresh)?;
             fill(&fresh)?;
             match fs::rename(&fresh, &path) {
                 Ok(()) => {}

@@ -12,13 +12,16 @@ use crate::solve::Key;
 #[derive(Debug)]
 pub struct FileLock {
     path: PathBuf,
+    stays: bool,
     _file: File,
 }
 
 impl Drop for FileLock {
     fn drop(&mut self) {
-        // Still held here. Who waits on the removed file sees that its name is gone and tries again.
-        let _ = std::fs::remove_file(&self.path);
+        if !self.stays {
+            // Still held here. Who waits on the removed file sees that its name is gone and tries again.
+            let _ = std::fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -43,6 +46,17 @@ impl FileLock {
         Self::lock(path, FlockOperation::NonBlockingLockExclusive)
     }
 
+    /// Lets go of the lock and leaves its file: what it stands for is still there.
+    pub(super) fn leave(mut self) {
+        self.stays = true;
+    }
+
+    /// Whether somebody holds the lock.
+    pub(super) fn is_held(path: &Path) -> Result<bool, StoreError> {
+        let lock = Self::try_exclusive(path)?;
+        Ok(lock.map(Self::leave).is_none())
+    }
+
     /// `None` when it is held elsewhere, or when its file was removed while waiting for it.
     fn lock(path: &Path, operation: FlockOperation) -> Result<Option<Self>, StoreError> {
         let file = OpenOptions::new()
@@ -59,10 +73,17 @@ impl FileLock {
         let held = rustix::fs::fstat(&file).map_err(|errno| StoreError::io("lock", path)(errno.into()))?;
         let named = rustix::fs::stat(path);
         if named.is_ok_and(|named| (named.st_dev, named.st_ino) == (held.st_dev, held.st_ino)) {
-            Ok(Some(Self { path: path.to_owned(), _file: file }))
+            Ok(Some(Self { path: path.to_owned(), stays: false, _file: file }))
         } else {
             Ok(None)
         }
+    }
+}
+
+/// Removes the lock files in `folder` that a kill left: nobody holds them. Best effort.
+pub(super) fn sweep(folder: &Path) {
+    for entry in std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        drop(FileLock::try_exclusive(&entry.path()));
     }
 }
 

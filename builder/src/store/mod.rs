@@ -12,7 +12,7 @@
 //!
 //! A layer is made in the work directory of its process and renamed into place inside the transaction
 //! that makes it known. Whatever a kill interrupts stays in `work/` and is removed by the next build; no
-//! key ever leads to half a layer.
+//! key ever leads to half a layer. The whole is mode 0700: see `private`.
 //!
 //! A user with one uid keeps owners on the files instead of in them ([`Owners::Pretended`]). Such layers mean
 //! nothing to a build with real ids and the other way round, so they lie in a store of their own,
@@ -31,6 +31,7 @@ mod layers;
 mod lock;
 mod measure;
 pub mod policy;
+mod private;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -84,6 +85,14 @@ pub enum StoreError {
         found: i64,
         /// The layout number this program knows.
         expected: i64,
+    },
+    /// Others could get at what is in the store.
+    #[error("`{}` cannot be the store: {reason}", path.display())]
+    Open {
+        /// The folder.
+        path: PathBuf,
+        /// Who could, and why that is not changed.
+        reason: &'static str,
     },
     /// A result is asked for that was neither found nor made.
     #[error("a result is used that this build neither found nor made")]
@@ -153,10 +162,12 @@ impl Store {
     /// # Errors
     /// When the directory cannot be made or written, or was written by another version.
     pub fn open(root: &Path, now: i64, owners: Owners) -> Result<Self, StoreError> {
+        private::folder(root)?;
         let root = &match owners {
             Owners::Real => root.to_owned(),
             Owners::Pretended => root.join("one-uid"),
         };
+        private::folder(root)?;
         for name in ["blobs/sha256", "layers", "cache", "locks", "work"] {
             let path = root.join(name);
             std::fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;
@@ -165,7 +176,13 @@ impl Store {
         let mut database = database::open(&root)?;
         let boot = boot::boot_id();
         boot::check(&mut database, &root, &boot)?;
-        let work = work::WorkDir::create(&root.join("work"))?;
+        let dead = work::Dead::find(&root.join("work"))?;
+        if !dead.is_empty() {
+            // A kill may have left these, too.
+            lock::sweep(&root.join("locks"));
+            usage::sweep_layers(&mut database, &root)?;
+        }
+        let work = work::WorkDir::create(&root.join("work"), dead)?;
         Ok(Self {
             root,
             database: Mutex::new(database),

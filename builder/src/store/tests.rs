@@ -160,6 +160,91 @@ fn what_a_kill_left_beside_the_metadata_is_swept() {
     assert_eq!(store.layer_chain(Some(layer)).expect("readable").len(), 1);
 }
 
+/// A directory of a process that has ended.
+fn dead(root: &Path, name: &str, lock: bool) -> PathBuf {
+    let path = root.join("work").join(name);
+    fs::create_dir_all(path.join("layer-0/fs/deep")).expect("directories");
+    if lock {
+        fs::write(root.join("work").join(format!("{name}.lock")), "").expect("a file");
+    }
+    path
+}
+
+fn listed(path: &Path) -> Vec<String> {
+    let entries = fs::read_dir(path).expect("listed").map(|entry| entry.expect("listed").file_name());
+    entries.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+#[test]
+fn what_killed_builds_left_is_swept() {
+    let place = tempfile::tempdir().expect("a directory");
+    let root = place.path();
+    drop(open(root));
+    dead(root, "0123456789abcdef", true);
+    dead(root, "without-a-lock", false);
+    fs::write(root.join("work/only-a-lock.lock"), "").expect("a file");
+    fs::write(root.join("locks/of-a-step"), "").expect("a file");
+    fs::create_dir_all(root.join("layers/0123456789abcdef/dir")).expect("a directory");
+    let running = open(root);
+    let held = FileLock::exclusive(&root.join("locks/held")).expect("a lock");
+    dead(root, "a-later-kill", true);
+    let name = running.work.name();
+    drop(open(root));
+    let mut left = listed(&root.join("work"));
+    left.sort();
+    assert_eq!(left, [name.clone(), format!("{name}.lock")], "what runs is left alone");
+    assert_eq!(listed(&root.join("locks")), ["held"]);
+    assert_eq!(directories(&running), 0);
+    drop((held, running));
+    assert_eq!(listed(&root.join("work")), [""; 0]);
+}
+
+/// A step of a killed build makes new files while its directory is removed.
+#[test]
+fn what_a_dying_step_writes_is_passed_over_and_swept_later() {
+    let place = tempfile::tempdir().expect("a directory");
+    drop(open(place.path()));
+    let writing = std::sync::atomic::AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        for thread in 0..2 {
+            let (place, writing) = (place.path(), &writing);
+            scope.spawn(move || {
+                for round in 0.. {
+                    if !writing.load(std::sync::atomic::Ordering::Relaxed) {
+                        break;
+                    }
+                    let folder = place.join(format!("work/killed/layer-0/fs/{thread}/{}", round % 7));
+                    // The folders above it go now and then.
+                    let _ = fs::create_dir_all(&folder);
+                    let _ = fs::write(folder.join("file"), "x");
+                }
+            });
+        }
+        for round in 0..8 {
+            let opened = Store::open(place.path(), 1000, Owners::Real);
+            assert!(opened.is_ok(), "round {round}: {}", opened.map(drop).expect_err("a failure"));
+        }
+        writing.store(false, std::sync::atomic::Ordering::Relaxed);
+    });
+    drop(open(place.path()));
+    assert_eq!(listed(&place.path().join("work")), [""; 0]);
+}
+
+#[test]
+fn what_steps_see_is_open_to_them_and_the_store_to_nobody_else() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let place = tempfile::tempdir().expect("a directory");
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    for owners in [Owners::Real, Owners::Pretended] {
+        let root = place.path().join(format!("{owners:?}"));
+        let store = Store::open(&root, 1000, owners).expect("a store");
+        assert_eq!((mode(&root), mode(store.root())), (0o700, 0o700), "{owners:?}");
+        let layer = store.new_layer().expect("a layer");
+        let cache = store.cache_directory("c", "", |_| Ok::<_, StoreError>(())).expect("a directory");
+        assert_eq!((mode(&layer.files()), mode(&cache)), (0o755, 0o755));
+    }
+}
+
 type Damage = (&'static str, fn(&Path), &'static [u8]);
 
 /// What a power cut does to the layer directory of result 2, and the results that are still there after it.

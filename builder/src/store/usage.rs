@@ -312,41 +312,13 @@ impl Store {
             "DELETE FROM downloads WHERE used < (SELECT coalesce(min(used), ?1) FROM layers)",
             [i64::MAX],
         )?;
-        let doomed = self.orphans(&transaction, others.is_empty())?;
+        let doomed = orphans(&transaction, &self.root, others.is_empty())?;
         transaction.commit()?;
         drop(database);
         for path in doomed {
             remove(&path)?;
         }
         Ok(())
-    }
-
-    /// Layer directories and blobs that no row names. Blobs of an output in the making are named by none
-    /// either, so with `blobs` false, when other builds run, they stay.
-    fn orphans(&self, database: &Connection, blobs: bool) -> Result<Vec<PathBuf>, StoreError> {
-        let names = |query: &str| -> Result<HashSet<String>, StoreError> {
-            let mut query = database.prepare(query)?;
-            let rows = query.query_map([], |row| row.get::<_, String>(0))?;
-            Ok(rows.collect::<Result<_, _>>()?)
-        };
-        let layers = names("SELECT coalesce(directory, name) FROM layers")?;
-        let known_blobs = names(
-            "SELECT replace(digest, 'sha256:', '') FROM layer_blobs
-             UNION SELECT replace(digest, 'sha256:', '') FROM downloads",
-        )?;
-        let mut out = vec![];
-        for (folder, known) in [("layers", Some(&layers)), ("blobs/sha256", blobs.then_some(&known_blobs))] {
-            let Some(known) = known else { continue };
-            let folder = self.root.join(folder);
-            let entries = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
-            for entry in entries {
-                let entry = entry.map_err(StoreError::io("list", &folder))?;
-                if !known.contains(entry.file_name().to_string_lossy().as_ref()) {
-                    out.push(entry.path());
-                }
-            }
-        }
-        Ok(out)
     }
 
     /// Whether a layer came with a base image.
@@ -393,6 +365,43 @@ impl Store {
     }
 }
 
+/// Removes the layer directories that a killed process moved into place and could not make known.
+pub(super) fn sweep_layers(database: &mut Connection, root: &Path) -> Result<(), StoreError> {
+    // Whoever renames a layer into place does so inside such a transaction: here all of them are known.
+    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let doomed = orphans(&transaction, root, false)?;
+    drop(transaction);
+    doomed.iter().try_for_each(|path| remove(path))
+}
+
+/// Layer directories and blobs that no row names. Blobs of an output in the making are named by none
+/// either, so with `blobs` false, when other builds run, they stay.
+fn orphans(database: &Connection, root: &Path, blobs: bool) -> Result<Vec<PathBuf>, StoreError> {
+    let names = |query: &str| -> Result<HashSet<String>, StoreError> {
+        let mut query = database.prepare(query)?;
+        let rows = query.query_map([], |row| row.get::<_, String>(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    };
+    let layers = names("SELECT coalesce(directory, name) FROM layers")?;
+    let known_blobs = names(
+        "SELECT replace(digest, 'sha256:', '') FROM layer_blobs
+         UNION SELECT replace(digest, 'sha256:', '') FROM downloads",
+    )?;
+    let mut out = vec![];
+    for (folder, known) in [("layers", Some(&layers)), ("blobs/sha256", blobs.then_some(&known_blobs))] {
+        let Some(known) = known else { continue };
+        let folder = root.join(folder);
+        let entries = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
+        for entry in entries {
+            let entry = entry.map_err(StoreError::io("list", &folder))?;
+            if !known.contains(entry.file_name().to_string_lossy().as_ref()) {
+                out.push(entry.path());
+            }
+        }
+    }
+    Ok(out)
+}
+
 /// Holds a directory that must not go, or that nobody else may hold; `None` when that is not to be had.
 pub(super) fn hold(path: &Path, operation: FlockOperation) -> Option<File> {
     let file = File::open(path).ok()?;
@@ -421,7 +430,7 @@ impl super::work::WorkDir {
             let path = entry.map_err(StoreError::io("list", folder))?.path();
             let is_lock = path.extension().is_some_and(|extension| extension == "lock");
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            if is_lock && name != self.name() && FileLock::try_exclusive(&path)?.is_none() {
+            if is_lock && name != self.name() && FileLock::is_held(&path)? {
                 out.push(name);
             }
         }

@@ -2,8 +2,13 @@
 //!
 //! Its lock is held as long as the process lives, so a directory whose lock is free belongs to nobody
 //! and is removed. A kill at any moment therefore costs at most what was being made.
+//!
+//! The steps of a killed build end by themselves, and may write until then. What they do not let go of is passed over,
+//! with its lock, and tried again when the build that met it ends, and by every later one.
 
-use std::fs;
+use std::collections::BTreeSet;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,24 +17,27 @@ use super::lock::FileLock;
 use super::{Store, StoreError};
 use crate::rootfs::remove_tree;
 
+const LOCK: &str = ".lock";
+
 #[derive(Debug)]
 pub(super) struct WorkDir {
     path: PathBuf,
     _lock: FileLock,
     counter: AtomicU64,
+    /// Those of dead processes that were passed over.
+    passed: Vec<PathBuf>,
 }
 
 impl WorkDir {
-    /// Makes a directory of its own below `parent` and removes those of dead processes.
-    pub(super) fn create(parent: &Path) -> Result<Self, StoreError> {
-        sweep(parent)?;
+    /// Makes a directory of its own below `parent` and removes the `dead` ones.
+    pub(super) fn create(parent: &Path, dead: Vec<Dead>) -> Result<Self, StoreError> {
+        let passed = dead.into_iter().filter_map(|dead| dead.remove().err()).collect();
         let name = random_name();
         // The lock comes before the directory: a directory is never seen without it.
-        let lock_path = parent.join(format!("{name}.lock"));
-        let lock = FileLock::exclusive(&lock_path)?;
         let path = parent.join(name);
+        let lock = FileLock::exclusive(&lock_of(&path))?;
         fs::create_dir(&path).map_err(StoreError::io("create", &path))?;
-        Ok(Self { path, _lock: lock, counter: AtomicU64::new(0) })
+        Ok(Self { path, _lock: lock, counter: AtomicU64::new(0), passed })
     }
 
     /// The directory that holds those of all processes.
@@ -51,25 +59,56 @@ impl Drop for WorkDir {
     fn drop(&mut self) {
         // Best effort: what stays is swept by the next build, as after a kill.
         let _ = remove_tree(&self.path);
-    }
-}
-
-/// Removes the directories of processes that no longer run.
-fn sweep(parent: &Path) -> Result<(), StoreError> {
-    let entries = fs::read_dir(parent).map_err(StoreError::io("list", parent))?;
-    for entry in entries {
-        let path = entry.map_err(StoreError::io("list", parent))?.path();
-        if path.extension().is_none_or(|extension| extension != "lock") {
-            continue;
-        }
-        if let Some(_lock) = FileLock::try_exclusive(&path)? {
-            let directory = path.with_extension("");
-            if directory.exists() {
-                remove_tree(&directory).map_err(StoreError::io("remove", &directory))?;
+        for path in std::mem::take(&mut self.passed) {
+            if let Ok(Some(lock)) = FileLock::try_exclusive(&lock_of(&path)) {
+                let _ = Dead { path, lock }.remove();
             }
         }
     }
-    Ok(())
+}
+
+fn lock_of(directory: &Path) -> PathBuf {
+    let mut path = directory.as_os_str().to_owned();
+    path.push(LOCK);
+    path.into()
+}
+
+/// The directory of a process that no longer runs, which nobody else removes meanwhile.
+#[derive(Debug)]
+pub(super) struct Dead {
+    path: PathBuf,
+    lock: FileLock,
+}
+
+impl Dead {
+    /// Finds all of them.
+    pub(super) fn find(parent: &Path) -> Result<Vec<Self>, StoreError> {
+        let mut names = BTreeSet::new();
+        for entry in fs::read_dir(parent).map_err(StoreError::io("list", parent))? {
+            let name = entry.map_err(StoreError::io("list", parent))?.file_name();
+            let name = name.to_string_lossy();
+            names.insert(name.strip_suffix(LOCK).unwrap_or(&name).to_owned());
+        }
+        let mut dead = vec![];
+        for name in names {
+            let path = parent.join(name);
+            if let Some(lock) = FileLock::try_exclusive(&lock_of(&path))? {
+                dead.push(Self { path, lock });
+            }
+        }
+        Ok(dead)
+    }
+
+    /// Removes it; or gives back its path, and leaves its lock, when somebody still writes to it.
+    fn remove(self) -> Result<(), PathBuf> {
+        match remove_tree(&self.path) {
+            Ok(()) => Ok(()),
+            Err(_) => {
+                self.lock.leave();
+                Err(self.path)
+            }
+        }
+    }
 }
 
 /// 16 hexadecimal digits that no other process comes up with.
@@ -141,6 +180,12 @@ impl Drop for ActiveLayer {
     }
 }
 
+/// Makes a directory that steps see: of mode 0755, whatever the umask.
+pub(super) fn create_open(path: &Path) -> Result<(), StoreError> {
+    let made = fs::create_dir(path).and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o755)));
+    made.map_err(StoreError::io("create", path))
+}
+
 impl Store {
     /// Starts a layer: an empty directory, owned by root, mode 0755.
     ///
@@ -151,7 +196,7 @@ impl Store {
         fs::create_dir(&path).map_err(StoreError::io("create", &path))?;
         let layer = ActiveLayer { path, moved: false, copied: None, objects: None };
         for directory in [layer.files(), layer.overlay_work()] {
-            fs::create_dir(&directory).map_err(StoreError::io("create", &directory))?;
+            create_open(&directory)?;
         }
         Ok(layer)
     }
