@@ -180,6 +180,7 @@ impl<'a> Session<'a> {
             threads: self.environment.processors,
             multi_platform: graph.multi_platform,
             directory: &self.environment.directory,
+            layouts: &self.request.layouts,
         };
         let mut image = None;
         for output in &self.outputs {

@@ -1,5 +1,6 @@
 //! `--output`: what form the result takes, and where it goes.
 
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use platform_db::Platform;
@@ -8,8 +9,9 @@ use super::metadata::ImageResult;
 use crate::dockerfile::csv;
 use crate::engine::PlatformResult;
 use crate::export::{
-    self, Annotation, AnnotationLevel, Compression, Destination, FileOptions, Form, ImageOptions,
+    self, Annotation, AnnotationLevel, Compression, Destination, ExportError, FileOptions, Form, ImageOptions,
 };
+use crate::fetch::Layout;
 use crate::report::Report;
 use crate::store::{Store, is_disk_full};
 
@@ -41,6 +43,8 @@ pub(super) struct Common<'a> {
     pub(super) multi_platform: bool,
     /// The current directory.
     pub(super) directory: &'a Path,
+    /// Where base images come from.
+    pub(super) layouts: &'a BTreeMap<String, PathBuf>,
 }
 
 /// What an output has become.
@@ -300,9 +304,22 @@ impl Output {
                 Ok(files_only(format!("files written to {}", shown(dest))))
             }
             Self::Image { dest, form, names, options } => {
-                let image = assemble(store, results, (**options).clone(), common)?;
                 let tags = if names.is_empty() { common.tags } else { names };
-                export::write_layout(store, &image, tags, dest, *form).map_err(failed)?;
+                let is_stream =
+                    !matches!(Destination::find(dest), Ok(Destination::File(_) | Destination::Directory(_)));
+                // What has gone into a stream cannot be taken back: a damaged blob ends it.
+                let image = match is_stream {
+                    true => {
+                        let image = assemble(store, results, options, common)?;
+                        let written = export::write_layout(store, &image, tags, dest, *form);
+                        written.map_err(|error| mend(store, common.layouts, error)).map_err(failed)?;
+                        image
+                    }
+                    false => mended(store, common.layouts, || {
+                        let image = make(store, results, options, common)?;
+                        export::write_layout(store, &image, tags, dest, *form).map(|()| image)
+                    })?,
+                };
                 let text = format!("image {} written to {}", image.root.digest, shown(dest));
                 Ok(Written { text, image: Some(ImageResult { image, names: tags.to_vec() }) })
             }
@@ -332,24 +349,71 @@ pub(super) fn unwritten(
     results: &[PlatformResult],
     common: Common<'_>,
 ) -> Result<ImageResult, Report> {
-    let image = assemble(store, results, ImageOptions::default(), common)?;
+    let image = assemble(store, results, &ImageOptions::default(), common)?;
     Ok(ImageResult { image, names: common.tags.to_vec() })
 }
 
 fn assemble(
     store: &Store,
     results: &[PlatformResult],
-    mut options: ImageOptions,
+    options: &ImageOptions,
     common: Common<'_>,
 ) -> Result<export::Assembled, Report> {
+    mended(store, common.layouts, || make(store, results, options, common))
+}
+
+fn make(
+    store: &Store,
+    results: &[PlatformResult],
+    options: &ImageOptions,
+    common: Common<'_>,
+) -> Result<export::Assembled, ExportError> {
+    let mut options = options.clone();
     options.epoch = options.epoch.or(common.epoch);
     options.threads = common.threads;
     options.index = common.multi_platform;
     options.annotations.extend(common.annotations.iter().cloned());
-    export::assemble(store, results, &options).map_err(failed)
+    export::assemble(store, results, &options)
 }
 
-fn failed(error: export::ExportError) -> Report {
+/// Does `work`, and again after each blob that was found damaged and could be had anew.
+fn mended<T>(
+    store: &Store,
+    layouts: &BTreeMap<String, PathBuf>,
+    work: impl Fn() -> Result<T, ExportError>,
+) -> Result<T, Report> {
+    let mut seen = HashSet::new();
+    loop {
+        match work() {
+            Err(error) if error.damaged_blob().is_some_and(|digest| seen.insert(digest)) => {
+                let error = mend(store, layouts, error);
+                if error.damaged_blob().is_none() {
+                    return Err(failed(error));
+                }
+            }
+            done => return done.map_err(failed),
+        }
+    }
+}
+
+/// Takes a blob that an error found damaged out of the store, and brings back what came with a base image. Gives the error
+/// back, or the one that this met.
+fn mend(store: &Store, layouts: &BTreeMap<String, PathBuf>, error: ExportError) -> ExportError {
+    let Some(digest) = error.damaged_blob() else { return error };
+    if let Err(other) = store.discard_blob(&digest) {
+        return other.into();
+    }
+    for path in layouts.values() {
+        match Layout::open(path).and_then(|layout| layout.restore(store, &digest)) {
+            Ok(true) => return error,
+            Ok(false) => {}
+            Err(other) => return ExportError::Base { digest, source: Box::new(other) },
+        }
+    }
+    error
+}
+
+fn failed(error: ExportError) -> Report {
     let full = is_disk_full(&error);
     let hint = error.hint();
     let report = Report::new(error);

@@ -28,14 +28,12 @@ pub(super) fn open_store(
     let path = path.map_or_else(|| environment.store(), Path::to_owned);
     let store = Store::open(&path, environment.seconds(), owners);
     store.map(|store| store.with_threads(environment.processors)).map_err(|error| {
-        let hint = match &error {
-            StoreError::Open { .. } => {
-                "give a folder that is the store's alone with `--store DIR`; it is made when it is not there"
-            }
-            _ if is_disk_full(&error) => {
-                "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
-            }
-            _ => "another place can be chosen with `--store DIR`",
+        let hint = if matches!(error, StoreError::Open { .. }) {
+            "give a folder that is the store's alone with `--store DIR`; it is made when it is not there"
+        } else if is_disk_full(&error) {
+            "the disk is full: free some space, or keep the store elsewhere with `--store DIR`"
+        } else {
+            "another place can be chosen with `--store DIR`"
         };
         Report::new(&error).hint(hint)
     })

@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::path::Path;
 use std::sync::Mutex;
@@ -142,6 +143,19 @@ fn fetched(context: Context<'_>, wanted: &Wanted) -> Result<Download, EngineErro
     Ok(lock(&context.request.answers.files).entry(name).or_insert(file).clone())
 }
 
+/// The file, and nothing that has been damaged in the store: that is fetched again.
+fn whole(context: Context<'_>, wanted: &Wanted) -> Result<Download, EngineError> {
+    let file = fetched(context, wanted)?;
+    let Err(damaged) = context.store.check_copy(&file.digest, &context.store.blob_path(&file.digest)) else {
+        return Ok(file);
+    };
+    context.store.discard_blob(&file.digest)?;
+    lock(&context.request.answers.files).remove(&wanted.name());
+    let again = fetched(context, wanted)?;
+    // The step's key says which file it is.
+    if again.digest == file.digest { Ok(again) } else { Err(damaged.into()) }
+}
+
 fn ask(context: Context<'_>, wanted: &Wanted) -> Result<Download, EngineError> {
     let ask = |question: Question| {
         // Without a thread or a descriptor nothing can be asked.
@@ -209,7 +223,7 @@ fn file(
     wanted: &Wanted,
     root: Root<'_>,
 ) -> Result<(), EngineError> {
-    let file = fetched(context, wanted)?;
+    let file = whole(context, wanted)?;
     let attribute = |name: &str| source.attrs.get(name).map(String::as_str).filter(|value| !value.is_empty());
     let last = wanted
         .url
@@ -230,8 +244,10 @@ fn file(
         | rustix::fs::OFlags::CLOEXEC;
     let to = rustix::fs::openat(&place.directory, &place.name, flags, Mode::RUSR | Mode::WUSR)
         .map_err(|errno| fail(errno.into()))?;
-    let mut from = File::open(context.store.blob_path(&file.digest)).map_err(fail)?;
-    std::io::copy(&mut from, &mut File::from(to)).map_err(fail)?;
+    let mut to = File::from(to);
+    context.store.read_blob(&file.digest, None, |bytes| {
+        to.write_all(bytes).map_err(|error| EngineError::from(fail(error)))
+    })?;
     let metadata = Metadata {
         owner: (number("http.uid", 10).unwrap_or(0), number("http.gid", 10).unwrap_or(0)),
         mode: Some(number("http.perm", 8).unwrap_or(0o600)),

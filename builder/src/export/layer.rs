@@ -26,7 +26,7 @@ use crate::rootfs::{
     Entry, EntryKind, LONGEST_PATH, Owners, RootError, Visibility, Xattrs, decompressed, is_opaque,
     is_whiteout, link_target, walk,
 };
-use crate::store::{Layer, LayerBlob, Store};
+use crate::store::{Layer, LayerBlob, Store, StoreError};
 
 /// The blob of a layer over those `below` it, the next one first; made now if it does not exist in the wanted
 /// form.
@@ -41,7 +41,12 @@ pub(super) fn blob(
 ) -> Result<LayerBlob, ExportError> {
     let is_base = store.is_base_layer(layer.id)?;
     let clamp = options.epoch.filter(|_| options.rewrite_timestamp && !is_base);
-    let known = store.layer_blob(layer.id)?.filter(|known| store.has_blob(&known.digest));
+    let known = store.layer_blob(layer.id)?;
+    if let Some(known) = known.as_ref().filter(|known| is_base && !store.has_blob(&known.digest)) {
+        // Made of its files it would be another blob than the base image's.
+        return Err(ExportError::NoBase { digest: known.digest });
+    }
+    let known = known.filter(|known| store.has_blob(&known.digest));
     if let Some(known) = &known {
         let same = compression_of(&known.media_type) == Some(options.compression) && options.level.is_none();
         if clamp.is_none() && (same || (is_base && !options.force_compression)) {
@@ -53,16 +58,27 @@ pub(super) fn blob(
     let diff_id = {
         let to = Compressor::new(&mut writer, options).map_err(failed)?;
         let mut hashed = HashWriter { to, hasher: Sha256::new() };
-        match known.filter(|_| is_base) {
+        let old = known.filter(|_| is_base);
+        match &old {
             Some(known) => {
-                let old = File::open(store.blob_path(&known.digest)).and_then(decompressed);
-                io::copy(&mut old.map_err(failed)?, &mut hashed).map_err(failed)?;
+                let old = store.open_blob(&known.digest, Some(known.size))?;
+                let copied = decompressed(old).and_then(|mut old| io::copy(&mut old, &mut hashed));
+                if let Err(error) = copied {
+                    // Damage shows as an archive that cannot be read; or it was something else.
+                    store.check_copy(&known.digest, &store.blob_path(&known.digest))?;
+                    return Err(failed(error));
+                }
             }
             None => write_layer(store, layer, below, clamp, &mut hashed)?,
         }
         let HashWriter { to, hasher } = hashed;
         to.finish().map_err(failed)?;
-        Digest::from_raw(hasher.finalize().into())
+        let diff_id = Digest::from_raw(hasher.finalize().into());
+        if let Some(known) = old.filter(|known| known.diff_id != diff_id) {
+            let what = format!("it unpacks to {diff_id}, not to {}", known.diff_id);
+            return Err(StoreError::Damaged { digest: known.digest, what }.into());
+        }
+        diff_id
     };
     let (digest, size) = store.finish_blob(writer, None)?;
     let media_type = match options.compression {

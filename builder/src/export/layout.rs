@@ -1,7 +1,7 @@
 //! Writes an image as an OCI layout: a directory, or a tar of one.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use super::ExportError;
@@ -29,8 +29,10 @@ const LAYOUT: &[u8] = br#"{"imageLayoutVersion":"1.0.0"}"#;
 /// Writes `image` to `destination`, which is replaced in one go (a tar) or appears in one go (a
 /// directory; an existing one gets the blobs it lacks and then the new index). `tags` name the image.
 ///
+/// Every blob is held against its digest while it is copied.
+///
 /// # Errors
-/// When the destination cannot be written.
+/// When a blob of the store is damaged, or the destination cannot be written.
 pub fn write_layout(
     store: &Store,
     image: &Assembled,
@@ -49,9 +51,7 @@ pub fn write_layout(
             documents.insert(1, ("manifest.json", &docker));
         }
     }
-    write_stream(destination, |to| {
-        fill_tar(store, image, &documents, to).map_err(ExportError::write("write", destination))
-    })
+    write_stream(destination, |to| fill_tar(store, image, &documents, destination, to))
 }
 
 /// The `manifest.json` of `docker save`: the image of the first platform.
@@ -59,8 +59,11 @@ fn docker_manifest(store: &Store, image: &Assembled, tags: &[String]) -> Result<
     let path = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
     let mut out = vec![];
     if let Some(first) = image.manifests.first() {
-        let place = store.blob_path(&first.digest);
-        let bytes = fs::read(&place).map_err(ExportError::write("read", &place))?;
+        let mut bytes = vec![];
+        store.read_blob(&first.digest, Some(first.size), |part| {
+            bytes.extend_from_slice(part);
+            Ok::<_, ExportError>(())
+        })?;
         let manifest = Manifest::from_slice(&bytes)?;
         let has_tag = |tag: &str| tag.rsplit('/').next().is_some_and(|last| last.contains(':'));
         // As Docker shows names: without what it takes for granted.
@@ -93,36 +96,63 @@ fn index(image: &Assembled, tags: &[String]) -> Result<Vec<u8>, ExportError> {
     Ok(Index::new(manifests).to_bytes()?)
 }
 
+/// Writes an archive of a layout. `destination` is for errors.
 fn fill_tar(
     store: &Store,
     image: &Assembled,
     documents: &[(&str, &[u8])],
+    destination: &Path,
     to: &mut dyn Write,
-) -> std::io::Result<()> {
+) -> Result<(), ExportError> {
+    let failed = || ExportError::write("write", destination);
     let mut tar = tar::Builder::new(to);
-    let mut blobs: Vec<_> = image.blobs.iter().map(|blob| blob.digest).collect();
-    blobs.sort();
-    let mut append = |kind: tar::EntryType, name: &str, size: u64, from: &mut dyn std::io::Read| {
-        let mut header = tar::Header::new_ustar();
-        header.set_entry_type(kind);
-        header.set_mode(if kind.is_dir() { 0o755 } else { 0o444 });
-        header.set_mtime(0);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_size(size);
-        tar.append_data(&mut header, name, from)
-    };
-    append(tar::EntryType::Directory, "blobs/", 0, &mut std::io::empty())?;
-    append(tar::EntryType::Directory, "blobs/sha256/", 0, &mut std::io::empty())?;
-    for digest in blobs {
-        let mut blob = File::open(store.blob_path(&digest))?;
-        let size = blob.metadata()?.len();
-        append(tar::EntryType::Regular, &format!("blobs/sha256/{}", digest.hex()), size, &mut blob)?;
+    for folder in ["blobs/", "blobs/sha256/"] {
+        begin(&mut tar, tar::EntryType::Directory, folder, 0).map_err(failed())?;
+    }
+    let mut blobs: Vec<_> = image.blobs.iter().collect();
+    blobs.sort_by_key(|blob| blob.digest);
+    for blob in blobs {
+        let name = format!("blobs/sha256/{}", blob.digest.hex());
+        begin(&mut tar, tar::EntryType::Regular, &name, blob.size).map_err(failed())?;
+        store.read_blob(&blob.digest, Some(blob.size), |bytes| {
+            tar.get_mut().write_all(bytes).map_err(failed())
+        })?;
+        pad(tar.get_mut(), blob.size).map_err(failed())?;
     }
     for (name, bytes) in documents {
-        append(tar::EntryType::Regular, name, bytes.len() as u64, &mut &**bytes)?;
+        let size = bytes.len() as u64;
+        let written = begin(&mut tar, tar::EntryType::Regular, name, size)
+            .and_then(|()| tar.get_mut().write_all(bytes))
+            .and_then(|()| pad(tar.get_mut(), size));
+        written.map_err(failed())?;
     }
-    tar.into_inner()?.flush()
+    tar.into_inner().and_then(|to| to.flush()).map_err(failed())
+}
+
+/// Writes the header of an entry, whose content follows.
+fn begin(
+    tar: &mut tar::Builder<&mut dyn Write>,
+    kind: tar::EntryType,
+    name: &str,
+    size: u64,
+) -> io::Result<()> {
+    let mut header = tar::Header::new_ustar();
+    header.set_entry_type(kind);
+    header.set_path(name)?;
+    header.set_mode(if kind.is_dir() { 0o755 } else { 0o444 });
+    header.set_mtime(0);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_size(size);
+    header.set_cksum();
+    tar.append(&header, io::empty())
+}
+
+/// Fills the last block of a content.
+fn pad(to: &mut dyn Write, size: u64) -> io::Result<()> {
+    let over = usize::try_from(size % 512).unwrap_or(0);
+    let rest = if over == 0 { 0 } else { 512 - over };
+    to.write_all([0; 512].get(..rest).unwrap_or_default())
 }
 
 fn write_directory(
@@ -135,13 +165,16 @@ fn write_directory(
     fs::create_dir_all(&blobs).map_err(ExportError::write("create", &blobs))?;
     for blob in &image.blobs {
         let target = blobs.join(blob.digest.hex());
-        if !target.exists() {
-            let part = Temporary::file(&blobs)?;
-            File::open(store.blob_path(&blob.digest))
-                .and_then(|mut from| std::io::copy(&mut from, &mut part.open()))
-                .map_err(ExportError::write("write", &target))?;
-            part.persist(&target).map_err(|(_, error)| ExportError::write("rename", &target)(error))?;
+        // What an earlier output has left is taken only if it is still whole.
+        if target.exists() && store.check_copy(&blob.digest, &target).is_ok() {
+            continue;
         }
+        let part = Temporary::file(&blobs)?;
+        // The kernel copies, or shares the bytes where the file system can; then those that are there are read.
+        let mut from = store.open_blob(&blob.digest, Some(blob.size))?;
+        io::copy(&mut from, &mut part.open()).map_err(ExportError::write("write", &target))?;
+        store.check_copy(&blob.digest, part.path())?;
+        part.persist(&target).map_err(|(_, error)| ExportError::write("rename", &target)(error))?;
     }
     // The index comes last: until then the directory names only what it held before.
     for (name, bytes) in [("oci-layout", LAYOUT), ("index.json", index)] {

@@ -22,6 +22,8 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use crate::fetch::FetchError;
+use crate::oci::digest::Digest;
 use crate::rootfs::RootError;
 use crate::sandbox::SandboxError;
 use crate::store::StoreError;
@@ -64,6 +66,20 @@ pub enum ExportError {
     /// A manifest or configuration cannot be written as JSON.
     #[error("cannot write JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// A layer of a base image has to be fetched again.
+    #[error("blob {digest} of a base image is not in the store any more")]
+    NoBase {
+        /// Its name.
+        digest: Digest,
+    },
+    /// A damaged blob of a base image cannot be had again.
+    #[error("blob {digest} of the store is damaged, and the base image that it came with: {source}")]
+    Base {
+        /// Its name.
+        digest: Digest,
+        /// What is wrong with the base image.
+        source: Box<FetchError>,
+    },
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -73,6 +89,21 @@ impl ExportError {
     fn write(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = if path == Path::new("-") { Path::new("standard output") } else { path }.to_owned();
         move |source| Self::Write { action, path, source }
+    }
+
+    /// The blob of the store that has to be had anew.
+    #[must_use]
+    pub fn damaged_blob(&self) -> Option<Digest> {
+        match self {
+            Self::Store(StoreError::Damaged { digest, .. }) | Self::NoBase { digest } => Some(*digest),
+            Self::Write { .. }
+            | Self::Overwrite { .. }
+            | Self::Read(_)
+            | Self::Mount(_)
+            | Self::Json(_)
+            | Self::Base { .. }
+            | Self::Store(_) => None,
+        }
     }
 
     /// What to do about it.
@@ -85,6 +116,13 @@ impl ExportError {
             Self::Write { source, .. } if source.kind() == ErrorKind::BrokenPipe => {
                 Some("whoever reads the output has ended before all of it was there")
             }
+            Self::Store(StoreError::Damaged { .. }) => Some(
+                "it has been removed: build again, and it is made or fetched anew; is the disk in order?",
+            ),
+            Self::Base { source, .. } => source.hint(),
+            Self::NoBase { .. } => Some(
+                "name the base image with `--build-context NAME=oci-layout://DIR`: it is fetched from there again",
+            ),
             Self::Write { .. } | Self::Read(_) | Self::Mount(_) | Self::Json(_) | Self::Store(_) => None,
         }
     }

@@ -349,6 +349,23 @@ impl Layout {
         Ok(store.add_image_layer(chain_id, layer, parent, &blob, &description)?)
     }
 
+    /// Brings a blob into the store once more; says whether it is in this layout.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is damaged here, too.
+    pub fn restore(&self, store: &Store, digest: &Digest) -> Result<bool, FetchError> {
+        let name = blob(digest);
+        if !self.place.has(&name) {
+            return Ok(false);
+        }
+        let read = |source| FetchError::Read { path: self.blob(digest), source };
+        let (mut file, _) = self.place.file(&name).map_err(read)?;
+        let mut writer = store.blob_writer()?;
+        io::copy(&mut file, &mut writer).map_err(read)?;
+        store.finish_blob(writer, Some(digest))?;
+        Ok(true)
+    }
+
     /// The name of a blob for errors.
     fn blob(&self, digest: &Digest) -> PathBuf {
         self.place.shown(&blob(digest))

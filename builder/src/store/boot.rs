@@ -8,16 +8,19 @@
 //! That finds what journaling file systems leave. They keep the order of names and metadata, so a layer
 //! directory that is in place (a rename, its last change) has all its names, modes and owners, and they make a
 //! file longer only after its bytes are on the disk (ext4 but for `data=writeback`, XFS, Btrfs): a file that
-//! lost content is too short. Blobs are named by their content and hashed. The metadata is SQLite's business.
+//! lost content is too short. Blobs, those of no layer too, are named by their content and hashed once. The metadata is SQLite's business.
 
+use std::collections::HashSet;
 use std::fs;
 use std::path::Path;
 
-use rusqlite::{Connection, TransactionBehavior, params};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 
 use super::StoreError;
+use super::blobs::is_whole;
+use super::lock::FileLock;
 use super::measure::{Extent, measure};
-use crate::oci::digest::Digest;
+use super::usage::remove;
 
 /// What tells one boot of the machine from the next; empty where the kernel does not say.
 pub(super) fn boot_id() -> String {
@@ -33,6 +36,7 @@ struct Old {
 
 /// Looks at the layers and blobs that earlier boots made; drops what is no longer whole.
 pub(super) fn check(database: &mut Connection, root: &Path, boot: &str) -> Result<(), StoreError> {
+    check_blobs(database, root, boot)?;
     let old = old_layers(database, boot)?;
     if old.is_empty() {
         return Ok(());
@@ -48,7 +52,6 @@ pub(super) fn check(database: &mut Connection, root: &Path, boot: &str) -> Resul
         drop_layer(&transaction, old.id)?;
     }
     for old in whole {
-        check_blob(&transaction, root, old.id)?;
         transaction.execute("UPDATE layers SET boot = NULL WHERE id = ?1", [old.id])?;
     }
     transaction.commit()?;
@@ -67,7 +70,7 @@ fn old_layers(database: &Connection, boot: &str) -> Result<Vec<Old>, StoreError>
 }
 
 /// Forgets a layer and everything that lies on it; the directories are swept with the next collection.
-fn drop_layer(database: &Connection, id: i64) -> Result<(), StoreError> {
+pub(super) fn drop_layer(database: &Connection, id: i64) -> Result<(), StoreError> {
     let mut doomed = vec![id];
     while let Some(id) = doomed.pop() {
         let mut query = database.prepare_cached("SELECT id FROM layers WHERE parent = ?1")?;
@@ -88,21 +91,47 @@ fn drop_layer(database: &Connection, id: i64) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Forgets the blob of a layer if it is not what its name says; it is made again from the layer.
-fn check_blob(database: &Connection, root: &Path, layer: i64) -> Result<(), StoreError> {
-    let mut query = database.prepare_cached("SELECT digest FROM layer_blobs WHERE layer = ?1")?;
-    let digests: Vec<String> = query.query_map([layer], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    for digest in digests {
-        let found = digest.parse::<Digest>().ok().filter(|digest| {
-            let path = root.join("blobs/sha256").join(digest.hex());
-            fs::File::open(path).and_then(Digest::of_reader).is_ok_and(|found| found == *digest)
-        });
-        if found.is_none() {
-            database.execute(
-                "DELETE FROM layer_blobs WHERE layer = ?1 AND digest = ?2",
-                params![layer, digest],
-            )?;
+/// Looks at the blobs of earlier boots, once in each boot, and removes those that are not what their names say. Who needs
+/// one makes or fetches it again.
+fn check_blobs(database: &mut Connection, root: &Path, boot: &str) -> Result<(), StoreError> {
+    let looked = |database: &Connection| -> Result<Option<String>, StoreError> {
+        Ok(database.query_row("SELECT boot FROM looked", [], |row| row.get(0)).optional()?)
+    };
+    if boot.is_empty() || looked(database)?.as_deref() == Some(boot) {
+        return Ok(());
+    }
+    // Nobody makes a blob in this boot before all of the earlier ones have been looked at.
+    let _turn = FileLock::exclusive(&root.join("locks/boot"))?;
+    let earlier = looked(database)?;
+    if earlier.as_deref() == Some(boot) {
+        return Ok(());
+    }
+    let mut sound: Vec<String> = vec![];
+    if earlier.is_some() {
+        let known: HashSet<String> = {
+            let mut query = database.prepare("SELECT digest FROM sound")?;
+            query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
+        };
+        let folder = root.join("blobs/sha256");
+        for entry in fs::read_dir(&folder).map_err(StoreError::io("list", &folder))? {
+            let entry = entry.map_err(StoreError::io("list", &folder))?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if known.contains(&name) {
+                continue;
+            }
+            if is_whole(&entry.path(), &name) {
+                sound.push(name);
+            } else {
+                remove(&entry.path())?;
+            }
         }
     }
+    let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    for digest in sound {
+        transaction.prepare_cached("INSERT OR IGNORE INTO sound (digest) VALUES (?1)")?.execute([digest])?;
+    }
+    transaction.execute("DELETE FROM looked", [])?;
+    transaction.execute("INSERT INTO looked (boot) VALUES (?1)", [boot])?;
+    transaction.commit()?;
     Ok(())
 }

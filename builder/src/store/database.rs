@@ -82,6 +82,11 @@ CREATE INDEX chains_layer ON chains (layer);
 ALTER TABLE links ADD COLUMN evicted INTEGER;
 CREATE TABLE copies (key BLOB PRIMARY KEY, name TEXT NOT NULL, marks BLOB NOT NULL);
 ",
+    // Blobs that a later boot than their own has found whole, and the latest boot that has looked.
+    "
+CREATE TABLE sound (digest TEXT PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE looked (boot TEXT NOT NULL);
+",
 ];
 
 /// Names a layer together with everything below it.
@@ -164,6 +169,9 @@ pub(super) fn open(root: &Path) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// The number and the layer of each output of a result.
+type Outputs = Vec<(i64, Option<i64>)>;
+
 /// What a key leads to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Known {
@@ -179,15 +187,12 @@ impl Store {
     /// # Errors
     /// When the metadata cannot be read.
     pub fn lookup(&self, key: &Key) -> Result<Option<Known>, StoreError> {
-        let database = self.database();
-        let mut query = database.prepare_cached("SELECT identity FROM links WHERE key = ?1")?;
-        let found = query.query_row([&key.0[..]], |row| row.get::<_, [u8; 32]>(0)).optional()?;
-        let Some(identity) = found.map(|bytes| Identity(Key(bytes))) else { return Ok(None) };
-        // Read together: once found, a result stays what it is for this build, whoever removes it.
-        let mut query = database
-            .prepare_cached("SELECT output, layer FROM results WHERE identity = ?1 ORDER BY output")?;
-        let rows = query.query_map([&identity.0.0[..]], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let rows: Vec<(i64, Option<i64>)> = rows.collect::<Result<_, _>>()?;
+        let Some((identity, rows)) = self.linked(key)? else { return Ok(None) };
+        for layer in rows.iter().filter_map(|(_, layer)| *layer) {
+            if !self.is_there(LayerId(layer))? {
+                return Ok(None);
+            }
+        }
         if rows.is_empty() {
             return Ok(Some(Known::Evicted(identity)));
         }
@@ -198,6 +203,20 @@ impl Store {
         }
         self.remember(&identity, layers);
         Ok(Some(Known::Here(identity)))
+    }
+
+    /// The identity that `key` leads to, and the outputs of its result; none when it was pruned.
+    fn linked(&self, key: &Key) -> Result<Option<(Identity, Outputs)>, StoreError> {
+        let database = self.database();
+        let mut query = database.prepare_cached("SELECT identity FROM links WHERE key = ?1")?;
+        let found = query.query_row([&key.0[..]], |row| row.get::<_, [u8; 32]>(0)).optional()?;
+        let Some(identity) = found.map(|bytes| Identity(Key(bytes))) else { return Ok(None) };
+        // Read together: once found, a result stays what it is for this build, whoever removes it.
+        let mut query = database
+            .prepare_cached("SELECT output, layer FROM results WHERE identity = ?1 ORDER BY output")?;
+        let rows = query.query_map([&identity.0.0[..]], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = rows.collect::<Result<_, _>>()?;
+        Ok(Some((identity, rows)))
     }
 
     /// Keeps in mind what a result is made of, and that this build used it.
@@ -312,6 +331,11 @@ impl Store {
     /// When the metadata cannot be read.
     pub fn image_layer(&self, chain_id: &Digest) -> Result<Option<LayerId>, StoreError> {
         let found = chain(&self.database(), chain_id)?;
+        if let Some(layer) = found
+            && !self.is_there(layer)?
+        {
+            return Ok(None);
+        }
         lock(&self.used).extend(found);
         Ok(found)
     }

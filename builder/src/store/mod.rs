@@ -3,7 +3,7 @@
 //! ```text
 //! STORE/
 //!   metadata.sqlite    which result has which key, which layers it is made of (WAL, many processes)
-//!   blobs/sha256/HEX   content-addressed: manifests, configurations, compressed layers
+//!   blobs/sha256/HEX   content-addressed: manifests, configurations, compressed layers; verified whenever they leave
 //!   layers/NAME/       one directory per layer, in overlayfs form; never changed once it is there
 //!   cache/NAME/        cache mounts
 //!   locks/KEY          held while a step runs, so that two builds do not run the same one
@@ -27,6 +27,7 @@ mod copies;
 mod database;
 mod downloads;
 mod files;
+mod gone;
 mod layers;
 mod lock;
 mod measure;
@@ -47,6 +48,7 @@ use std::sync::{Mutex, MutexGuard};
 use rusqlite::Connection;
 use thiserror::Error;
 
+use crate::oci::digest::Digest;
 use crate::rootfs::Owners;
 use crate::solve::Identity;
 use crate::sync::lock;
@@ -97,6 +99,14 @@ pub enum StoreError {
     /// A result is asked for that was neither found nor made.
     #[error("a result is used that this build neither found nor made")]
     UnknownResult,
+    /// A blob of the store is not what its name says.
+    #[error("blob {digest} of the store is damaged: {what}")]
+    Damaged {
+        /// Its name.
+        digest: Digest,
+        /// What it is instead.
+        what: String,
+    },
     /// A blob's bytes do not have the digest they should have.
     #[error("content has digest {found}, expected {expected}")]
     Digest {
@@ -150,6 +160,8 @@ pub struct Store {
     threads: usize,
     /// The topmost layers that it used.
     used: Mutex<HashSet<LayerId>>,
+    /// Layers whose directories this build has seen, with all below them.
+    present: Mutex<HashSet<LayerId>>,
     /// Cache mounts that it uses, which stay as long as it runs.
     mounts: Mutex<Vec<File>>,
 }
@@ -194,6 +206,7 @@ impl Store {
             objects: Mutex::default(),
             threads: 1,
             used: Mutex::default(),
+            present: Mutex::default(),
             mounts: Mutex::default(),
         })
     }

@@ -1,7 +1,6 @@
 //! The store by itself: what is removed while others use it, and what a power cut leaves.
 
 use std::fs;
-use std::io::Write as _;
 use std::path::Path;
 
 use super::policy::{Policy, Record};
@@ -287,25 +286,100 @@ fn a_power_cut_takes_whole_results_or_none() {
     }
 }
 
+type BlobDamage = (&'static str, fn(&Path), bool);
+
+/// What may have become of a blob, and whether it is still there after the next boot.
+const BLOBS: &[BlobDamage] = &[
+    ("whole", |_| {}, true),
+    ("emptied", |blob| fs::write(blob, "").expect("written"), false),
+    ("cut", |blob| fs::write(blob, "cont").expect("written"), false),
+    ("another", |blob| fs::write(blob, "CONTENT").expect("written"), false),
+    ("gone", |blob| fs::remove_file(blob).expect("removed"), false),
+    ("a directory", |blob| fs::remove_file(blob).and_then(|()| fs::create_dir(blob)).expect("made"), false),
+    (
+        "a link",
+        |blob| {
+            let away = blob.with_extension("away");
+            fs::rename(blob, &away).and_then(|()| std::os::unix::fs::symlink(&away, blob)).expect("made");
+        },
+        false,
+    ),
+];
+
 #[test]
-fn a_blob_that_a_power_cut_shortened_is_made_again() {
-    let place = tempfile::tempdir().expect("a directory");
-    let (layer, digest) = {
+fn every_blob_of_an_earlier_boot_is_looked_at() {
+    for (name, damage, stays) in BLOBS {
+        let place = tempfile::tempdir().expect("a directory");
+        let digest = {
+            let store = open(place.path());
+            // As a manifest, which no layer names.
+            let digest = store.put_blob(b"content").expect("a blob");
+            store.database().execute("UPDATE looked SET boot = 'another boot'", []).expect("written");
+            digest
+        };
+        let path = place.path().join("blobs/sha256").join(digest.hex());
+        damage(&path);
+        for round in ["first", "second"] {
+            let store = open(place.path());
+            assert_eq!(store.has_blob(&digest), *stays, "{name}, {round} build after it");
+            let sound: i64 = store
+                .database()
+                .query_row("SELECT count(*) FROM sound", [], |row| row.get(0))
+                .expect("readable");
+            assert_eq!(sound, i64::from(*stays), "{name}: looked at once");
+        }
+        assert_eq!(open(place.path()).put_blob(b"content").ok(), Some(digest), "{name}");
+        assert_eq!(fs::read(&path).expect("a blob"), b"content", "{name}: made again");
+    }
+}
+
+#[test]
+fn a_damaged_blob_does_not_leave_the_store() {
+    for (name, damage, is_whole) in BLOBS {
+        let place = tempfile::tempdir().expect("a directory");
         let store = open(place.path());
-        let layer = result(&store, 1, None, "one");
-        let mut writer = store.blob_writer().expect("a blob");
-        writer.write_all(b"compressed").expect("written");
-        let (digest, size) = store.finish_blob(writer, None).expect("finished");
-        let blob = LayerBlob { diff_id: digest, digest, media_type: "x".to_owned(), size };
-        store.set_layer_blob(layer, &blob).expect("noted");
-        store.database().execute("UPDATE layers SET boot = 'another boot'", []).expect("written");
-        (layer, digest)
-    };
-    let path = open(place.path()).blob_path(&digest);
-    assert!(open(place.path()).layer_blob(layer).expect("readable").is_some());
-    open(place.path()).database().execute("UPDATE layers SET boot = 'yet another'", []).expect("written");
-    fs::write(&path, "compr").expect("written");
-    assert_eq!(open(place.path()).layer_blob(layer).expect("readable"), None);
+        let digest = store.put_blob(b"content").expect("a blob");
+        damage(&store.blob_path(&digest));
+        for size in [None, Some(7)] {
+            let mut read = vec![];
+            let result = store.read_blob(&digest, size, |bytes| {
+                read.extend_from_slice(bytes);
+                Ok::<_, StoreError>(())
+            });
+            match result {
+                Ok(()) => assert_eq!((*is_whole, &read[..]), (true, &b"content"[..]), "{name}"),
+                Err(StoreError::Damaged { .. }) => assert!(!is_whole, "{name}"),
+                Err(error) => unreachable!("{name}: {error}"),
+            }
+        }
+        assert!(store.open_blob(&digest, Some(8)).is_err(), "{name}: its size is another");
+        store.discard_blob(&digest).expect("removed");
+        assert_eq!(store.put_blob(b"content").ok(), Some(digest), "{name}");
+        assert!(store.read_blob(&digest, Some(7), |_| Ok::<_, StoreError>(())).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn what_lies_on_a_layer_that_is_gone_is_forgotten() {
+    for (gone, left) in [(1, &[4_u8][..]), (2, &[1, 4]), (3, &[1, 2, 4])] {
+        let place = tempfile::tempdir().expect("a directory");
+        let layers = {
+            let store = open(place.path());
+            let one = result(&store, 1, None, "one");
+            let two = result(&store, 2, Some(one), "two");
+            let three = result(&store, 3, Some(two), "three");
+            result(&store, 4, None, "four");
+            [one, two, three].map(|layer| store.layer_chain(Some(layer)).expect("readable").remove(0).path)
+        };
+        fs::remove_dir_all(&layers[gone - 1]).expect("removed");
+        let store = open(place.path());
+        let found: Vec<u8> = [3, 1, 2, 4].into_iter().filter(|number| is_here(&store, *number)).collect();
+        let mut found = found;
+        found.sort_unstable();
+        assert_eq!(found, left, "without layer {gone}");
+        result(&store, 9, None, "nine");
+        assert!(store.usage().is_ok());
+    }
 }
 
 #[test]
@@ -316,7 +390,7 @@ fn a_store_of_an_earlier_layout_is_taken_over_and_a_later_one_refused() {
         result(&store, 1, None, "one");
         // What layout 2 did not have.
         let undo = "DROP INDEX layers_parent; DROP INDEX layers_boot; DROP INDEX results_layer;
-            DROP INDEX links_identity; DROP INDEX chains_layer; DROP TABLE graves; DROP TABLE mounts; DROP TABLE downloads; DROP TABLE copies; ALTER TABLE links DROP COLUMN evicted;
+            DROP INDEX links_identity; DROP INDEX chains_layer; DROP TABLE graves; DROP TABLE mounts; DROP TABLE downloads; DROP TABLE copies; DROP TABLE sound; DROP TABLE looked; ALTER TABLE links DROP COLUMN evicted;
             CREATE TABLE old AS SELECT id, parent, name, created FROM layers; DROP TABLE layers;
             ALTER TABLE old RENAME TO layers; PRAGMA user_version = 2";
         store.database().execute_batch(undo).expect("written");

@@ -301,6 +301,7 @@ impl Store {
                 .execute([id])?;
         }
         transaction.execute("DELETE FROM layer_blobs WHERE layer NOT IN (SELECT id FROM layers)", [])?;
+        forget_blobs(&transaction, &self.root)?;
         super::copies::forget(&transaction)?;
         // The names of pruned results are of use as long as something may have been made of them.
         transaction.execute(
@@ -365,6 +366,18 @@ impl Store {
     }
 }
 
+/// Forgets of blobs that are gone that they were found whole.
+fn forget_blobs(database: &Connection, root: &Path) -> Result<(), StoreError> {
+    let known: Vec<String> = {
+        let mut query = database.prepare("SELECT digest FROM sound")?;
+        query.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
+    };
+    for digest in known.iter().filter(|digest| !root.join("blobs/sha256").join(digest).exists()) {
+        database.prepare_cached("DELETE FROM sound WHERE digest = ?1")?.execute([digest])?;
+    }
+    Ok(())
+}
+
 /// Removes the layer directories that a killed process moved into place and could not make known.
 pub(super) fn sweep_layers(database: &mut Connection, root: &Path) -> Result<(), StoreError> {
     // Whoever renames a layer into place does so inside such a transaction: here all of them are known.
@@ -410,8 +423,12 @@ pub(super) fn hold(path: &Path, operation: FlockOperation) -> Option<File> {
     ((held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)).then_some(file)
 }
 
-fn remove(path: &Path) -> Result<(), StoreError> {
-    let result = if path.is_dir() { remove_tree(path) } else { fs::remove_file(path) };
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    let result = if path.symlink_metadata().is_ok_and(|found| found.is_dir()) {
+        remove_tree(path)
+    } else {
+        fs::remove_file(path)
+    };
     match result {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(StoreError::io("remove", path)(error))
