@@ -103,7 +103,7 @@ pub(crate) fn ignore(bytes: &[u8]) {
         if end < path.len() {
             let all = matcher.excludes_all_below(part);
             assert!(!all || matcher.matches(&path), "{list:?} {path:?}: pruned at {end}");
-            let none = !matcher.may_match_below(part);
+            let none = !matcher.may_include_below(part);
             assert!(!none || !matcher.matches(&path), "{list:?} {path:?}: not entered at {end}");
         }
         (matched, above) = matcher.matches_below(part, &above);

@@ -3,9 +3,15 @@
 //! Not gitignore: patterns are anchored at the root, a later `!pattern` takes back, `**` crosses directories, and a
 //! matched directory takes everything below it along. The same matcher serves the include and exclude patterns of file
 //! operations. Paths are bytes with `/` between components, without one at either end; reading directories is the
-//! caller's. Matching takes time bounded by pattern times path.
+//! caller's. All patterns are matched at once, and a walk goes on from what is known of the directory above: a name costs
+//! its own length, however many patterns there are and however deep it lies.
+
+mod automaton;
+mod tokens;
 
 use super::path::clean;
+use automaton::{Automaton, State};
+use tokens::tokens;
 
 /// The patterns of a file's text: comments and empty lines out, paths cleaned, no leading slash.
 ///
@@ -44,17 +50,22 @@ pub struct BadPattern {
 #[derive(Debug, Clone, Default)]
 pub struct Matcher {
     patterns: Vec<Pattern>,
+    automaton: Automaton,
 }
 
-/// Which patterns matched a directory; given back for the paths directly below it.
+/// What is known of a directory; given back for the paths directly below it.
 #[derive(Debug, Clone, Default)]
-pub struct Matched(Vec<bool>);
+pub struct Matched {
+    /// Which patterns matched it.
+    hits: Vec<bool>,
+    /// Where the matching of paths below it begins; `None` for the root.
+    below: Option<State>,
+}
 
 #[derive(Debug, Clone)]
 struct Pattern {
     exception: bool,
     kind: Kind,
-    tokens: Vec<Token>,
 }
 
 /// Simple patterns are compared as bytes.
@@ -65,27 +76,8 @@ enum Kind {
     Prefix(Vec<u8>),
     /// `**/name`; the flag says that the bare name matches too.
     Suffix(Vec<u8>, bool),
-    Tokens,
-}
-
-#[derive(Debug, Clone)]
-enum Token {
-    Char(char),
-    /// `?`
-    One,
-    /// `*`
-    Star,
-    /// `**` before something: nothing, or (the next token) anything up to a `/`.
-    Dirs,
-    /// Inside the directories of `**`.
-    InDirs,
-    /// `**` at the end.
-    Rest,
-    /// `[a-z]`
-    Class {
-        negated: bool,
-        ranges: Vec<(char, char)>,
-    },
+    /// Any other; its number in the automaton.
+    Tokens(usize),
 }
 
 impl Matcher {
@@ -94,8 +86,12 @@ impl Matcher {
     /// # Errors
     /// A pattern is malformed: an open bracket, a lone `!` or escape character.
     pub fn new<S: AsRef<str>>(patterns: &[S]) -> Result<Self, BadPattern> {
-        let compiled = patterns.iter().map(|p| p.as_ref().trim()).filter(|p| !p.is_empty()).map(Pattern::new);
-        Ok(Self { patterns: compiled.collect::<Result<_, _>>()? })
+        let (mut compiled, mut others) = (vec![], vec![]);
+        for pattern in patterns.iter().map(|pattern| pattern.as_ref().trim()).filter(|text| !text.is_empty())
+        {
+            compiled.push(Pattern::new(pattern, &mut others)?);
+        }
+        Ok(Self { patterns: compiled, automaton: Automaton::new(&others) })
     }
 
     /// Whether there are no patterns.
@@ -120,46 +116,87 @@ impl Matcher {
     /// ```
     #[must_use]
     pub fn matches(&self, path: &[u8]) -> bool {
+        self.walk_to(path).0
+    }
+
+    /// What a walk from the root knows when it comes to a path.
+    #[must_use]
+    pub fn walk_to(&self, path: &[u8]) -> (bool, Matched) {
         let slashes = path.iter().enumerate().filter(|(_, byte)| **byte == b'/').map(|(at, _)| at);
-        let mut known = Matched::default();
-        let mut matched = false;
+        let mut answer = (false, Matched::default());
         for end in slashes.chain([path.len()]) {
-            (matched, known) = self.matches_below(path.get(..end).unwrap_or_default(), &known);
+            answer = self.matches_below(path.get(..end).unwrap_or_default(), &answer.1);
         }
-        matched
+        answer
     }
 
     /// As [`Self::matches`], for walks: takes what is known of the directory above, gives what to pass below.
     #[must_use]
     pub fn matches_below(&self, path: &[u8], above: &Matched) -> (bool, Matched) {
+        let name = path.rsplit(|byte| *byte == b'/').next().unwrap_or_default();
+        let mut state = above.below.clone().unwrap_or_else(|| self.automaton.start());
+        self.automaton.read(&mut state, name);
         let mut matched = false;
-        let mut here = Vec::with_capacity(self.patterns.len());
+        let mut hits = Vec::with_capacity(self.patterns.len());
         for (index, pattern) in self.patterns.iter().enumerate() {
-            let hit =
-                above.0.get(index) == Some(&true) || pattern.exception == matched && pattern.is_match(path);
-            here.push(hit);
+            let hit = above.hits.get(index) == Some(&true)
+                || pattern.exception == matched
+                    && match &pattern.kind {
+                        Kind::Tokens(number) => self.automaton.accepts(&state, *number),
+                        kind @ (Kind::Exact(_) | Kind::Prefix(_) | Kind::Suffix(..)) => kind.is_match(path),
+                    };
+            hits.push(hit);
             if hit {
                 matched = !pattern.exception;
             }
         }
-        (matched, Matched(here))
+        self.automaton.read(&mut state, b"/");
+        (matched, Matched { hits, below: Some(state) })
     }
 
     /// For exclude lists: whether everything below a directory is excluded, so that a walk can leave it out.
     #[must_use]
     pub fn excludes_all_below(&self, dir: &[u8]) -> bool {
-        self.matches(dir) && !self.patterns.iter().any(|p| p.exception && p.may_match_below(dir))
+        self.excludes_all(dir, &self.walk_to(dir))
+    }
+
+    /// As [`Self::excludes_all_below`], of a directory that a walk has come to.
+    #[must_use]
+    pub fn excludes_all(&self, dir: &[u8], (matched, known): &(bool, Matched)) -> bool {
+        *matched && !self.patterns.iter().any(|p| p.exception && self.may_match_below(p, dir, known))
     }
 
     /// For include lists: whether anything below a directory can be included, so that a walk must enter it.
     #[must_use]
-    pub fn may_match_below(&self, dir: &[u8]) -> bool {
-        self.matches(dir) || self.patterns.iter().any(|p| !p.exception && p.may_match_below(dir))
+    pub fn may_include_below(&self, dir: &[u8]) -> bool {
+        self.may_include(dir, &self.walk_to(dir))
+    }
+
+    /// As [`Self::may_include_below`], of a directory that a walk has come to.
+    #[must_use]
+    pub fn may_include(&self, dir: &[u8], (matched, known): &(bool, Matched)) -> bool {
+        *matched || self.patterns.iter().any(|p| !p.exception && self.may_match_below(p, dir, known))
+    }
+
+    /// Whether some path below a directory could match.
+    fn may_match_below(&self, pattern: &Pattern, dir: &[u8], known: &Matched) -> bool {
+        let goes_on = |text: &[u8]| text.strip_prefix(dir).is_some_and(|rest| rest.starts_with(b"/"));
+        match &pattern.kind {
+            Kind::Exact(text) => goes_on(text),
+            Kind::Prefix(text) => {
+                goes_on(text) || dir.starts_with(text) || text.strip_suffix(b"/") == Some(dir)
+            }
+            Kind::Suffix(..) => true,
+            Kind::Tokens(number) => {
+                known.below.as_ref().is_some_and(|state| self.automaton.goes_on(state, *number))
+            }
+        }
     }
 }
 
 impl Pattern {
-    fn new(text: &str) -> Result<Self, BadPattern> {
+    /// Compiles a pattern; `others` takes the tokens of one that is more than a text.
+    fn new(text: &str, others: &mut Vec<Vec<tokens::Token>>) -> Result<Self, BadPattern> {
         let bad = |problem| BadPattern { pattern: text.chars().take(200).collect(), problem };
         let cleaned = clean(text);
         let (exception, body) = cleaned.strip_prefix('!').map_or((false, cleaned.as_str()), |b| (true, b));
@@ -167,169 +204,32 @@ impl Pattern {
             return Err(bad("`!` needs a pattern behind it"));
         }
         let (tokens, literal) = tokens(body).map_err(bad)?;
-        let kind = match body.strip_prefix("**") {
-            Some(rest) if literal && !rest.contains('*') => {
+        let kind = match (body.strip_prefix("**"), body.strip_suffix("**")) {
+            (Some(rest), _) if literal && !rest.contains('*') => {
                 Kind::Suffix(rest.as_bytes().to_vec(), rest.starts_with('/'))
             }
             _ if literal && !body.contains('*') => Kind::Exact(body.as_bytes().to_vec()),
-            _ => match body.strip_suffix("**") {
-                Some(prefix) if literal && !prefix.contains('*') => Kind::Prefix(prefix.as_bytes().to_vec()),
-                _ => Kind::Tokens,
-            },
+            (_, Some(prefix)) if literal && !prefix.contains('*') => Kind::Prefix(prefix.as_bytes().to_vec()),
+            _ => {
+                others.push(tokens);
+                Kind::Tokens(others.len() - 1)
+            }
         };
-        Ok(Self { exception, kind, tokens })
+        Ok(Self { exception, kind })
     }
+}
 
+impl Kind {
     fn is_match(&self, path: &[u8]) -> bool {
-        match &self.kind {
-            Kind::Exact(text) => path == text.as_slice(),
-            Kind::Prefix(text) => path.starts_with(text),
-            Kind::Suffix(text, bare) => {
+        match self {
+            Self::Exact(text) => path == text.as_slice(),
+            Self::Prefix(text) => path.starts_with(text),
+            Self::Suffix(text, bare) => {
                 path.ends_with(text) || *bare && text.strip_prefix(b"/").is_some_and(|name| path == name)
             }
-            Kind::Tokens => self.reach(path).last() == Some(&true),
+            // Of these the automaton knows.
+            Self::Tokens(_) => false,
         }
-    }
-
-    /// Whether some path below a directory could match.
-    fn may_match_below(&self, dir: &[u8]) -> bool {
-        let below = [dir, b"/"].concat();
-        match &self.kind {
-            Kind::Exact(text) => text.starts_with(&below),
-            Kind::Prefix(text) => text.starts_with(&below) || below.starts_with(text),
-            Kind::Suffix(..) => true,
-            Kind::Tokens => self.reach(&below).contains(&true),
-        }
-    }
-
-    /// After which tokens the matching can stand when the path is consumed; one more entry than tokens.
-    fn reach(&self, path: &[u8]) -> Vec<bool> {
-        let mut now = vec![false; self.tokens.len() + 1];
-        set(&mut now, 0);
-        self.skip_optional(&mut now);
-        let mut next = vec![false; now.len()];
-        // Bytes that are not UTF-8 count as one character each, equal to no literal.
-        for chunk in path.utf8_chunks() {
-            let wrong = std::iter::repeat_n(char::REPLACEMENT_CHARACTER, chunk.invalid().len());
-            for c in chunk.valid().chars().chain(wrong) {
-                next.fill(false);
-                if !self.step(&now, &mut next, c) {
-                    return next;
-                }
-                std::mem::swap(&mut now, &mut next);
-            }
-        }
-        now
-    }
-
-    /// Consumes a character; false when no way on is left.
-    fn step(&self, now: &[bool], next: &mut [bool], c: char) -> bool {
-        for (index, token) in self.tokens.iter().enumerate().filter(|(i, _)| now.get(*i) == Some(&true)) {
-            match token {
-                Token::Char(literal) if *literal == c => set(next, index + 1),
-                Token::One if c != '/' => set(next, index + 1),
-                Token::Star if c != '/' => set(next, index),
-                Token::InDirs => {
-                    set(next, index);
-                    if c == '/' {
-                        set(next, index + 1);
-                    }
-                }
-                Token::Rest => set(next, index),
-                Token::Class { negated, ranges }
-                    if ranges.iter().any(|(low, high)| (*low..=*high).contains(&c)) != *negated =>
-                {
-                    set(next, index + 1);
-                }
-                Token::Char(_) | Token::One | Token::Star | Token::Dirs | Token::Class { .. } => {}
-            }
-        }
-        self.skip_optional(next);
-        next.contains(&true)
-    }
-
-    /// Stars may stand for nothing.
-    fn skip_optional(&self, reach: &mut [bool]) {
-        for (index, token) in self.tokens.iter().enumerate() {
-            if reach.get(index) == Some(&true) {
-                match token {
-                    Token::Star | Token::Rest => set(reach, index + 1),
-                    Token::Dirs => {
-                        set(reach, index + 1);
-                        set(reach, index + 2);
-                    }
-                    Token::Char(_) | Token::One | Token::InDirs | Token::Class { .. } => {}
-                }
-            }
-        }
-    }
-}
-
-fn set(reach: &mut [bool], index: usize) {
-    if let Some(slot) = reach.get_mut(index) {
-        *slot = true;
-    }
-}
-
-/// Splits a pattern into tokens; also tells whether it holds no special character but stars.
-fn tokens(text: &str) -> Result<(Vec<Token>, bool), &'static str> {
-    let mut out = Vec::new();
-    let mut literal = true;
-    let mut chars = text.chars().peekable();
-    while let Some(c) = chars.next() {
-        match c {
-            '*' if chars.peek() == Some(&'*') => {
-                chars.next();
-                chars.next_if_eq(&'/');
-                if chars.peek().is_none() {
-                    out.push(Token::Rest);
-                } else {
-                    out.extend([Token::Dirs, Token::InDirs]);
-                }
-            }
-            '*' => out.push(Token::Star),
-            '?' => {
-                literal = false;
-                out.push(Token::One);
-            }
-            '[' => {
-                literal = false;
-                out.push(class(&mut chars)?);
-            }
-            '\\' => {
-                literal = false;
-                out.push(Token::Char(chars.next().ok_or("nothing behind the last `\\`")?));
-            }
-            c => out.push(Token::Char(c)),
-        }
-    }
-    Ok((out, literal))
-}
-
-fn class(chars: &mut std::iter::Peekable<std::str::Chars<'_>>) -> Result<Token, &'static str> {
-    const OPEN: &str = "`[` without `]`";
-    let negated = chars.next_if_eq(&'^').is_some();
-    let mut ranges = Vec::new();
-    let one = |chars: &mut std::iter::Peekable<std::str::Chars<'_>>| match chars.next() {
-        Some('\\') => chars.next().ok_or(OPEN),
-        Some('-') => Err("`-` at the wrong place in brackets"),
-        Some(c) => Ok(c),
-        None => Err(OPEN),
-    };
-    loop {
-        if chars.peek() == Some(&']') && !ranges.is_empty() {
-            chars.next();
-            return Ok(Token::Class { negated, ranges });
-        }
-        if chars.peek() == Some(&']') {
-            return Err("empty brackets");
-        }
-        let low = one(chars)?;
-        let high = if chars.next_if_eq(&'-').is_some() { one(chars)? } else { low };
-        if high < low {
-            return Err("a range in brackets ends before it begins");
-        }
-        ranges.push((low, high));
     }
 }
 
@@ -440,7 +340,7 @@ mod tests {
         ];
         for (patterns, dir, expected) in included {
             let matcher = Matcher::new(patterns).unwrap();
-            assert_eq!(matcher.may_match_below(dir.as_bytes()), expected, "{patterns:?} {dir}");
+            assert_eq!(matcher.may_include_below(dir.as_bytes()), expected, "{patterns:?} {dir}");
         }
     }
 
@@ -456,6 +356,22 @@ mod tests {
         let text = "\u{feff}# comment\n  # no comment\n/abs\n dir/ \n\n!/x/../y\n! z\n/\n./a//b\n!\r\n";
         let expected = ["# no comment", "abs", "dir", "!y", "!z", "/", "a/b", "!"];
         assert_eq!(patterns(text), expected);
+    }
+
+    /// Many patterns and a long way down: each name is read once.
+    #[test]
+    fn a_walk_costs_what_its_names_cost() {
+        let patterns: Vec<String> = (0..500).map(|number| format!("**/x{number}*y")).collect();
+        let matcher = Matcher::new(&patterns).unwrap();
+        let (mut path, mut known) = (b"top".to_vec(), matcher.matches_below(b"top", &Matched::default()));
+        for level in 0..2_000 {
+            for (name, expected) in [("x7-y", true), ("x7-z", false), ("d", false)] {
+                let path = [&path[..], b"/", name.as_bytes()].concat();
+                assert_eq!(matcher.matches_below(&path, &known.1).0, expected, "{level} {name}");
+            }
+            path.extend_from_slice(b"/d");
+            known = matcher.matches_below(&path, &known.1);
+        }
     }
 
     #[test]

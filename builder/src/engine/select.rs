@@ -1,23 +1,61 @@
 //! Include and exclude patterns of LLB as a filter of paths.
 
+use std::collections::HashMap;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use super::EngineError;
-use crate::dockerfile::ignore::Matcher;
+use crate::dockerfile::ignore::{Matched, Matcher};
 use crate::rootfs::{Filter, Visibility};
+use crate::sync::lock;
 
 /// Chooses paths that match an include pattern (all, when there is none) and no exclude pattern.
 #[derive(Debug)]
 pub(super) struct PatternFilter {
     include: Option<Matcher>,
     exclude: Option<Matcher>,
+    /// What is known of directories that were looked at last. Paths are mostly asked for after the one above them.
+    directories: Mutex<HashMap<Vec<u8>, Arc<Known>>>,
+}
+
+/// How many directories are remembered.
+const REMEMBERED: usize = 256;
+
+/// What the two lists say of a path.
+#[derive(Debug, Default)]
+struct Known {
+    include: (bool, Matched),
+    exclude: (bool, Matched),
 }
 
 impl PatternFilter {
     /// Compiles the patterns.
     pub(super) fn new(include: &[String], exclude: &[String]) -> Result<Self, EngineError> {
-        Ok(Self { include: compile(include)?, exclude: compile(exclude)? })
+        Ok(Self { include: compile(include)?, exclude: compile(exclude)?, directories: Mutex::default() })
+    }
+
+    /// What is known of `path`; `above`, if it is known, lies one level up.
+    fn know(&self, path: &[u8], above: Option<&Known>) -> Known {
+        let ask = |matcher: &Option<Matcher>, above: Option<&(bool, Matched)>| match (matcher, above) {
+            (None, _) => (false, Matched::default()),
+            (Some(matcher), Some((_, above))) => matcher.matches_below(path, above),
+            (Some(matcher), None) => matcher.walk_to(path),
+        };
+        Known {
+            include: ask(&self.include, above.map(|above| &above.include)),
+            exclude: ask(&self.exclude, above.map(|above| &above.exclude)),
+        }
+    }
+
+    fn remember(&self, directory: &[u8], known: Known) -> Arc<Known> {
+        let known = Arc::new(known);
+        let mut directories = lock(&self.directories);
+        if directories.len() >= REMEMBERED {
+            directories.clear();
+        }
+        directories.insert(directory.to_owned(), Arc::clone(&known));
+        known
     }
 
     /// Whether everything is chosen.
@@ -41,13 +79,22 @@ impl Filter for PatternFilter {
         if bytes.is_empty() {
             return Visibility::Show;
         }
-        let excluded = self.exclude.as_ref().is_some_and(|matcher| matcher.matches(bytes));
-        let included = self.include.as_ref().is_none_or(|matcher| matcher.matches(bytes));
-        if included && !excluded {
+        let above = bytes.iter().rposition(|byte| *byte == b'/').and_then(|end| bytes.get(..end));
+        let above = match above {
+            Some(above) => {
+                let known = lock(&self.directories).get(above).cloned();
+                known.unwrap_or_else(|| self.remember(above, self.know(above, None)))
+            }
+            None => Arc::default(),
+        };
+        let known = self.know(bytes, Some(&above));
+        let known = if is_directory { self.remember(bytes, known) } else { Arc::new(known) };
+        let Known { include, exclude } = &*known;
+        if !exclude.0 && (self.include.is_none() || include.0) {
             return Visibility::Show;
         }
-        let nothing_below = self.exclude.as_ref().is_some_and(|matcher| matcher.excludes_all_below(bytes))
-            || self.include.as_ref().is_some_and(|matcher| !matcher.may_match_below(bytes));
+        let nothing_below = self.exclude.as_ref().is_some_and(|matcher| matcher.excludes_all(bytes, exclude))
+            || self.include.as_ref().is_some_and(|matcher| !matcher.may_include(bytes, include));
         if is_directory && !nothing_below { Visibility::Enter } else { Visibility::Hide }
     }
 }

@@ -3,6 +3,7 @@
 //! Everything read is checked against the digest that led to it; layers are unpacked while they are
 //! hashed, so a blob is read once.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,7 @@ use crate::oci::image::Image;
 use crate::oci::index::Index;
 use crate::oci::manifest::{Descriptor, DescriptorPlatform, Manifest, known_platform};
 use crate::oci::media_type;
-use crate::rootfs::{Archive, Layers, Root, RootError, decompressed, unpack};
+use crate::rootfs::{Archive, Layers, MAX_LAYERS, Root, RootError, decompressed, unpack};
 use crate::store::{LayerBlob, LayerId, Store, StoreError};
 
 /// Why an image could not be used.
@@ -67,6 +68,22 @@ pub enum FetchError {
         /// The platforms there are.
         found: Vec<String>,
     },
+    /// The image has more layers than can lie on each other.
+    #[error("the image `{}` has {count} layers; no more than {MAX_LAYERS} can lie on each other", path.display())]
+    TooManyLayers {
+        /// The manifest.
+        path: PathBuf,
+        /// How many it has.
+        count: usize,
+    },
+    /// A part of the image is no layer of files.
+    #[error("`{}` names a layer of type `{media_type}`, which is none of files", path.display())]
+    NoLayer {
+        /// The manifest.
+        path: PathBuf,
+        /// The type that it states.
+        media_type: String,
+    },
     /// A layer cannot be unpacked.
     #[error("layer {digest}: {source}")]
     Unpack {
@@ -90,6 +107,10 @@ impl FetchError {
             ),
             Self::Malformed { .. } | Self::Unpack { .. } => Some("the image is damaged: fetch it again"),
             Self::Store(StoreError::Digest { .. }) => Some("the image is damaged: fetch it again"),
+            Self::TooManyLayers { .. } => Some("take an image of fewer layers, or join those of this one"),
+            Self::NoLayer { .. } => Some(
+                "it is an artifact of another kind, or encrypted: a base is an image with its files as tar archives",
+            ),
             Self::NoReference { .. } => Some("`index.json` in that directory lists the names"),
             Self::NoArchive { .. } => Some(
                 "`--output type=oci,dest=FILE`, `skopeo copy ... oci-archive:FILE` and Docker's `save` since 25 write one; \
@@ -121,9 +142,19 @@ pub struct ResolvedManifest {
     pub config: Vec<u8>,
 }
 
+/// What is found behind an index.
+#[derive(Default)]
+struct Found {
+    candidates: Vec<Candidate>,
+    /// What has been looked at, and as what.
+    seen: HashSet<(Digest, Option<DescriptorPlatform>)>,
+}
+
 /// A manifest of an index, and what it is for.
 struct Candidate {
     digest: Digest,
+    /// In bytes, as its descriptor has it.
+    size: u64,
     stated: DescriptorPlatform,
     /// What was read to know the platform.
     read: Option<ResolvedManifest>,
@@ -170,15 +201,15 @@ impl Layout {
                 _ => FetchError::NoReference { path: self.path(), reference: reference.to_owned() },
             });
         }
-        let mut candidates = vec![];
+        let mut found = Found::default();
         for descriptor in named {
-            self.collect(descriptor, &mut candidates, 0)?;
+            self.collect(descriptor, &mut found, 0)?;
         }
-        self.choose(candidates, platform)
+        self.choose(found.candidates, platform)
     }
 
     fn by_digest(&self, digest: &Digest, platform: &Platform) -> Result<ResolvedManifest, FetchError> {
-        let bytes = self.read_blob(digest)?;
+        let bytes = self.read_blob(digest, None)?;
         let media_type = if Index::from_slice(&bytes).is_ok_and(|index| !index.manifests.is_empty()) {
             if Manifest::from_slice(&bytes).is_ok() {
                 // Read one way here and another way elsewhere, it would be two images under one digest.
@@ -189,31 +220,30 @@ impl Layout {
         } else {
             media_type::MANIFEST
         };
-        let mut candidates = vec![];
-        self.collect(&Descriptor::of(media_type, &bytes), &mut candidates, 0)?;
-        self.choose(candidates, platform)
+        let mut found = Found::default();
+        self.collect(&Descriptor::of(media_type, &bytes), &mut found, 0)?;
+        self.choose(found.candidates, platform)
     }
 
     /// Notes every manifest behind a descriptor, with what it is for.
-    fn collect(
-        &self,
-        descriptor: &Descriptor,
-        candidates: &mut Vec<Candidate>,
-        depth: usize,
-    ) -> Result<(), FetchError> {
+    fn collect(&self, descriptor: &Descriptor, found: &mut Found, depth: usize) -> Result<(), FetchError> {
+        // Each once: indexes that name indexes several times are soon without number.
+        if !found.seen.insert((descriptor.digest, descriptor.platform.clone())) {
+            return Ok(());
+        }
         if media_type::is_index(&descriptor.media_type) {
             let path = self.blob(&descriptor.digest);
             if depth >= MAX_DEPTH {
                 return Err(malformed(&path, "image index", "indexes are nested too deeply"));
             }
-            let bytes = self.read_blob(&descriptor.digest)?;
+            let bytes = self.read_blob(&descriptor.digest, Some(descriptor.size))?;
             let index = Index::from_slice(&bytes).map_err(|error| malformed(&path, "image index", error))?;
-            return index.manifests.iter().try_for_each(|child| self.collect(child, candidates, depth + 1));
+            return index.manifests.iter().try_for_each(|child| self.collect(child, found, depth + 1));
         }
         let (stated, read) = match &descriptor.platform {
             Some(stated) => (stated.clone(), None),
             None => {
-                let manifest = self.manifest(&descriptor.digest)?;
+                let manifest = self.manifest(&descriptor.digest, descriptor.size)?;
                 let image = self.image(&manifest.manifest.config.digest, &manifest.config)?;
                 let stated = DescriptorPlatform {
                     architecture: image.architecture,
@@ -225,7 +255,7 @@ impl Layout {
                 (stated, Some(manifest))
             }
         };
-        candidates.push(Candidate { digest: descriptor.digest, stated, read });
+        found.candidates.push(Candidate { digest: descriptor.digest, size: descriptor.size, stated, read });
         Ok(())
     }
 
@@ -253,7 +283,7 @@ impl Layout {
         }
         match best {
             Some((_, Candidate { read: Some(manifest), .. })) => Ok(manifest),
-            Some((_, Candidate { digest, .. })) => self.manifest(&digest),
+            Some((_, Candidate { digest, size, .. })) => self.manifest(&digest, size),
             None => {
                 let (path, wanted) = (self.path(), platform.to_string());
                 Err(FetchError::NoPlatform { path, wanted, found })
@@ -261,11 +291,19 @@ impl Layout {
         }
     }
 
-    fn manifest(&self, digest: &Digest) -> Result<ResolvedManifest, FetchError> {
-        let bytes = self.read_blob(digest)?;
+    /// Reads a manifest of `size` bytes and its configuration; what could not be used later is refused now.
+    fn manifest(&self, digest: &Digest, size: u64) -> Result<ResolvedManifest, FetchError> {
+        let bytes = self.read_blob(digest, Some(size))?;
         let manifest = Manifest::from_slice(&bytes)
             .map_err(|error| malformed(&self.blob(digest), "image manifest", error))?;
-        let config = self.read_blob(&manifest.config.digest)?;
+        let (path, count) = (self.blob(digest), manifest.layers.len());
+        if count > MAX_LAYERS {
+            return Err(FetchError::TooManyLayers { path, count });
+        }
+        if let Some(other) = manifest.layers.iter().find(|layer| !media_type::is_layer(&layer.media_type)) {
+            return Err(FetchError::NoLayer { path, media_type: other.media_type.clone() });
+        }
+        let config = self.read_blob(&manifest.config.digest, Some(manifest.config.size))?;
         self.image(&manifest.config.digest, &config)?;
         Ok(ResolvedManifest { digest: *digest, manifest, config })
     }
@@ -371,12 +409,17 @@ impl Layout {
         self.place.shown(&blob(digest))
     }
 
-    fn read_blob(&self, digest: &Digest) -> Result<Vec<u8>, FetchError> {
+    /// Reads a document, of this size if its descriptor says one.
+    fn read_blob(&self, digest: &Digest, size: Option<u64>) -> Result<Vec<u8>, FetchError> {
         let bytes = self.read_file(&blob(digest))?;
         let found = Digest::of(&bytes);
         if found != *digest {
             let (expected, found) = (digest.to_string(), found.to_string());
             return Err(StoreError::Digest { expected, found }.into());
+        }
+        if let Some(stated) = size.filter(|size| *size != bytes.len() as u64) {
+            let reason = format!("it has {} bytes, its descriptor says {stated}", bytes.len());
+            return Err(malformed(&self.blob(digest), "document", reason));
         }
         Ok(bytes)
     }

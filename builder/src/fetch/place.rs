@@ -8,6 +8,8 @@ use std::fs::File;
 use std::io::{self, Read as _, Seek as _, SeekFrom, Take};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
+
 /// An archive with more files than this is no layout of an image.
 const MAX_MEMBERS: usize = 100_000;
 
@@ -65,14 +67,15 @@ impl Place {
     pub(super) fn file(&self, name: &Path) -> io::Result<(Take<File>, u64)> {
         match self {
             Self::Directory(path) => {
-                let path = path.join(name);
                 // A FIFO would wait for a writer, a device has no end.
-                if !std::fs::metadata(&path)?.is_file() {
+                let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+                let file = File::from(rustix::fs::open(path.join(name), flags, Mode::empty())?);
+                let metadata = file.metadata()?;
+                if !metadata.is_file() {
                     return Err(io::Error::new(io::ErrorKind::InvalidData, "it is no regular file"));
                 }
-                let file = File::open(path)?;
-                let size = file.metadata()?.len();
-                Ok((file.take(u64::MAX), size))
+                // What grows meanwhile is another file.
+                Ok((file.take(metadata.len()), metadata.len()))
             }
             Self::Archive { path, members } => {
                 let (offset, size) =

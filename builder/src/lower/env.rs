@@ -1,36 +1,53 @@
 //! Environment variables in order.
 
+use std::collections::HashMap;
+
 use crate::dockerfile::expand::Variables;
 
-/// Names and values; a name that is set again moves to the end, as in BuildKit's operations.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) struct EnvList(Vec<(String, String)>);
+/// Names and values; a name that is set again moves to the end, as in BuildKit's operations. An image may bring hundreds
+/// of thousands of them: none is searched for.
+#[derive(Debug, Clone, Default)]
+pub(super) struct EnvList {
+    /// In order; a name that moved leaves a hole.
+    variables: Vec<Option<(String, String)>>,
+    /// Where each name stands.
+    places: HashMap<String, usize>,
+}
 
 impl EnvList {
     pub(super) fn set(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let key = key.into();
-        self.0.retain(|(known, _)| *known != key);
-        self.0.push((key, value.into()));
+        let known = self.places.insert(key.clone(), self.variables.len());
+        if let Some(variable) = known.and_then(|place| self.variables.get_mut(place)) {
+            *variable = None;
+        }
+        self.variables.push(Some((key, value.into())));
+        if self.variables.len() > 2 * self.places.len() + 16 {
+            self.variables.retain(Option::is_some);
+            let names = self.variables.iter().flatten().map(|(key, _)| key.clone());
+            self.places = names.zip(0..).collect();
+        }
     }
 
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(key, _)| key.as_str())
+        self.iter().map(|(key, _)| key)
     }
 
     /// Names and values, in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.0.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+        self.variables.iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()))
     }
 
     /// `KEY=value`, in order.
     pub(super) fn to_vec(&self) -> Vec<String> {
-        self.0.iter().map(|(key, value)| format!("{key}={value}")).collect()
+        self.iter().map(|(key, value)| format!("{key}={value}")).collect()
     }
 }
 
 impl Variables for EnvList {
     fn get(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+        let place = self.places.get(name)?;
+        self.variables.get(*place)?.as_ref().map(|(_, value)| value.as_str())
     }
 }
 
@@ -39,11 +56,46 @@ pub(super) fn split(variable: &str) -> (&str, &str) {
     variable.split_once('=').unwrap_or((variable, ""))
 }
 
-/// Sets a variable in an image configuration: in place when it is there, else at the end.
-pub(super) fn set_in_image(env: &mut Vec<String>, key: &str, value: &str) {
-    let new = format!("{key}={value}");
-    match env.iter_mut().find(|variable| split(variable).0 == key) {
-        Some(variable) => *variable = new,
-        None => env.push(new),
+/// Sets variables in an image configuration: in place when they are there, else at the end.
+pub(super) fn set_in_image(env: &mut Vec<String>, variables: &[(String, String)]) {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (place, variable) in env.iter().enumerate() {
+        // The first of several counts.
+        places.entry(split(variable).0.to_owned()).or_insert(place);
+    }
+    for (key, value) in variables {
+        let place = *places.entry(key.clone()).or_insert(env.len());
+        let new = format!("{key}={value}");
+        match env.get_mut(place) {
+            Some(variable) => *variable = new,
+            None => env.push(new),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_set_again_moves_to_the_end() {
+        let mut list = EnvList::default();
+        for round in 0..50 {
+            for key in ["a", "b", "c"] {
+                list.set(key, format!("{key}{round}"));
+            }
+            list.set("a", "last");
+        }
+        assert_eq!(list.to_vec(), ["b=b49", "c=c49", "a=last"]);
+        assert_eq!((list.get("b"), list.get("a"), list.get("d")), (Some("b49"), Some("last"), None));
+        assert_eq!(list.keys().collect::<Vec<_>>(), ["b", "c", "a"]);
+    }
+
+    #[test]
+    fn variables_of_an_image_stay_in_their_places() {
+        let mut env = ["a=1", "b", "a=2"].map(str::to_owned).to_vec();
+        let variables = [("b", "3"), ("c", "4"), ("a", "5"), ("c", "6")];
+        set_in_image(&mut env, &variables.map(|(key, value)| (key.to_owned(), value.to_owned())));
+        assert_eq!(env, ["a=5", "b=3", "a=2", "c=6"]);
     }
 }

@@ -29,9 +29,10 @@ const SIGNALS: [&str; 37] = [
 impl<'a> Target<'a> {
     pub(super) fn env(&mut self, stage: &mut StageState<'a>, pairs: &[Pair]) -> Result<(), Diagnostic> {
         let mut message = String::from("ENV");
-        for (key, value) in self.expand_pairs(stage, pairs)? {
+        let variables = self.expand_pairs(stage, pairs)?;
+        set_in_image(&mut stage.image.config.env, &variables);
+        for (key, value) in variables {
             message.push_str(&format!(" {key}={value}"));
-            set_in_image(&mut stage.image.config.env, &key, &value);
             stage.state.env.set(key, value);
         }
         self.commit(stage, message, false, false);

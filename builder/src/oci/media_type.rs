@@ -27,6 +27,18 @@ pub const DOCKER_LAYER_TAR: &str = "application/vnd.docker.image.rootfs.diff.tar
 /// Docker's layer, tar compressed with zstd.
 pub const DOCKER_LAYER_ZSTD: &str = "application/vnd.docker.image.rootfs.diff.tar.zstd";
 
+/// Whether content of this type is a layer of files: those above, and their forms that registries do not pass on.
+#[must_use]
+pub fn is_layer(media_type: &str) -> bool {
+    const KINDS: [(&str, [&str; 3]); 4] = [
+        (LAYER_TAR, ["", "+gzip", "+zstd"]),
+        ("application/vnd.oci.image.layer.nondistributable.v1.tar", ["", "+gzip", "+zstd"]),
+        (DOCKER_LAYER_TAR, ["", ".gzip", ".zstd"]),
+        ("application/vnd.docker.image.rootfs.foreign.diff.tar", ["", ".gzip", ".zstd"]),
+    ];
+    KINDS.iter().any(|(kind, ends)| media_type.strip_prefix(kind).is_some_and(|end| ends.contains(&end)))
+}
+
 /// Whether a document of this type is an index of manifests.
 #[must_use]
 pub fn is_index(media_type: &str) -> bool {

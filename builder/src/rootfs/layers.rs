@@ -15,6 +15,9 @@ use rustix::io::{Errno, Result};
 use super::walk::is_opaque;
 use super::{Owners, is_whiteout};
 
+/// As many layers lie on each other at the most: the kernel's bound (`OVL_MAX_STACK`).
+pub const MAX_LAYERS: usize = 500;
+
 /// Layers, the uppermost first.
 #[derive(Debug)]
 pub struct Layers {

@@ -33,7 +33,7 @@ use thiserror::Error;
 pub use copy::{Again, CopyOptions, Mark, OVER_A_LINK, Target, copy, copy_to};
 pub use decompress::decompressed;
 use descent::Descent;
-pub use layers::Layers;
+pub use layers::{Layers, MAX_LAYERS};
 pub use metadata::Metadata;
 pub use mode::{BadMode, Clause, ModeChange};
 pub use owner::{Device, OWNER_ATTRIBUTE, Owner, Owners};

@@ -20,11 +20,10 @@ use rustix::mount::{
     fsmount, fsopen,
 };
 
+pub use crate::rootfs::MAX_LAYERS;
+
 use super::SandboxError;
 use super::mountapi::{change_attributes, clone_tree};
-
-/// The kernel's bound on lower layers (`OVL_MAX_STACK`).
-pub const MAX_LAYERS: usize = 500;
 
 /// `fsconfig` takes strings of up to 255 bytes; longer paths go by descriptor.
 const MAX_OPTION: usize = 255;

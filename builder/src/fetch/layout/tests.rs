@@ -228,6 +228,85 @@ const CASES: &[Case] = &[
         "nested too deeply",
     ),
     (
+        "indexes that name each other's parts many times",
+        |made| {
+            made.config["os"] = "plan9".into();
+            made.seal();
+            for _ in 0..7 {
+                let inner = made.descriptor(media_type::INDEX, made.index.to_string().as_bytes());
+                let named = |number| {
+                    let mut inner = inner.clone();
+                    inner["platform"] = json!({ "os": "plan9", "architecture": format!("amd64{number}") });
+                    inner
+                };
+                made.index["manifests"] = (0..20).map(named).collect();
+            }
+        },
+        "not for linux/amd64",
+    ),
+    (
+        "a manifest of another size",
+        |made| {
+            made.seal();
+            made.index["manifests"][0]["size"] = 7.into();
+        },
+        "its descriptor says 7",
+    ),
+    (
+        "a configuration of another size",
+        |made| {
+            made.seal();
+            made.manifest["config"]["size"] = 7.into();
+            made.index();
+        },
+        "its descriptor says 7",
+    ),
+    (
+        "a size below nothing",
+        |made| {
+            made.seal();
+            made.manifest["layers"][0]["size"] = (-1).into();
+            made.index();
+        },
+        "image manifest",
+    ),
+    (
+        "a manifest that is a pipe",
+        |made| {
+            made.seal();
+            let digest = made.index["manifests"][0]["digest"].as_str().unwrap_or_default().to_owned();
+            fs::remove_file(made.blob(&digest)).expect("removed");
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, made.blob(&digest), rustix::fs::FileType::Fifo, mode, 0)
+                .expect("a pipe");
+        },
+        "no regular file",
+    ),
+    (
+        "a layer of an unknown type",
+        |made| {
+            made.seal();
+            made.manifest["layers"][0]["mediaType"] =
+                "application/vnd.oci.image.layer.v1.tar+encrypted".into();
+            made.index();
+        },
+        "`application/vnd.oci.image.layer.v1.tar+encrypted`",
+    ),
+    // No layer of it is unpacked first.
+    (
+        "more layers than lie on each other",
+        |made| {
+            made.seal();
+            let diff_id = made.config["rootfs"]["diff_ids"][0].clone();
+            let layer = made.manifest["layers"][0].clone();
+            made.config["rootfs"]["diff_ids"] = json!(vec![diff_id; 501]);
+            made.seal();
+            made.manifest["layers"] = json!(vec![layer; 501]);
+            made.index();
+        },
+        "has 501 layers",
+    ),
+    (
         "an index as big as a disk (CVE-2023-25153)",
         |made| {
             made.seal();
