@@ -104,12 +104,17 @@ fn split_version(os: &str) -> Option<(&str, Option<&str>)> {
 /// Builds the nearest known platform for a message.
 fn suggestion(input: &str, part: Part) -> Option<String> {
     let (os, rest) = input.split_once('/').unwrap_or(("linux", input));
-    let oses = Os::ALL.iter().map(|os| os.name());
     let (arch, variant) = rest.split_once('/').map_or((rest, None), |(arch, variant)| (arch, Some(variant)));
     match part {
-        Part::Shape if !input.contains('/') => whole(os, near_arch(arch)?, None),
-        Part::Os => whole(nearest(os, oses)?, read_arch(arch)?.arch, variant),
-        Part::Arch => whole(os, near_arch(arch)?, variant),
+        Part::Shape if !input.contains('/') => {
+            let (arch, said) = near_arch(arch)?;
+            whole(os, arch, said)
+        }
+        Part::Os => whole(near_os(os)?, read_arch(arch)?.arch, variant),
+        Part::Arch => {
+            let (arch, said) = near_arch(arch)?;
+            whole(os, arch, said.or(variant))
+        }
         Part::Variant => {
             let arch = read_arch(arch)?.arch;
             whole(os, arch, Some(nearest(variant?, arch.variants().iter().map(|variant| variant.name()))?))
@@ -126,28 +131,59 @@ fn whole(os: &str, arch: Arch, variant: Option<&str>) -> Option<String> {
     read(&text).ok().map(|platform| platform.to_string())
 }
 
-/// Names that people write for an architecture, for suggestions only.
-const ARCH_HABITS: &[(&str, Arch)] = &[
-    ("arm64v8", Arch::Arm64),
-    ("i586", Arch::I386),
-    ("i686", Arch::I386),
-    ("ia32", Arch::I386),
-    ("x86", Arch::I386),
-    ("loongarch64", Arch::Loong64),
-    ("mips64el", Arch::Mips64le),
-    ("mipsel", Arch::Mipsle),
-    ("powerpc64le", Arch::Ppc64le),
-    ("ppc64el", Arch::Ppc64le),
-    ("riscv64gc", Arch::Riscv64),
-    ("x64", Arch::Amd64),
+/// Names that people write for an architecture, with the variant that they say, for suggestions only.
+const ARCH_HABITS: &[(&str, Arch, Option<&str>)] = &[
+    ("amd64v2", Arch::Amd64, Some("v2")),
+    ("amd64v3", Arch::Amd64, Some("v3")),
+    ("amd64v4", Arch::Amd64, Some("v4")),
+    ("arm32v5", Arch::Arm, Some("v5")),
+    ("arm32v6", Arch::Arm, Some("v6")),
+    ("arm32v7", Arch::Arm, Some("v7")),
+    ("arm64v8", Arch::Arm64, None),
+    ("armv5", Arch::Arm, Some("v5")),
+    ("armv5l", Arch::Arm, Some("v5")),
+    ("armv6", Arch::Arm, Some("v6")),
+    ("armv6l", Arch::Arm, Some("v6")),
+    ("armv7", Arch::Arm, Some("v7")),
+    ("armv7a", Arch::Arm, Some("v7")),
+    ("armv7l", Arch::Arm, Some("v7")),
+    ("armv8", Arch::Arm64, None),
+    ("i586", Arch::I386, None),
+    ("i686", Arch::I386, None),
+    ("ia32", Arch::I386, None),
+    ("x86", Arch::I386, None),
+    ("loongarch64", Arch::Loong64, None),
+    ("mips64el", Arch::Mips64le, None),
+    ("mipsel", Arch::Mipsle, None),
+    ("powerpc64le", Arch::Ppc64le, None),
+    ("ppc64el", Arch::Ppc64le, None),
+    ("riscv64gc", Arch::Riscv64, None),
+    ("x64", Arch::Amd64, None),
 ];
 
-fn near_arch(text: &str) -> Option<Arch> {
+/// Names that people write for an operating system, for suggestions only.
+const OS_HABITS: &[(&str, &str)] = &[
+    ("mac", "darwin"),
+    ("osx", "darwin"),
+    ("sunos", "solaris"),
+    ("win", "windows"),
+    ("win32", "windows"),
+    ("win64", "windows"),
+];
+
+fn near_os(text: &str) -> Option<&'static str> {
+    let habit = OS_HABITS.iter().find(|(habit, _)| habit.eq_ignore_ascii_case(text));
+    habit.map(|(_, os)| *os).or_else(|| nearest(text, Os::ALL.iter().map(|os| os.name())))
+}
+
+/// The architecture that is meant, and the variant that its name says.
+fn near_arch(text: &str) -> Option<(Arch, Option<&'static str>)> {
     if let Some(read) = read_arch(text) {
-        return Some(read.arch);
+        return Some((read.arch, None));
     }
-    if let Some((_, arch)) = ARCH_HABITS.iter().find(|(habit, _)| habit.eq_ignore_ascii_case(text)) {
-        return Some(*arch);
+    if let Some((_, arch, variant)) = ARCH_HABITS.iter().find(|(habit, ..)| habit.eq_ignore_ascii_case(text))
+    {
+        return Some((*arch, *variant));
     }
-    Arch::from_name(nearest(text, Arch::ALL.iter().map(|arch| arch.name()))?)
+    Some((Arch::from_name(nearest(text, Arch::ALL.iter().map(|arch| arch.name()))?)?, None))
 }

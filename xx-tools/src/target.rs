@@ -165,7 +165,9 @@ impl Target {
     /// When the target is no known platform.
     pub fn known(&self) -> Result<&Platform, Failure> {
         self.platform.as_ref().ok_or_else(|| {
+            let variant = Some(&self.variant).filter(|variant| !variant.is_empty());
             let text = format!("{}/{}", self.os, self.arch);
+            let text = variant.map_or_else(|| text.clone(), |variant| format!("{text}/{variant}"));
             let hint = text.parse::<Platform>().err().and_then(|error| error.did_you_mean);
             let failure = Failure::new(format!(
                 "unsupported target: os={} arch={} variant={}",
@@ -173,11 +175,21 @@ impl Target {
             ));
             failure.hint(match hint {
                 Some(known) => format!("did you mean `{known}`?"),
+                None if self.has_unknown_variant() => self.variants(),
                 None => {
                     "set TARGETPLATFORM as in `linux/arm64`; `xx-info list` has every platform".to_owned()
                 }
             })
         })
+    }
+
+    /// What variants there are.
+    fn variants(&self) -> String {
+        let Ok(plain) = self.plain() else { return String::new() };
+        let of_it = Platform::all()
+            .filter(|platform| platform.os_id() == plain.os_id() && platform.arch_id() == plain.arch_id());
+        let known: Vec<String> = of_it.map(|platform| format!("`{platform}`")).collect();
+        format!("it is one of {}", known.join(" "))
     }
 
     /// Returns whether the target is none because its architecture has no such variant.

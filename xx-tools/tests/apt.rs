@@ -98,7 +98,9 @@ fn other_commands_are_apts() {
 /// A package that lies on disk needs no lists, and no network.
 #[test]
 fn a_file_needs_no_lists() {
-    let host = FakeHost::new("ID=debian\n").answer("dpkg --print-foreign-architectures", "s390x\n");
+    let host = FakeHost::new("ID=debian\n")
+        .programs_in("/usr/bin", &["apt-get"])
+        .answer("dpkg --print-foreign-architectures", "s390x\n");
     let run = |word: &str| {
         let env = Env::new("xx-apt-get", &["install", word], &[("TARGETPLATFORM", "linux/s390x")]);
         dry_run(apt::plan(env, &host), &host)
@@ -167,7 +169,7 @@ fn ubuntu_gets_a_source_of_its_own() {
     let host = || {
         FakeHost::new("ID=ubuntu\nID_LIKE=debian\nVERSION_ID=\"24.04\"\nUBUNTU_CODENAME=noble\n")
             .file("/etc/apt/sources.list.d/ubuntu.sources", sources)
-            .programs_in("/usr/bin", &["dpkg"])
+            .programs_in("/usr/bin", &["dpkg", "apt-get"])
             .answer("dpkg --print-architecture", "amd64\n")
             .answer("dpkg --print-foreign-architectures", "")
     };
@@ -243,6 +245,7 @@ fn sources_of_ubuntu() {
     ];
     for (os, native, (file, text), platform, parts) in cases {
         let host = FakeHost::new(os)
+            .programs_in("/usr/bin", &["apt-get"])
             .file(file, text)
             .answer("dpkg --print-architecture", &format!("{native}\n"))
             .answer("dpkg --print-foreign-architectures", "");
@@ -340,7 +343,7 @@ fn versions_that_differ_are_explained() {
     let security = list("bookworm-security", "amd64");
     let host = |own: &str| {
         FakeHost::new("ID=debian\nVERSION_ID=\"12\"\n")
-            .programs_in("/usr/bin", &["dpkg"])
+            .programs_in("/usr/bin", &["dpkg", "apt-get"])
             .answer("dpkg --print-architecture", "amd64\n")
             .answer("dpkg --print-foreign-architectures", "armel\n")
             .file("/var/lib/dpkg/status", installed)

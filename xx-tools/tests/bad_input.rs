@@ -30,6 +30,10 @@ type Vars = &'static [(&'static str, &'static str)];
 
 const TYPO: Vars = &[("TARGETPLATFORM", "linux/amd46")];
 const V99: Vars = &[("TARGETPLATFORM", "linux/arm64/v99")];
+const Z15: Vars = &[("TARGETPLATFORM", "linux/s390x/z15")];
+const WORDS: Vars = &[("TARGETPLATFORM", "linux/mips/soft")];
+const ARMV7: Vars = &[("TARGETPLATFORM", "linux/armv7")];
+const WIN: Vars = &[("TARGETPLATFORM", "win/amd64")];
 const HALF: Vars = &[("TARGETPLATFORM", "linux/")];
 const LOST: Vars = &[("TARGETPLATFORM", "linux/arm64"), ("XX_SYSROOT", "/no-such")];
 const NONE: Vars = &[("TARGETPLATFORM", "beos/bebox")];
@@ -83,8 +87,60 @@ const CASES: &[(&str, &str, Vars, &[&str], u8, &str, &str)] = &[
         "--target-root /no-such install",
     ),
     ("xx-clang", "x.c", HALF, &[], 1, "unsupported target: os=linux arch=unknown variant=", "xx-info list"),
-    ("xx-clang", "x.c", V99, &[], 1, "unsupported target: os=linux arch=arm64 variant=v99", "xx-info list"),
-    ("xx-go", "build", V99, &[], 1, "unsupported target: os=linux arch=arm64 variant=v99", "xx-info list"),
+    (
+        "xx-clang",
+        "x.c",
+        V99,
+        &[],
+        1,
+        "unsupported target: os=linux arch=arm64 variant=v99",
+        "did you mean `linux/arm64/v9`?",
+    ),
+    (
+        "xx-go",
+        "build",
+        V99,
+        &[],
+        1,
+        "unsupported target: os=linux arch=arm64 variant=v99",
+        "did you mean `linux/arm64/v9`?",
+    ),
+    (
+        "xx-go",
+        "build",
+        Z15,
+        &[],
+        1,
+        "unsupported target: os=linux arch=s390x variant=z15",
+        "it is one of `linux/s390x`",
+    ),
+    (
+        "xx-go",
+        "build",
+        WORDS,
+        &[],
+        1,
+        "unsupported target: os=linux arch=mips variant=soft",
+        "`linux/mips/softfloat`",
+    ),
+    (
+        "xx-clang",
+        "x.c",
+        ARMV7,
+        &[],
+        1,
+        "unsupported target: os=linux arch=armv7 variant=",
+        "mean `linux/arm/v7`?",
+    ),
+    (
+        "xx-clang",
+        "x.c",
+        WIN,
+        &[],
+        1,
+        "unsupported target: os=win arch=amd64 variant=",
+        "mean `windows/amd64`?",
+    ),
     ("xx-go", "build", HALF, &[], 1, "unsupported target: os=linux arch=unknown variant=", "xx-info list"),
     (
         "xx-apt",
@@ -106,7 +162,7 @@ const CASES: &[(&str, &str, Vars, &[&str], u8, &str, &str)] = &[
         &[],
         1,
         "unsupported target: os=linux arch=arm64 variant=v99",
-        "xx-info list",
+        "did you mean `linux/arm64/v9`?",
     ),
     (
         "xx-clang",
@@ -127,7 +183,7 @@ const CASES: &[(&str, &str, Vars, &[&str], u8, &str, &str)] = &[
         "mean `linux/amd64`?",
     ),
     ("xx-go", "build", SPARC, &[], 1, "go does not build for linux/sparc64", "go tool dist list"),
-    ("xx-clang", "x.c", ARM64, &["clang"], 1, "/usr/bin/clang not found", "install the package `clang`"),
+    ("xx-clang", "x.c", ARM64, &["clang"], 1, "/usr/bin/clang not found", "`apt-get install clang lld`"),
     (
         "xx-clang++",
         "x.c",
@@ -135,19 +191,19 @@ const CASES: &[(&str, &str, Vars, &[&str], u8, &str, &str)] = &[
         &["clang++"],
         1,
         "/usr/bin/clang++ not found",
-        "install the package `clang`",
+        "`apt-get install clang lld`",
     ),
     ("xx-cc", "x.c", GCC, &[], 127, "aarch64-linux-gnu-gcc not found", "gcc-aarch64-linux-gnu"),
     ("xx-cc", "x.c", ZIG, &["zig"], 127, "zig: not found", "ziglang"),
     ("xx-cc", "x.c", TCC, &[], 1, "XX_CC_PREFER_COMPILER: no compiler `tcc`", "clang gcc zig"),
     ("xx-cargo", "build", ARM64, &["cargo"], 127, "cargo: not found", "rustup"),
     ("xx-cargo", "build", ARM64, &["rustc"], 127, "rustc: not found", "rustup"),
-    ("xx-cargo", "build", ARM64, &["clang"], 1, "/usr/bin/clang not found", "install the package `clang`"),
+    ("xx-cargo", "build", ARM64, &["clang"], 1, "/usr/bin/clang not found", "`apt-get install clang lld`"),
     ("xx-go", "build", ARM64, &["go"], 127, "go: not found", "golang"),
-    ("xx-apk", "add x", ARM64, &[], 127, "apk: not found", "xx-apk is for Alpine"),
+    ("xx-apk", "add x", ARM64, &[], 127, "apk: not found", "`xx-apt-get`"),
     ("xx-clang", "--target=../x x.c", ARM64, &[], 1, "`../x` is no target triple", "xx-info triple"),
-    ("xx-dnf", "install x", ARM64, &["dnf"], 127, "dnf: not found", "install the package `dnf`"),
-    ("xx-windres", "x.rc", ARM64, &["llvm-rc"], 1, "llvm-rc not installed", "install the package `llvm`"),
+    ("xx-dnf", "install x", ARM64, &["dnf"], 127, "dnf: not found", "`xx-apt-get`"),
+    ("xx-windres", "x.rc", ARM64, &["llvm-rc"], 1, "llvm-rc not installed", "`apt-get install llvm`"),
     ("xx-windres", "-J foo a b", ARM64, &[], 1, "invalid input format foo", ""),
     ("xx-windres", "-O foo a b", ARM64, &[], 1, "invalid output format foo", ""),
     ("xx-windres", "-F pe-mips a b", ARM64, &[], 1, "invalid target pe-mips for xx-windres", ""),
@@ -216,52 +272,112 @@ fn one_error_with_a_hint() {
     }
 }
 
+/// What is missing, and what is typed on Debian, Alpine, Fedora and another distribution.
+const MISSING: &[(&str, Vars, &[&str], [&str; 4])] = &[
+    (
+        "xx-clang",
+        ARM64,
+        &["clang"],
+        [
+            "`apt-get install lld` or `apt-get install binutils-aarch64-linux-gnu`",
+            "`apk add lld`",
+            "`dnf install lld`",
+            "install the package `lld`",
+        ],
+    ),
+    (
+        "xx-cc",
+        GCC,
+        &[],
+        [
+            "`apt-get install gcc-aarch64-linux-gnu g++-aarch64-linux-gnu`",
+            "or leave XX_CC_PREFER_COMPILER empty for clang: `apk add clang lld`",
+            "for clang: `dnf install clang lld`",
+            "for clang: install the package `clang lld`",
+        ],
+    ),
+    (
+        "xx-strip",
+        ARM64,
+        &[],
+        ["`apt-get install llvm` or", "`apk add llvm`", "`dnf install llvm`", "install the package `llvm`"],
+    ),
+    (
+        "xx-clang",
+        ARM64,
+        &[],
+        [
+            "`apt-get install clang lld`",
+            "`apk add clang lld`",
+            "`dnf install clang lld`",
+            "install the package `clang lld`",
+        ],
+    ),
+    (
+        "xx-go",
+        ARM64,
+        &[],
+        ["`apt-get install golang`", "`apk add go`", "`dnf install golang`", "install the package `go`"],
+    ),
+    (
+        "xx-cargo",
+        ARM64,
+        &[],
+        [
+            "rustup, or `apt-get install cargo`",
+            "rustup, or `apk add cargo`",
+            "rustup, or `dnf install cargo`",
+            "rustup, or install the package `cargo`",
+        ],
+    ),
+    (
+        "xx-cargo",
+        ARM64,
+        &["cargo", "clang", "lld"],
+        [
+            "rustup, or `apt-get install rustc`",
+            "rustup, or `apk add rust`",
+            "rustup, or `dnf install rust`",
+            "rustup, or install the package `rust`",
+        ],
+    ),
+    (
+        "xx-pkg-config",
+        ARM64,
+        &[],
+        [
+            "`apt-get install pkg-config`",
+            "`apk add pkgconf`",
+            "`dnf install pkgconf-pkg-config`",
+            "install the package `pkgconf`",
+        ],
+    ),
+    ("xx-apk", ARM64, &[], ["this: `xx-apt-get`", "`apk add apk`", "this: `xx-dnf`", "the package `apk`"]),
+    (
+        "xx-apt-get",
+        ARM64,
+        &[],
+        ["`apt-get install apt`", "this: `xx-apk`", "this: `xx-dnf`", "the package `apt`"],
+    ),
+    (
+        "xx-dnf",
+        ARM64,
+        &[],
+        ["this: `xx-apt-get`", "this: `xx-apk`", "`dnf install dnf`", "the package `dnf`"],
+    ),
+    (
+        "xx-clang",
+        LOST,
+        &["clang"],
+        ["xx-apt-get --target-root", "`xx-apk add xx-c-essentials`", "`xx-dnf install", "--target-root"],
+    ),
+];
+
 /// What is missing is named in the words of the distribution: os-release, tool, variables, and what to type.
 #[test]
 fn hints_of_each_distribution() {
     let releases = ["ID=debian\n", "ID=alpine\n", "ID=fedora\nVERSION_ID=40\n", "ID=arch\n"];
-    let cases: &[(&str, Vars, &[&str], [&str; 4])] = &[
-        (
-            "xx-clang",
-            ARM64,
-            &["clang"],
-            [
-                "`apt-get install lld` or `apt-get install binutils-aarch64-linux-gnu`",
-                "`apk add lld`",
-                "`dnf install lld`",
-                "install the package `lld`",
-            ],
-        ),
-        (
-            "xx-cc",
-            GCC,
-            &[],
-            [
-                "`apt-get install gcc-aarch64-linux-gnu g++-aarch64-linux-gnu`",
-                "or leave XX_CC_PREFER_COMPILER empty for clang: `apk add clang lld`",
-                "for clang: `dnf install clang lld`",
-                "for clang: install the package `clang lld`",
-            ],
-        ),
-        (
-            "xx-strip",
-            ARM64,
-            &[],
-            [
-                "`apt-get install llvm` or",
-                "`apk add llvm`",
-                "`dnf install llvm`",
-                "install the package `llvm`",
-            ],
-        ),
-        (
-            "xx-clang",
-            LOST,
-            &["clang"],
-            ["xx-apt-get --target-root", "`xx-apk add xx-c-essentials`", "`xx-dnf install", "--target-root"],
-        ),
-    ];
-    for (name, vars, programs, hints) in cases {
+    for (name, vars, programs, hints) in MISSING {
         for (release, expected) in releases.iter().zip(hints) {
             let host = FakeHost::new(release).programs_in("/usr/bin", programs);
             let plan = dispatch::plan(Env::new(name, &["x.c"], vars), &host);
@@ -342,11 +458,11 @@ fn a_program_that_is_not_there() {
     let vars = [("PATH", dir.path().to_str().unwrap()), ("TARGETPLATFORM", "")];
     let found = xx(dir.path(), &["apk", "list"], &vars).output().unwrap();
     let text = String::from_utf8(found.stderr).unwrap();
-    assert!(text.starts_with("apk: not found\nhint: xx-apk is for Alpine; `xx-apt-get`"), "{text}");
+    assert!(text.starts_with("apk: not found\nhint: "), "{text}");
     assert_eq!(found.status.code(), Some(127));
     let found = xx(dir.path(), &["apt", "update"], &vars).output().unwrap();
     let text = String::from_utf8(found.stderr).unwrap();
-    assert_eq!(text, "apt: not found\nhint: it is not on PATH: install the package that brings it\n");
+    assert!(text.starts_with("apt: not found\nhint: "), "{text}");
 }
 
 /// Both calls end well, and what they made is whole.

@@ -31,6 +31,7 @@ fn debian() -> FakeHost {
         "cc",
         "pkg-config",
         "dpkg",
+        "apt-get",
     ];
     let lists = "Package: tzdata\nArchitecture: all\n\nPackage: zlib1g-dev\nArchitecture: arm64\n";
     FakeHost::new("ID=debian\nVERSION_ID=\"12\"\n")

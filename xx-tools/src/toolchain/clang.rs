@@ -4,16 +4,16 @@ use std::path::{Path, PathBuf};
 
 use crate::host::Host;
 use crate::report::Failure;
-use crate::toolchain::is_own;
+use crate::toolchain::{family, is_own};
 
 /// Returns the path of `clang` or `clang++`, of the newest versioned one when there is no plain one.
 ///
 /// # Errors
-/// When none is installed; the message names the package.
+/// When none is installed; the hint names the packages.
 pub fn find(host: &dyn Host, name: &str) -> Result<PathBuf, Failure> {
     let plain = host.programs(name).into_iter().find(|path| !is_own(host, path));
     plain.or_else(|| versioned(host, name)).ok_or_else(|| {
-        Failure::new(format!("/usr/bin/{name} not found")).hint("install the package `clang` (and `lld`)")
+        Failure::new(format!("/usr/bin/{name} not found")).hint(family(host).install("clang lld"))
     })
 }
 

@@ -10,7 +10,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::tools::{mirrors, skipping};
+use crate::tools::{mirrors, no_manager, skipping};
 
 /// Commands of apk that run package scripts.
 const SCRIPTED: &[&str] = &["add", "del", "fix", "upgrade"];
@@ -55,9 +55,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let command = args.first().map(String::as_str);
     // Before anything is made for it.
     if command != Some("clean") && host.program("apk").is_none() {
-        return Err(Failure::new("apk: not found")
-            .hint("xx-apk is for Alpine; `xx-apt-get` and `xx-dnf` are for other distributions")
-            .code(127));
+        return Err(no_manager(host, "apk"));
     }
     let mut steps = Vec::new();
     steps.extend(Lock { name: "xx-apk", kept: true }.step(&env));

@@ -20,7 +20,7 @@ use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
-use crate::tools::skipping;
+use crate::tools::{no_manager, skipping};
 
 use args::{Call, Package};
 use lists::Lists;
@@ -52,6 +52,10 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
         return Ok(skipping(os));
     }
     target.c_triple()?;
+    // Before anything is made for it.
+    if host.program("apt-get").is_none() && host.program("apt").is_none() {
+        return Err(no_manager(host, "apt"));
+    }
     if let Some(note) = unavailable(&env, &target, host) {
         return Ok(note);
     }

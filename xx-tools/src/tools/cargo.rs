@@ -20,7 +20,7 @@ use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
 use crate::toolchain::setup::Setup;
-use crate::toolchain::{self, Commands, Compiler, has_start_files};
+use crate::toolchain::{self, Commands, Compiler, family, has_start_files};
 use crate::tools::cc;
 
 use variables::Variables;
@@ -34,7 +34,7 @@ pub fn plan(mut env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let print = arguments::take_flag(&mut env.args, "--print-target-triple");
     if host.program("cargo").is_none() {
         return Err(Failure::new("cargo: not found")
-            .hint("install Rust with rustup, or the package `cargo`")
+            .hint(format!("install Rust with rustup, or {}", family(host).install("cargo")))
             .code(127));
     }
     let build = Build::new(env, host)?;

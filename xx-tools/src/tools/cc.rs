@@ -54,7 +54,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     }
     if env.args.iter().any(|arg| arg == "--download-prog=ld") {
         return Err(Failure::new("xx-clang does not download linkers")
-            .hint("install `lld`, or binutils of the target"));
+            .hint(format!("{}, or binutils of the target", toolchain::family(host).install("lld"))));
     }
     let wrapped = env.name.starts_with("xx-") || host.is_there(Path::new(WRAPPED));
     let target = Target::read(&env, host);

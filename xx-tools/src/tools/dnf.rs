@@ -11,7 +11,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Lock, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::tools::skipping;
+use crate::tools::{no_manager, skipping};
 
 /// Plans a dnf call.
 ///
@@ -26,8 +26,7 @@ pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let asked = env.name.strip_prefix("xx-").unwrap_or("dnf").to_owned();
     let found =
         [asked.as_str(), "dnf", "dnf5", "microdnf", "yum"].into_iter().find_map(|name| host.program(name));
-    let dnf =
-        found.ok_or_else(|| Failure::new("dnf: not found").hint("install the package `dnf`").code(127))?;
+    let dnf = found.ok_or_else(|| no_manager(host, "dnf"))?;
     let mut steps = Vec::new();
     steps.extend(Lock { name: "xx-dnf", kept: true }.step(&env));
     let mut args: Vec<String> = Vec::new();

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use platform_db::{Os, Platform};
 
+use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
@@ -21,7 +22,12 @@ use crate::toolchain::{self, Compiler, gcc};
 /// When Go does not build for the target, or go is missing.
 pub fn plan(env: Env, host: &dyn Host) -> Result<Plan, Failure> {
     let go = host.program("go").ok_or_else(|| {
-        Failure::new("go: not found").hint("install the package `golang` (Debian) or `go` (Alpine)").code(127)
+        let family = toolchain::family(host);
+        let package = match family {
+            Family::Debian | Family::Rhel => "golang",
+            Family::Alpine | Family::Other => "go",
+        };
+        Failure::new("go: not found").hint(family.install(package)).code(127)
     })?;
     if env.args.first().is_some_and(|arg| arg == "--unwrap") {
         return Ok(unwrap(host, &go));

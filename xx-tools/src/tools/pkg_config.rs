@@ -7,12 +7,13 @@ use std::path::Path;
 
 use platform_db::Platform;
 
+use crate::distro::Family;
 use crate::env::Env;
 use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
-use crate::toolchain::{is_own, package_root};
+use crate::toolchain::{family, is_own, package_root};
 
 /// Plans a call for the target of the environment.
 ///
@@ -74,7 +75,13 @@ fn exec(env: &Env, host: &dyn Host, vars: &[(&'static str, String)]) -> Result<P
     let names = ["pkg-config", "pkgconf", "pkg-config.real"];
     let mut programs = names.iter().flat_map(|name| host.programs(name));
     let program = programs.find(|path| !is_own(host, path)).ok_or_else(|| {
-        Failure::new("pkg-config: not found").hint("install the package `pkgconf` or `pkg-config`").code(127)
+        let family = family(host);
+        let package = match family {
+            Family::Debian => "pkg-config",
+            Family::Rhel => "pkgconf-pkg-config",
+            Family::Alpine | Family::Other => "pkgconf",
+        };
+        Failure::new("pkg-config: not found").hint(family.install(package)).code(127)
     })?;
     let mut command = CommandPlan::new(program).args(env.args.clone());
     for (name, value) in vars {

@@ -9,6 +9,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::family;
 
 pub(crate) const USAGE: &str = "\
 Usage: xx-windres [OPTION]... [INPUT-FILE] [OUTPUT-FILE]
@@ -247,7 +248,7 @@ fn needed(host: &dyn Host, name: &str) -> Result<&'static str, Failure> {
     let name = if name == "llvm-rc" { "llvm-rc" } else { "llvm-cvtres" };
     match host.program(name) {
         Some(_) => Ok(name),
-        None => Err(Failure::new(format!("{name} not installed")).hint("install the package `llvm`")),
+        None => Err(Failure::new(format!("{name} not installed")).hint(family(host).install("llvm"))),
     }
 }
 

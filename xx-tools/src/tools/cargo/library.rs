@@ -7,6 +7,7 @@ use crate::host::Host;
 use crate::plan::{CommandPlan, Step};
 use crate::report::Failure;
 use crate::target::Target;
+use crate::toolchain::family;
 
 /// Plans installing the standard library when the toolchain lacks it. `toolchain` is rustup's `+NAME`.
 ///
@@ -19,7 +20,10 @@ pub(super) fn plan(
     toolchain: Option<&str>,
 ) -> Result<Option<Step>, Failure> {
     let rustc = host.program("rustc").ok_or_else(|| {
-        Failure::new("rustc: not found").hint("install Rust with rustup, or the package `rustc`").code(127)
+        let family = family(host);
+        let package = if family == Family::Debian { "rustc" } else { "rust" };
+        let hint = format!("install Rust with rustup, or {}", family.install(package));
+        Failure::new("rustc: not found").hint(hint).code(127)
     })?;
     let plus = toolchain.map(|name| format!("+{name}"));
     let question: Vec<&str> = plus.as_deref().into_iter().chain(["--print", "sysroot"]).collect();
