@@ -17,6 +17,7 @@ pub mod examples;
 pub mod foreign;
 pub mod image;
 pub mod original;
+pub mod random;
 pub mod shared;
 
 use std::fs;

@@ -48,6 +48,7 @@ fn copy_and_add_with_their_flags() {
          COPY --chmod=go+r,u+x exec.sh /more.sh\n\
          COPY --parents a/./b/*.txt x/y/z.txt /parents/\n\
          COPY --exclude=*.md a/b /excluded/\n\
+         COPY --exclude=*.md --exclude=two* a/b/* a/b/two.md /excluded/wild/\n\
          ADD gz.tar.gz bz2.tar.bz2 xz.tar.xz zst.tar.zst /unpacked/\n\
          ADD --unpack=false gz.tar.gz /packed/\n\
          RUN cat /kept/file /kept/one.txt && stat -c '%n %a %u:%g' /linked.sh /modes.sh /more.sh && \
@@ -62,6 +63,9 @@ fn copy_and_add_with_their_flags() {
         "parents/b/one.txt",
         "parents/x/y/z.txt",
         "excluded/one.txt",
+        "excluded/wild/one.txt",
+        // Named outright.
+        "excluded/wild/two.md",
         "unpacked/t/gz",
         "unpacked/t/bz2",
         "unpacked/t/xz",

@@ -53,7 +53,7 @@ impl<'a> CopyAction<'a> {
             replace: action.always_replace_existing_dest_paths,
         };
         let select = PatternFilter::new(&action.include_patterns, &action.exclude_patterns)?;
-        let Matches { found, missing } =
+        let Matches { mut found, missing } =
             tree.matches(&action.src, action.allow_wildcard, action.follow_symlink)?;
         if let Some(missing) = missing {
             return Err(absent(&tree, &missing));
@@ -61,6 +61,10 @@ impl<'a> CopyAction<'a> {
         let may_be_empty = action.allow_wildcard && action.allow_empty_wildcard && has_wildcard(&action.src);
         if found.is_empty() && !may_be_empty {
             return Err(absent(&tree, &not_there(&action.src)));
+        }
+        if may_be_empty {
+            // What was named outright is copied, whatever is said of other sources.
+            found.retain(|source| !select.excludes(Path::new(&source.name)));
         }
         let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
         for required in &action.required_paths {

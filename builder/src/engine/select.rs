@@ -62,6 +62,11 @@ impl PatternFilter {
     pub(super) fn is_empty(&self) -> bool {
         self.include.is_none() && self.exclude.is_none()
     }
+
+    /// Whether an exclude pattern matches this path.
+    pub(super) fn excludes(&self, path: &Path) -> bool {
+        self.exclude.as_ref().is_some_and(|matcher| matcher.matches(path.as_os_str().as_bytes()))
+    }
 }
 
 fn compile(patterns: &[String]) -> Result<Option<Matcher>, EngineError> {

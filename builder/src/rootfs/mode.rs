@@ -43,6 +43,8 @@ pub struct BadMode(pub String);
 
 const ALL: u32 = 0o7777;
 const STICKY: u32 = 0o1000;
+/// What belongs to somebody: all but the sticky bit.
+const EVERYBODY: u32 = ALL & !STICKY;
 
 impl FromStr for ModeChange {
     type Err = BadMode;
@@ -79,11 +81,11 @@ fn who(classes: &str) -> Option<u32> {
             'u' => 0o4700,
             'g' => 0o2070,
             'o' => 0o0007,
-            'a' => 0o6777,
+            'a' => EVERYBODY,
             _ => return None,
         };
     }
-    Some(if who == 0 { ALL } else { who })
+    Some(if who == 0 { EVERYBODY } else { who })
 }
 
 fn clause(who: u32, operator: char, names: &str) -> Option<Clause> {
@@ -179,6 +181,11 @@ mod tests {
             ("u=rwX,go=rX", 0o600, true, 0o755),
             ("a=r", 0o4777, false, 0o444),
             ("go=", 0o777, false, 0o700),
+            ("=", 0o7777, true, 0o1000),
+            ("=r", 0o1755, true, 0o1444),
+            ("=rt", 0o755, true, 0o1444),
+            ("-t", 0o1755, true, 0o755),
+            ("g-t", 0o1755, true, 0o755),
             ("go=u-w", 0o740, false, 0o755),
             ("g=o", 0o604, false, 0o644),
             ("go=u-w", 0o2750, true, 0o2755),

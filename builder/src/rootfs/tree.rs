@@ -146,10 +146,8 @@ impl Tree {
             return Ok(Matches { found: vec![start], missing: None });
         }
         if !is_directory(&start)? {
-            return Ok(Matches {
-                found: vec![],
-                missing: Some(Missing { path: start.located.path, why: Absence::NoDirectory }),
-            });
+            let missing = Missing { path: fixed.iter().collect(), why: Absence::NoDirectory };
+            return Ok(Matches { found: vec![], missing: Some(missing) });
         }
         let mut matches = Matches::default();
         for found in self.expand(&start, &pattern.join("/"))? {
