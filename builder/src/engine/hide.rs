@@ -26,10 +26,11 @@ pub(super) struct Hidden {
 
 /// What is not to be seen of `tree` on the way to the path `selector` and below it, in the order of a walk.
 pub(super) fn hidden(tree: &Tree, selector: &str) -> Result<Vec<Hidden>, EngineError> {
-    // Behind a link it may be anywhere.
+    // Behind a link it may be anywhere, and so may what is not there yet.
     let selected = tree.root().locate_with_links(Path::new(selector), true).ok();
-    let selected = selected.filter(|(_, links)| links.is_empty()).map(|(located, _)| located.path);
-    let selected = selected.unwrap_or_default();
+    let selected =
+        selected.filter(|(located, links)| links.is_empty() && matches!(located.stat(), Ok(Some(_))));
+    let selected = selected.map(|(located, _)| located.path).unwrap_or_default();
     let shown = |path: &Path, is_directory: bool| {
         tree.filter().map_or(Visibility::Show, |filter| filter.look(path, is_directory))
     };
