@@ -8,7 +8,8 @@
 use std::fs;
 use std::process::{Child, Command, Stdio};
 
-use integration_tests::{Kit, Place, run, skipped};
+use integration_tests::image::Image;
+use integration_tests::{Built, Kit, Place, run, skipped};
 
 const REMOTE: &str = "\
     mkdir -p served repo/sub && cd repo && git init -q -b main . && git config user.email a@b && git config user.name a
@@ -23,6 +24,16 @@ const REMOTE: &str = "\
     git checkout -qf main && git clean -qfd
     echo two > file && git commit -qam two && git branch other HEAD~1
     git clone -q --bare . ../served/r.git && git -C ../served/r.git config uploadpack.allowAnySHA1InWant true && touch ../served/r.git/git-daemon-export-ok";
+
+/// Serves files, those with `undated` in their names without saying when they were changed.
+const FILES: &str = "\
+import sys, functools, http.server as h
+class Handler(h.SimpleHTTPRequestHandler):
+    def send_header(self, name, value):
+        if name != 'Last-Modified' or 'undated' not in self.path:
+            super().send_header(name, value)
+files = functools.partial(Handler, directory=sys.argv[2])
+h.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), files).serve_forever()";
 
 /// A place with its repositories and files served; the servers end with it.
 struct Served {
@@ -56,7 +67,7 @@ impl Served {
         };
         let (port, base) = (format!("--port={git}"), format!("--base-path={served}"));
         let daemon = ["daemon", "--reuseaddr", "--listen=127.0.0.1", &port, &base, &served];
-        let files = ["-m", "http.server", "--bind", "127.0.0.1", "--directory", &served, &http.to_string()];
+        let files = ["-c", FILES, &http.to_string(), &served];
         let servers = [start("git", &daemon), start("python3", &files)];
         for port in [git, http] {
             for _ in 0..200 {
@@ -195,4 +206,60 @@ fn sources_that_are_not_to_be_had() {
         served.place.build(&[]).assert_error(&[one, other, "hint: "]);
     }
     assert!(!std::path::Path::new("/tmp/xx-build-was-here").exists(), "a submodule has run a program");
+}
+
+/// Where the time of the image comes from when `SOURCE_DATE_EPOCH` names a source.
+#[test]
+fn times_come_from_sources() {
+    let Some(served) = Served::start("times_come_from_sources") else { return };
+    let (git, http) = (&served.git, &served.http);
+    // Seconds 0 for the commit, 2 for the newest file of the archives, 3 for them as the server dates them.
+    let script = format!(
+        "cd {}/repo && printf 'FROM scratch\\nCOPY file /\\n' > Dockerfile && git add . && GIT_COMMITTER_DATE='1000000000 +0200' git commit -qm dated
+         git push -qf ../served/r.git HEAD:refs/heads/dated && mkdir -p ../a/b && cp Dockerfile file ../a && cd ../a && touch -d @1000000001 Dockerfile file
+         touch -d @1000000002 b/new && touch -d @1000000009 b && tar -cf ../served/dated.tar . && gzip -c ../served/dated.tar > ../served/undated.tgz
+         cp file ../served/undated && cd ../served && touch -d @1000000003 dated.tar undated.tgz undated",
+        served.place.directory.path().display()
+    );
+    let made = run("sh", &["-euc", &script]).expect("sh");
+    assert_eq!(made.code, Some(0), "{}", made.stderr);
+    let image = "FROM scratch\nCOPY <<a /\na\n";
+    let stage = |url: &str| format!("FROM scratch AS src\nADD {url} /\n{image}");
+    let folder = served.place.context().display().to_string();
+    let named = |url: &str| ("src", image.to_owned(), folder.clone(), format!("src={url}"));
+    let main = |url: &str| ("context", String::new(), url.to_owned(), format!("other={folder}"));
+    let of_stage = |url: &str| ("src", stage(url), folder.clone(), format!("other={folder}"));
+    let (dated, undated) = (format!("{http}/dated.tar"), format!("{http}/undated.tgz"));
+    let commit = format!("{git}#dated");
+    for ((value, dockerfile, context, other), second) in [
+        (main(&commit), Some(0)),
+        (main(&dated), Some(3)),
+        (main(&undated), Some(2)),
+        (named(&commit), Some(0)),
+        (named(&dated), Some(3)),
+        (named(&undated), Some(2)),
+        (named(&format!("{http}/undated")), None),
+        (of_stage(&commit), Some(0)),
+        (of_stage(&dated), Some(3)),
+        (of_stage(&undated), Some(2)),
+    ] {
+        served.place.write("Dockerfile", &dockerfile);
+        let out = served.place.path("image");
+        let mut command = Command::new(&served.place.kit().xx_build);
+        command.args([
+            "build",
+            "--build-arg",
+            &format!("SOURCE_DATE_EPOCH={value}"),
+            "--build-context",
+            &other,
+        ]);
+        command.arg(format!("--output=type=oci,tar=false,dest={}", out.display()));
+        command.arg("--store").arg(served.place.path("store")).args(["--platform", "linux/amd64", &context]);
+        let built = Built::of(command.output().expect("xx-build starts"));
+        assert_eq!(built.code, Some(0), "{}", built.stderr);
+        let created = Image::of(&out, "amd64").config["created"].as_str().unwrap_or_default().to_owned();
+        let expected = second.map(|second| format!("2001-09-09T01:46:4{second}Z"));
+        let right = expected.as_ref().map_or(!created.starts_with("2001"), |expected| created == *expected);
+        assert!(right, "{value} {context} {other}: {created}, not {expected:?}");
+    }
 }

@@ -16,7 +16,7 @@ use super::images::{self, Lacking};
 use super::input::{self, Context, Input};
 use super::print::Print;
 use super::steps::HOST_NETWORK;
-use super::{refused, remote, settings, storage};
+use super::{epoch, refused, remote, settings, storage};
 use crate::dockerfile;
 use crate::dockerfile::front_end::FrontEnd;
 use crate::lower::{self, BuildConfig, MainContext, NoCache, ResolveMode};
@@ -44,7 +44,7 @@ pub(super) fn run(environment: &Environment, mut args: Build) -> Result<(), Repo
     };
     let file = dockerfile::parse_as(source, &front_end)
         .map_err(|problems| call.refuse(&problems, source, colour))?;
-    let config = configuration(environment, &args, build_args, &contexts, &input)?;
+    let mut config = configuration(environment, &args, build_args, &contexts, &input)?;
     if !args.run.is_quiet() {
         let notes = front_end.doubt(source).into_iter().chain(lower::replaced_stages(&file, &config));
         checks::notes(notes, source, &mut terminal::stderr()).map_err(Report::new)?;
@@ -52,6 +52,7 @@ pub(super) fn run(environment: &Environment, mut args: Build) -> Result<(), Repo
     if !call.is_build() {
         return call.answer(&file, &config, environment);
     }
+    epoch::find(&file, &mut config, &mut session, || Session::open(environment, &args.run), colour)?;
     let lacking = print.map_or(Lacking::Refuse, Print::lacking);
     let resolve = |config: &BuildConfig| images::resolve(&file, config, &contexts, lacking, colour);
     let config = contexts.with_targets(config, |config| resolve(config).map(|(lowered, _)| lowered))?;

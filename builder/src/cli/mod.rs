@@ -7,6 +7,7 @@ mod checks;
 mod contexts;
 mod destinations;
 mod environment;
+mod epoch;
 mod execute;
 mod images;
 mod input;

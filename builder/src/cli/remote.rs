@@ -57,7 +57,7 @@ pub(super) fn read(
     let mut folders = fetch(session, &context, build_args)?;
     let mut single = false;
     if let MainContext::Http { url, .. } = &context {
-        single = !is_archive(&folders)?;
+        single = !is_archive(&folders, DOWNLOAD)?;
         if !single {
             context = MainContext::Http { url: url.clone(), archive: true };
             folders = fetch(session, &context, build_args)?;
@@ -114,11 +114,10 @@ fn fetch(
     session.fetch(remote_context(context, build_args).map_err(Report::new)?)
 }
 
-/// Whether the download is an archive.
-fn is_archive(folders: &[PathBuf]) -> Result<bool, Report> {
+/// Whether the download that the engine has written under this name is an archive.
+pub(super) fn is_archive(folders: &[PathBuf], name: &str) -> Result<bool, Report> {
     let Some(folder) = folders.first() else { return Ok(false) };
-    // The engine has written it under this name.
-    let file = folder.join(DOWNLOAD);
+    let file = folder.join(name);
     let mut start = Vec::new();
     let read = File::open(&file).and_then(|file| file.take(1024).read_to_end(&mut start));
     read.map_err(|error| Report::new(format!("cannot read `{}`: {error}", file.display())))?;

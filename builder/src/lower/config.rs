@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use platform_db::Platform;
 
+use crate::llb::pb;
+
 /// The settings of one build. Everything the lowering needs to know comes from here and from the image
 /// configurations; it reads nothing else.
 #[derive(Debug, Clone)]
@@ -30,8 +32,9 @@ pub struct BuildConfig {
     pub no_cache: NoCache,
     /// `--pull`.
     pub resolve_mode: ResolveMode,
-    /// `SOURCE_DATE_EPOCH` in seconds, when it does not come from a build argument.
-    pub source_date_epoch: Option<i64>,
+    /// Times in seconds since 1970, as far as there are any, of the sources that [`epoch_sources`](super::epoch_sources)
+    /// asks for.
+    pub source_times: Vec<(pb::SourceOp, Option<i64>)>,
     /// Host name inside RUN.
     pub hostname: String,
     /// `--add-host`: name and address.
@@ -67,7 +70,7 @@ impl BuildConfig {
             dockerignore: None,
             no_cache: NoCache::Nothing,
             resolve_mode: ResolveMode::Default,
-            source_date_epoch: None,
+            source_times: Vec::new(),
             hostname: String::new(),
             add_hosts: Vec::new(),
             shm_size: 0,
@@ -76,6 +79,14 @@ impl BuildConfig {
             cgroup_parent: String::new(),
             cache_namespace: String::new(),
             local_session: None,
+        }
+    }
+
+    /// The platforms to lower for, and whether nobody has named them.
+    pub(super) fn platforms(&self) -> (&[Platform], bool) {
+        match self.target_platforms.as_slice() {
+            [] => (std::slice::from_ref(&self.build_platform), true),
+            named => (named, false),
         }
     }
 }
@@ -122,7 +133,7 @@ pub enum NamedContext {
     /// The result of another definition, for instance another stage or a bake target.
     Definition {
         /// The graph. An empty one is scratch.
-        definition: crate::llb::pb::Definition,
+        definition: pb::Definition,
         /// Its image configuration.
         image: Option<Vec<u8>>,
     },

@@ -29,6 +29,13 @@ impl EnvList {
         }
     }
 
+    pub(super) fn remove(&mut self, key: &str) {
+        let place = self.places.remove(key);
+        if let Some(variable) = place.and_then(|place| self.variables.get_mut(place)) {
+            *variable = None;
+        }
+    }
+
     pub(super) fn keys(&self) -> impl Iterator<Item = &str> {
         self.iter().map(|(key, _)| key)
     }
@@ -89,6 +96,12 @@ mod tests {
         assert_eq!(list.to_vec(), ["b=b49", "c=c49", "a=last"]);
         assert_eq!((list.get("b"), list.get("a"), list.get("d")), (Some("b49"), Some("last"), None));
         assert_eq!(list.keys().collect::<Vec<_>>(), ["b", "c", "a"]);
+        list.remove("c");
+        list.remove("d");
+        list.set("c", "again");
+        assert_eq!(list.to_vec(), ["b=b49", "a=last", "c=again"]);
+        list.remove("c");
+        assert_eq!((list.to_vec().len(), list.get("c")), (2, None));
     }
 
     #[test]

@@ -62,8 +62,8 @@ impl<'a> Target<'a> {
     pub(super) fn arg(&mut self, stage: &mut StageState<'a>, pairs: &[ArgPair]) -> Result<(), Diagnostic> {
         let mut message = String::from("ARG");
         for pair in pairs {
-            let value = match (self.config.build_args.get(&pair.key), &pair.value) {
-                (Some(given), _) => Some(given.clone()),
+            let value = match (self.build_arg(&pair.key), &pair.value) {
+                (Some(given), _) => Some(given),
                 (None, Some(default)) => Some(self.expand(default, &stage.state.env, pair.span)?.text),
                 (None, None) => self.args.get(&pair.key).map(str::to_owned),
             };

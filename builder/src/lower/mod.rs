@@ -10,6 +10,7 @@ mod context;
 mod copy;
 mod dispatch;
 mod env;
+mod epoch;
 mod expose;
 mod git;
 mod gofmt;
@@ -27,7 +28,8 @@ mod stages;
 mod state;
 
 pub use config::{BuildConfig, MainContext, NamedContext, NetworkMode, NoCache, ResolveMode, Ulimit};
-pub use context::{DOWNLOAD, remote_context};
+pub use context::{DOWNLOAD, remote_context, source_definition};
+pub use epoch::epoch_sources;
 pub use git::without_secrets;
 pub use images::{ImageKey, ImageRequest, ImageSource, ResolvedImage, ResolvedImages, stand_in};
 pub use named::replaced_stages;
@@ -104,9 +106,7 @@ pub fn lower(
     config: &BuildConfig,
     images: &ResolvedImages,
 ) -> Result<Lowered, LowerError> {
-    let implicit = config.target_platforms.is_empty();
-    let platforms =
-        if implicit { std::slice::from_ref(&config.build_platform) } else { &config.target_platforms };
+    let (platforms, implicit) = config.platforms();
     let mut targets = Vec::with_capacity(platforms.len());
     let mut missing: Vec<ImageRequest> = Vec::new();
     for platform in platforms {

@@ -4,6 +4,7 @@ use platform_db::Platform;
 
 use super::LowerError;
 use super::config::{BuildConfig, NamedContext};
+use super::context;
 use super::env;
 use super::git;
 use super::images::{ImageKey, ImageRequest, ImageSource};
@@ -48,7 +49,7 @@ impl<'a> Target<'a> {
     /// Brings in a named context.
     pub(super) fn load_context(
         &mut self,
-        (key, context): &(String, &'a NamedContext),
+        (key, named_context): &(String, &'a NamedContext),
         platform: &Platform,
         paths: usize,
         span: Span,
@@ -57,7 +58,7 @@ impl<'a> Target<'a> {
             let hint = format!("it comes from `--build-context {key}=VALUE`");
             LowerError::from(Diagnostic::error(span, message).hint(hint))
         };
-        match context {
+        match named_context {
             NamedContext::Local { name, dockerignore } => {
                 let excludes =
                     crate::dockerfile::ignore::patterns(dockerignore.as_deref().unwrap_or_default());
@@ -108,10 +109,8 @@ impl<'a> Target<'a> {
                 Ok(Some((State::new(Some(node)), None)))
             }
             NamedContext::Http(url) => {
-                let attrs = [("http.filename".to_owned(), super::DOWNLOAD.to_owned())].into();
-                let source = pb::SourceOp { identifier: url.clone(), attrs };
-                let node =
-                    self.plain_source(source, &format!("[context {key}] {}", git::without_secrets(url)));
+                let label = format!("[context {key}] {}", git::without_secrets(url));
+                let node = self.plain_source(context::download(url), &label);
                 Ok(Some((State::new(Some(node)), None)))
             }
             NamedContext::Definition { definition, image } => {

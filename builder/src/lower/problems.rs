@@ -19,16 +19,14 @@ const MAX_PROBLEMS: usize = 20;
 /// Finds what is wrong in every stage, also in those that the target does not need, in the order of the file.
 #[must_use]
 pub fn problems(file: &Dockerfile, config: &BuildConfig) -> Vec<Diagnostic> {
-    let implicit = config.target_platforms.is_empty();
-    let platforms =
-        if implicit { std::slice::from_ref(&config.build_platform) } else { &config.target_platforms };
+    let (platforms, implicit) = config.platforms();
     let mut found = Vec::new();
     let mut images = ResolvedImages::new();
     for platform in platforms {
         // Each round answers for the images that triggers of those before may bring; stand-ins bring none.
         loop {
             let target = Target::new(file, config, &images, platform, implicit);
-            match target.and_then(Target::all_problems) {
+            match target.map_err(LowerError::from).and_then(Target::all_problems) {
                 Ok(problems) => found.extend(problems),
                 Err(LowerError::Invalid(problem)) => found.push(*problem),
                 Err(LowerError::MissingImages(requests)) => {

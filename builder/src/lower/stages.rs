@@ -115,7 +115,7 @@ impl<'a> Target<'a> {
         images: &'a ResolvedImages,
         platform: &Platform,
         implicit: bool,
-    ) -> Result<Self, LowerError> {
+    ) -> Result<Self, Diagnostic> {
         let mut target = Self {
             file,
             config,
@@ -123,7 +123,7 @@ impl<'a> Target<'a> {
             platform: platform.clone(),
             implicit,
             args: EnvList::default(),
-            epoch: config.source_date_epoch,
+            epoch: None,
             stages: Vec::new(),
             by_name: BTreeMap::new(),
             shared: Shared::default(),
@@ -170,19 +170,6 @@ impl<'a> Target<'a> {
                     self.args.set(&pair.key, value);
                 }
             }
-        }
-        Ok(())
-    }
-
-    fn read_epoch(&mut self) -> Result<(), Diagnostic> {
-        let given = self.config.build_args.get("SOURCE_DATE_EPOCH").map(String::as_str);
-        let text = given.or_else(|| self.args.get("SOURCE_DATE_EPOCH")).unwrap_or_default();
-        if self.epoch.is_none() && !text.is_empty() {
-            let seconds = text.parse().map_err(|_| {
-                Diagnostic::error(Span::default(), format!("invalid SOURCE_DATE_EPOCH `{text}`"))
-                    .hint("give the seconds since 1970-01-01, as `git log -1 --format=%ct` prints them")
-            })?;
-            self.epoch = Some(seconds);
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use builder::llb::pb::op::Op as Kind;
 use builder::llb::{pb, wire};
 use builder::lower::{
     BuildConfig, ImageKey, ImageSource, LowerError, MainContext, NamedContext, ResolvedImage, ResolvedImages,
-    lower,
+    epoch_sources, lower,
 };
 use builder::oci::digest::Digest;
 use builder::source_text::SourceText;
@@ -144,4 +144,56 @@ fn remote_main_contexts() {
         (identifier.as_str(), attrs["http.filename"].as_str()),
         ("https://example.com/c.tar", "context")
     );
+}
+
+/// What `SOURCE_DATE_EPOCH` is looked up in, and what becomes of the answer.
+#[test]
+fn times_of_sources() {
+    let stage =
+        "FROM scratch AS Src\nARG V=1\nADD https://h/$V.tar /\nFROM base\nARG SOURCE_DATE_EPOCH\nRUN x\n";
+    let git = || MainContext::Git("https://h/r.git#v1".into());
+    let http = || MainContext::Http { url: "https://h/c.tar".into(), archive: true };
+    let cases = [
+        ("5", git(), None),
+        ("", git(), None),
+        ("context", MainContext::Local, None),
+        ("context", git(), Some(("git://h/r.git#v1", "git.mtime", "commit"))),
+        ("context", http(), Some(("https://h/c.tar", "http.filename", "context"))),
+        ("other", git(), Some(("git://h/o.git", "git.fullurl", "https://h/o.git"))),
+        ("file", git(), Some(("https://h/f", "http.filename", "context"))),
+        ("folder", git(), None),
+        ("src", git(), Some(("https://h/2.tar", "http.filename", "2.tar"))),
+    ];
+    for (value, context, expected) in cases {
+        let mut config = config("other", NamedContext::Git("https://h/o.git".into()));
+        config.contexts.insert("file".into(), NamedContext::Http("https://h/f".into()));
+        let folder = NamedContext::Local { name: "folder".into(), dockerignore: None };
+        config.contexts.insert("folder".into(), folder);
+        config.contexts.insert("base".into(), NamedContext::Http("https://h/base".into()));
+        config.context = context;
+        config.build_args =
+            [("V", "2"), ("SOURCE_DATE_EPOCH", value)].map(|(k, v)| (k.into(), v.into())).into();
+        config.target_platforms = ["linux/amd64", "linux/arm64"].map(|p| p.parse().unwrap()).to_vec();
+        let file = parse(stage);
+        let sources = epoch_sources(&file, &config).unwrap();
+        let found = sources.first().map(|s| s.identifier.as_str());
+        assert_eq!((sources.len(), found), (expected.iter().len(), expected.map(|e| e.0)), "{value}");
+        if let (Some(source), Some((_, name, expected))) = (sources.first(), expected) {
+            assert_eq!(source.attrs[name], expected, "{value}");
+        }
+        for time in [None, Some(1_700_000_000)] {
+            config.source_times = sources.iter().map(|source| (source.clone(), time)).collect();
+            let target = lower(&file, &config, &[].into()).unwrap().targets.remove(0);
+            let number = value.parse().ok().or(expected.and(time));
+            assert_eq!(target.epoch, number, "{value} {time:?}");
+            let ops = target.definition.def.iter().map(|bytes| wire::decode_op(bytes).unwrap().op);
+            let env = ops.filter_map(|op| match op {
+                Some(Kind::Exec(exec)) => Some(exec.meta.unwrap().env),
+                _ => None,
+            });
+            let set: Vec<String> = env.flatten().filter(|v| v.starts_with("SOURCE_DATE_EPOCH")).collect();
+            let expected: Vec<String> = number.iter().map(|n| format!("SOURCE_DATE_EPOCH={n}")).collect();
+            assert_eq!(set, expected, "{value} {time:?}");
+        }
+    }
 }

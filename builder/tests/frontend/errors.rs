@@ -61,6 +61,34 @@ const ERRORS: &[(&str, &str)] = &[
     ),
     ("FROM scratch\nCOPY \"a b\n", "2:6 unclosed quote \" | "),
     (
+        "ARG SOURCE_DATE_EPOCH=x\nFROM scratch\n",
+        "1:1 invalid SOURCE_DATE_EPOCH `x` | give the seconds since 1970-01-01, ",
+    ),
+    (
+        "ARG SOURCE_DATE_EPOCH=S\nFROM base AS s\nADD https://h/x /\nFROM scratch\n",
+        "2:6 the stage that SOURCE_DATE_EPOCH names has to be `FROM scratch` | write `FROM scratch AS NAME` and ",
+    ),
+    (
+        "ARG SOURCE_DATE_EPOCH=s\nFROM scratch AS s\nFROM scratch\n",
+        "2:1 the stage that SOURCE_DATE_EPOCH names has no ADD | ",
+    ),
+    (
+        "ARG SOURCE_DATE_EPOCH=s\nFROM scratch AS s\nADD https://h/x /\nADD https://h/y /\nFROM scratch\n",
+        "4:1 the stage that SOURCE_DATE_EPOCH names has more than one ADD | ",
+    ),
+    (
+        "ARG SOURCE_DATE_EPOCH=s\nFROM scratch AS s\nADD x /\nFROM scratch\n",
+        "3:1 the stage that SOURCE_DATE_EPOCH names has to add one URL or git repository | ",
+    ),
+    (
+        "ARG SOURCE_DATE_EPOCH=s\nFROM scratch AS s\nADD https://h/x https://h/y /\nFROM scratch\n",
+        "3:1 the stage that SOURCE_DATE_EPOCH names has to add one URL or git repository | ",
+    ),
+    (
+        "ARG SOURCE_DATE_EPOCH=s\nFROM scratch AS s\nADD https://h/x /\nRUN x\nFROM scratch\n",
+        "4:1 the stage that SOURCE_DATE_EPOCH names may hold nothing but ARG and one ADD | ",
+    ),
+    (
         "FROM scratch\nENV A=\"x\n",
         "2:5 unclosed quote \" | put the escape character before a `$` or a quote that should stay as it is",
     ),

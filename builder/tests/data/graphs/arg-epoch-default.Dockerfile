@@ -1,0 +1,9 @@
+# covers: ARG SOURCE_DATE_EPOCH=context
+ARG SOURCE_DATE_EPOCH=context
+FROM localhost:5000/base:1
+ARG SOURCE_DATE_EPOCH
+RUN echo $SOURCE_DATE_EPOCH
+FROM scratch AS context
+FROM localhost:5000/base:1
+ARG SOURCE_DATE_EPOCH=7
+RUN echo $SOURCE_DATE_EPOCH

@@ -1,0 +1,6 @@
+# covers: ARG SOURCE_DATE_EPOCH=context
+# opt: build-arg:SOURCE_DATE_EPOCH=+0017
+FROM localhost:5000/base:1
+ARG SOURCE_DATE_EPOCH
+WORKDIR /a
+RUN echo $SOURCE_DATE_EPOCH
