@@ -173,7 +173,7 @@ pub(super) struct Run {
     /// Where the result goes: `DIR`, `-` (a tar of the files), `type=local,dest=DIR` (`mode=delete`: what the result
     /// does not have is removed there; `platform-split=false`: no folder for each platform), `type=tar,dest=FILE`,
     /// `type=oci,dest=FILE` (`tar=false`: a directory), `type=docker,dest=FILE` (for `docker load`),
-    /// `type=cacheonly`; images also take `compression=gzip|zstd|uncompressed`, `compression-level=N`,
+    /// `type=image` (made and left in the store), `type=cacheonly`; images also take `compression=gzip|zstd|uncompressed`, `compression-level=N`,
     /// `force-compression=true`, `rewrite-timestamp=true`, `oci-mediatypes=false`
     #[arg(short, long)]
     pub(super) output: Vec<String>,
@@ -307,6 +307,8 @@ const BUILD_EXAMPLES: &str = "\
 Examples:
   xx-build build --platform linux/amd64,linux/arm64,linux/arm/v7 -o type=oci,dest=app.tar -t app:1.0 .
   xx-build build --build-context debian=oci-layout://debian --target test .
+  xx-build build -t app:1.0 -o type=docker,dest=- . | docker load
+  xx-build build -q -t app:1.0 .                        (prints the digest, for scripts)
   xx-build build --call=check .
   xx-build build --platform linux/arm64 -o out .        (files of the result, in the folder `out`)";
 

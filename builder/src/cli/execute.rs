@@ -12,12 +12,12 @@ use super::contexts;
 use super::destinations;
 use super::metadata;
 use super::output::{self, Common, Output};
+use super::output_fields;
 use super::{programs, steps, storage};
 use crate::engine::{self, PlatformResult, Request};
 use crate::export::Annotation;
 use crate::llb::pb;
 use crate::oci::image::Image;
-use crate::oci::reference::Reference;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
 use crate::rootfs::Owners;
@@ -73,9 +73,12 @@ impl<'a> Session<'a> {
         let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
         metadata::check(options, &outputs)?;
         destinations::check(&outputs, options, environment)?;
-        let annotations = output::annotations(&options.annotation)?;
+        let annotations = output_fields::annotations(&options.annotation)?;
         let secrets = contexts::secrets(&options.secret, environment)?;
-        let tags = options.tag.iter().map(|text| tag(text)).collect::<Result<Vec<_>, _>>()?;
+        let tag = |text: &String| {
+            output_fields::full_name(text).map_err(|problem| Report::new(format!("`--tag`: {problem}")))
+        };
+        let tags = options.tag.iter().map(tag).collect::<Result<Vec<_>, _>>()?;
         let (steps, warnings) = steps::options(options, environment)?;
         let policies = storage::policies(environment)?;
         // From here on files of many owners are handled.
@@ -169,7 +172,7 @@ impl<'a> Session<'a> {
             .map(|((platform, image), layer)| PlatformResult { platform, layer: *layer, image })
             .collect();
         // What goes nowhere may be for any platform, as stages that test or lint are.
-        if self.outputs.iter().any(Output::is_written) {
+        if self.outputs.iter().any(Output::is_made) {
             let found = programs::check(&self.store, &results, &solved, self.options, &graph.allow_foreign)?;
             found.iter().for_each(|text| self.warn(text));
         }
@@ -215,16 +218,6 @@ impl<'a> Session<'a> {
 fn summary(executed: usize, cached: usize) -> String {
     let steps = if executed == 1 { "step" } else { "steps" };
     format!("{executed} {steps} run, {cached} from the cache")
-}
-
-/// The full name of a tag: engines that load the image look for that.
-fn tag(text: &str) -> Result<String, Report> {
-    let reference = Reference::parse(text).map_err(|error| Report::new(format!("`--tag`: {error}")))?;
-    if reference.digest.is_some() {
-        return Err(Report::new(format!("`--tag {text}`: the digest is what the build finds out"))
-            .hint("leave `@sha256:...` out"));
-    }
-    Ok(reference.with_default_tag().to_string())
 }
 
 /// Becomes root of the build's own namespaces.

@@ -64,7 +64,8 @@ fn is_written(outputs: &[Output]) -> bool {
 
 /// Whether somebody asks which image it would be, and no output makes one.
 pub(super) fn wants_digest(options: &Run, outputs: &[Output]) -> bool {
-    !is_written(outputs) && (options.quiet || options.iidfile.is_some() || options.metadata_file.is_some())
+    let makes_one = is_written(outputs) || outputs.iter().any(Output::is_image);
+    !makes_one && (options.quiet || options.iidfile.is_some() || options.metadata_file.is_some())
 }
 
 /// Writes what the options ask for of the last image.

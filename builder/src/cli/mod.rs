@@ -13,6 +13,7 @@ mod images;
 mod input;
 mod metadata;
 mod output;
+mod output_fields;
 mod print;
 mod programs;
 mod refused;

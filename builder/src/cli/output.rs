@@ -3,14 +3,12 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use platform_db::Platform;
-
 use super::metadata::ImageResult;
+use super::output_fields::Fields;
+use super::refused;
 use crate::dockerfile::csv;
 use crate::engine::PlatformResult;
-use crate::export::{
-    self, Annotation, AnnotationLevel, Compression, Destination, ExportError, FileOptions, Form, ImageOptions,
-};
+use crate::export::{self, Annotation, Destination, ExportError, FileOptions, Form, ImageOptions};
 use crate::fetch::Layout;
 use crate::report::Report;
 use crate::store::{Store, is_disk_full};
@@ -24,6 +22,8 @@ pub(super) enum Output {
     Tar { dest: PathBuf, split: Option<bool> },
     /// An OCI layout.
     Image { dest: PathBuf, form: Form, names: Vec<String>, options: Box<ImageOptions> },
+    /// An image that is made and written nowhere: its digest is known, its layers are in the store.
+    Unwritten { names: Vec<String>, options: Box<ImageOptions> },
     /// Nothing: the result stays in the store.
     CacheOnly,
 }
@@ -55,141 +55,7 @@ pub(super) struct Written {
     pub(super) image: Option<ImageResult>,
 }
 
-const HINT: &str = "write `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE`, `type=docker,dest=FILE`, `type=tar,dest=FILE` or `type=cacheonly`";
-
-/// The fields of an output as they are read.
-#[derive(Default)]
-struct Fields<'a> {
-    kind: Option<&'a str>,
-    dest: Option<PathBuf>,
-    tar: Option<bool>,
-    split: Option<bool>,
-    delete: Option<bool>,
-    names: Vec<String>,
-    options: ImageOptions,
-    compressed: bool,
-}
-
-impl<'a> Fields<'a> {
-    fn read(record: &'a [String]) -> Result<Self, String> {
-        let mut fields = Self::default();
-        for field in record {
-            let (name, value) = field.split_once('=').ok_or_else(|| format!("`{field}` has no `=`"))?;
-            let lower = name.trim().to_ascii_lowercase();
-            let boolean = || value.parse::<bool>().map_err(|_| format!("`{value}` is not true or false"));
-            let options = &mut fields.options;
-            match lower.as_str() {
-                "type" => fields.kind = Some(value),
-                "dest" => fields.dest = Some(PathBuf::from(value)),
-                "tar" => fields.tar = Some(boolean()?),
-                "platform-split" => fields.split = Some(boolean()?),
-                "mode" => match value.trim().to_lowercase().as_str() {
-                    "" | "copy" => fields.delete = Some(false),
-                    "delete" => fields.delete = Some(true),
-                    _ => return Err(format!("`mode={value}` is not `copy` or `delete`")),
-                },
-                "name" => fields.names.push(value.to_owned()),
-                "compression" => {
-                    fields.compressed = true;
-                    options.compression = match value {
-                        "uncompressed" => Compression::Uncompressed,
-                        "gzip" => Compression::Gzip,
-                        "zstd" => Compression::Zstd,
-                        _ => return Err(format!("`{value}` is not `gzip`, `zstd` or `uncompressed`")),
-                    };
-                }
-                "compression-level" => {
-                    fields.compressed = true;
-                    let level = value.parse::<i32>().map_err(|_| format!("`{value}` is no level"))?;
-                    options.level = Some(level);
-                }
-                "force-compression" => options.force_compression = boolean()?,
-                "rewrite-timestamp" => options.rewrite_timestamp = boolean()?,
-                "source-date-epoch" => {
-                    options.epoch =
-                        Some(value.parse().map_err(|_| format!("`{value}` is no time in seconds"))?);
-                }
-                "oci-mediatypes" => options.docker_types = !boolean()?,
-                _ => match annotation_field(name) {
-                    Some(key) => options.annotations.push(annotation(key, value)?),
-                    None => return Err(format!("unknown field `{name}`")),
-                },
-            }
-        }
-        // Docker's types have no name for it that all engines know; BuildKit does the same.
-        fields.options.docker_types &= fields.options.compression != Compression::Zstd;
-        Ok(fields)
-    }
-
-    /// Fields that only images have.
-    fn image_field(&self) -> Option<&'static str> {
-        let options = &self.options;
-        [
-            (self.compressed || options.force_compression, "compression"),
-            (!options.annotations.is_empty(), "annotation"),
-            (options.rewrite_timestamp, "rewrite-timestamp"),
-            (options.docker_types, "oci-mediatypes"),
-            (!self.names.is_empty(), "name"),
-            (self.tar.is_some(), "tar"),
-        ]
-        .into_iter()
-        .find_map(|(given, name)| given.then_some(name))
-    }
-}
-
-/// `annotation`, `annotation-index`, `annotation-manifest[linux/amd64]`, each with `.KEY` behind it: the level
-/// with its platform, and the key.
-fn annotation_field(name: &str) -> Option<(&str, &str)> {
-    let rest = name.strip_prefix("annotation")?;
-    // A platform holds no dot before the bracket ends.
-    let end = rest.find(']').map_or(0, |end| end + 1);
-    let dot = end + rest.get(end..)?.find('.')?;
-    Some((rest.get(..dot)?.trim_start_matches('-'), rest.get(dot + 1..)?))
-}
-
-/// An annotation on `manifest`, `index`, `manifest-descriptor` or `index-descriptor`, perhaps `[PLATFORM]`.
-fn annotation((level, key): (&str, &str), value: &str) -> Result<Annotation, String> {
-    let (name, platform) = match level.split_once('[') {
-        Some((name, rest)) => {
-            (name, Some(rest.strip_suffix(']').ok_or_else(|| format!("`{level}` has no `]`"))?))
-        }
-        None => (level, None),
-    };
-    let level = match name {
-        "" | "manifest" => AnnotationLevel::Manifest,
-        "manifest-descriptor" => AnnotationLevel::ManifestDescriptor,
-        "index" => AnnotationLevel::Index,
-        "index-descriptor" => AnnotationLevel::IndexDescriptor,
-        _ => return Err(format!("an annotation cannot be on `{name}`")),
-    };
-    let platform: Option<Platform> =
-        platform.map(|text| text.parse().map_err(|error| format!("{error}"))).transpose()?;
-    if key.is_empty() {
-        return Err("an annotation has no key".to_owned());
-    }
-    Ok(Annotation { level, platform, key: key.to_owned(), value: value.to_owned() })
-}
-
-/// Reads `--annotation [LEVEL[PLATFORM],...:]KEY=VALUE`.
-pub(super) fn annotations(texts: &[String]) -> Result<Vec<Annotation>, Report> {
-    let mut out = vec![];
-    for text in texts {
-        let bad = |problem: String| {
-            Report::new(format!("`--annotation {text}`: {problem}"))
-                .hint("write `KEY=VALUE`, `index:KEY=VALUE` or `manifest[linux/amd64]:KEY=VALUE`")
-        };
-        let (name, value) = text.split_once('=').ok_or_else(|| bad("it has no `=`".to_owned()))?;
-        let levels = ["manifest", "index"];
-        let (places, key) = name
-            .split_once(':')
-            .filter(|(places, _)| levels.iter().any(|level| places.starts_with(level)))
-            .unwrap_or(("", name));
-        for place in places.split(',') {
-            out.push(annotation((place, key), value).map_err(bad)?);
-        }
-    }
-    Ok(out)
-}
+const HINT: &str = "write `DIR`, `type=local,dest=DIR`, `type=oci,dest=FILE`, `type=docker,dest=FILE`, `type=tar,dest=FILE`, `type=image` or `type=cacheonly`";
 
 impl Output {
     /// Reads `DIR`, `-` (a tar archive on standard output) or `type=...,dest=...`.
@@ -204,7 +70,20 @@ impl Output {
         }
         let fields = Fields::read(&record).map_err(bad)?;
         let kind = fields.kind.ok_or_else(|| bad("`type=` is missing".to_owned()))?;
-        let is_image = matches!(kind, "oci" | "docker");
+        let is_kept = matches!(kind, "image" | "registry");
+        if is_kept && fields.is_pushed() {
+            return Err(Report::new(format!("`--output {text}`: images cannot be pushed yet"))
+                .hint(refused::push(fields.names.first().map_or("NAME", String::as_str))));
+        }
+        let is_image = is_kept || matches!(kind, "oci" | "docker");
+        if let Some(field) = fields.kept_field().filter(|_| !is_kept) {
+            return Err(bad(format!("`type={kind}` has no field `{field}`")));
+        }
+        if is_kept && (fields.dest.is_some() || fields.tar.is_some()) {
+            let field = if fields.dest.is_some() { "dest" } else { "tar" };
+            return Err(bad(format!("`type={kind}` has no field `{field}`"))
+                .hint("`type=oci,dest=FILE` and `type=docker,dest=FILE` write an image"));
+        }
         if let Some(field) = fields.image_field().filter(|_| !is_image) {
             return Err(bad(format!("`type={kind}` has no field `{field}`")));
         }
@@ -240,23 +119,28 @@ impl Output {
                     Form::Directory => directory()?,
                     Form::Tar => stream(),
                     // Without a destination the image would be for a Docker Engine.
-                    Form::DockerTar => dest()?,
+                    Form::DockerTar => dest().map_err(|report| {
+                        report.hint("`type=docker,dest=-`, and `| docker load` behind it")
+                    })?,
                 };
                 Ok(Self::Image { dest, form, names: fields.names, options: Box::new(fields.options) })
+            }
+            "image" | "registry" => {
+                Ok(Self::Unwritten { names: fields.names, options: Box::new(fields.options) })
             }
             "cacheonly" => Ok(Self::CacheOnly),
             other => Err(bad(format!("output type `{other}` is not supported yet"))),
         }
     }
 
-    /// Whether anything leaves the store.
-    pub(super) fn is_written(&self) -> bool {
+    /// Whether anything is made of the result.
+    pub(super) fn is_made(&self) -> bool {
         *self != Self::CacheOnly
     }
 
     /// Whether the result is an image, with a digest.
     pub(super) fn is_image(&self) -> bool {
-        matches!(self, Self::Image { .. })
+        matches!(self, Self::Image { .. } | Self::Unwritten { .. })
     }
 
     /// Where it goes, and whether that is a directory.
@@ -265,7 +149,7 @@ impl Output {
             Self::Local { dest, .. } => Some((dest, true)),
             Self::Tar { dest, .. } => Some((dest, false)),
             Self::Image { dest, form, .. } => Some((dest, *form == Form::Directory)),
-            Self::CacheOnly => None,
+            Self::Unwritten { .. } | Self::CacheOnly => None,
         }
     }
 
@@ -323,6 +207,15 @@ impl Output {
                 let text = format!("image {} written to {}", image.root.digest, shown(dest));
                 Ok(Written { text, image: Some(ImageResult { image, names: tags.to_vec() }) })
             }
+            Self::Unwritten { names, options } => {
+                let image = assemble(store, results, options, common)?;
+                let tags = if names.is_empty() { common.tags } else { names };
+                let text = format!(
+                    "image {} stays in the store; `--output type=oci,dest=FILE` writes it",
+                    image.root.digest
+                );
+                Ok(Written { text, image: Some(ImageResult { image, names: tags.to_vec() }) })
+            }
             Self::CacheOnly => Ok(files_only("no output: the result stays in the store".to_owned())),
         }
     }
@@ -336,6 +229,7 @@ impl Output {
             Self::Tar { dest, .. } => ("the files as a tar archive", dest),
             Self::Image { dest, form: Form::DockerTar, .. } => ("a Docker archive", dest),
             Self::Image { dest, form: Form::Tar | Form::Directory, .. } => ("an OCI image", dest),
+            Self::Unwritten { .. } => return Some("making an image".to_owned()),
             Self::CacheOnly => return None,
         };
         let dest = if self.is_stdout() { "standard output".into() } else { dest.to_string_lossy() };
@@ -440,10 +334,18 @@ fn way(how: &export::Written) -> String {
 
 #[cfg(test)]
 mod tests {
+    use platform_db::Platform;
+
     use super::*;
+    use crate::export::Compression;
 
     fn image(dest: &str, form: Form, options: ImageOptions) -> Output {
         Output::Image { dest: PathBuf::from(dest), form, names: vec![], options: Box::new(options) }
+    }
+
+    fn unwritten(names: &[&str], options: ImageOptions) -> Output {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        Output::Unwritten { names, options: Box::new(options) }
     }
 
     #[test]
@@ -493,6 +395,23 @@ mod tests {
                 image("d", Form::Tar, ImageOptions { compression: Compression::Zstd, ..plain() }),
             ),
             ("type=cacheonly", Output::CacheOnly),
+            ("type=image", unwritten(&[], plain())),
+            (
+                "type=image,push=false,name=a:1,unpack=true,store=false",
+                unwritten(&["docker.io/library/a:1"], plain()),
+            ),
+            (
+                "type=image,\"name=a,example.org/b:2\",name=c",
+                unwritten(
+                    &["docker.io/library/a:latest", "example.org/b:2", "docker.io/library/c:latest"],
+                    plain(),
+                ),
+            ),
+            ("type=registry,push=false,registry.insecure=true,push-by-digest=true", unwritten(&[], plain())),
+            (
+                "type=image,oci-mediatypes=false",
+                unwritten(&[], ImageOptions { docker_types: true, ..plain() }),
+            ),
             (
                 "\"type=local\",\"Dest=a,\"\"b\"\"\"",
                 Output::Local { dest: PathBuf::from("a,\"b\""), split: None, delete: false },
@@ -501,6 +420,10 @@ mod tests {
         for (text, expected) in cases {
             assert_eq!(Output::parse(text), Ok(expected), "{text}");
         }
+    }
+
+    #[test]
+    fn outputs_are_refused() {
         for text in [
             "type=docker",
             "type=oci,tar=false",
@@ -512,6 +435,16 @@ mod tests {
             "dest=d",
             "type=nosuch,dest=d",
             "type=oci,dest=d,x=y",
+            "type=oci,dest=d,push=true",
+            "type=local,dest=d,unpack=true",
+            "type=oci,dest=d,name=A",
+            "type=oci,dest=d,name=a@sha256:0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+            "type=oci,dest=d,name=",
+            "type=image,dest=d",
+            "type=image,tar=false",
+            "type=image,push=maybe",
+            "type=image,mode=delete",
+            "type=image,platform-split=true",
             "type=oci,dest=d,tar=7",
             "type=oci,dest=d,compression=brotli",
             "type=oci,dest=d,platform-split=true",
@@ -527,37 +460,24 @@ mod tests {
         }
     }
 
+    /// What is missing, and what to do until it is there.
     #[test]
-    fn annotations_are_read() {
-        use AnnotationLevel::{Index, IndexDescriptor, Manifest, ManifestDescriptor};
+    fn images_are_not_pushed_yet() {
+        for (text, name) in [
+            ("type=registry", "NAME"),
+            ("type=image,push=true", "NAME"),
+            ("type=registry,name=a", "docker.io/library/a:latest"),
+            ("type=image,name=example.org/a:1,push=true,compression=zstd", "example.org/a:1"),
+        ] {
+            let expected = Report::new(format!("`--output {text}`: images cannot be pushed yet"))
+                .hint(format!("write `--output type=oci,dest=image.tar`, then `skopeo copy --all oci-archive:image.tar docker://{name}`"));
+            assert_eq!(Output::parse(text), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn annotations_are_fields() {
         let arm: Platform = "linux/arm64".parse().expect("a platform");
-        type Case = (&'static str, &'static [(AnnotationLevel, bool)], &'static str);
-        let cases: &[Case] = &[
-            ("org.example.a=b", &[(Manifest, false)], "org.example.a"),
-            ("index:a=b", &[(Index, false)], "a"),
-            ("index,manifest[linux/arm64]:a=b", &[(Index, false), (Manifest, true)], "a"),
-            (
-                "manifest-descriptor[linux/arm64],index-descriptor:a=b",
-                &[(ManifestDescriptor, true), (IndexDescriptor, false)],
-                "a",
-            ),
-            ("a:c=b", &[(Manifest, false)], "a:c"),
-        ];
-        for (text, levels, key) in cases {
-            let expected: Vec<Annotation> = levels
-                .iter()
-                .map(|(level, limited)| Annotation {
-                    level: *level,
-                    platform: limited.then(|| arm.clone()),
-                    key: (*key).to_owned(),
-                    value: "b".to_owned(),
-                })
-                .collect();
-            assert_eq!(annotations(&[(*text).to_owned()]), Ok(expected), "{text}");
-        }
-        for text in ["a", "index:=b", "manifest[linux/amd64:a=b", "manifest[nosuch/x]:a=b", "index-x:a=b"] {
-            assert!(annotations(&[text.to_owned()]).is_err(), "{text}");
-        }
         let quoted = "type=oci,dest=d,\"annotation-index.foo=a,b\"";
         let Ok(Output::Image { options, .. }) = Output::parse(quoted) else { panic!("{quoted}") };
         assert_eq!(

@@ -16,10 +16,7 @@ const OPTIONS: [(&str, &str); 13] = [
     ("--isolation", "every step runs in namespaces of its own; `--oci-runtime NAME` chooses another program"),
     ("--load", "write `--output type=docker,dest=- | docker load`"),
     ("--policy", "source policies are not supported"),
-    (
-        "--push",
-        "write `--output type=oci,dest=image.tar`, then `skopeo copy --all oci-archive:image.tar docker://NAME`",
-    ),
+    ("--push", PUSH),
     ("--resource", "limits are `--memory`, `--cpu-quota`, `--cpuset-cpus` and their like"),
     ("--root", "the store is chosen with `--store DIR`"),
     ("--security-opt", "`RUN --security=insecure` with `--allow security.insecure` asks for more rights"),
@@ -42,10 +39,7 @@ const COMMANDS: [(&str, &str); 22] = [
     ("ls", NO_BUILDERS),
     ("policy", "source policies are not supported"),
     ("pull", "there are no registries yet: `skopeo copy --all docker://NAME oci:DIR` brings a base image"),
-    (
-        "push",
-        "write `--output type=oci,dest=image.tar`, then `skopeo copy --all oci-archive:image.tar docker://NAME`",
-    ),
+    ("push", PUSH),
     ("rm", NO_BUILDERS),
     ("rmi", "images have no names here yet; `xx-build prune --all` empties the store"),
     ("run", "images are run by an engine: `xx-build build --output type=docker,dest=- . | docker load`"),
@@ -54,6 +48,14 @@ const COMMANDS: [(&str, &str); 22] = [
     ("uninstall", "nothing was installed besides the program itself"),
     ("use", NO_BUILDERS),
 ];
+
+const PUSH: &str =
+    "write `--output type=oci,dest=image.tar`, then `skopeo copy --all oci-archive:image.tar docker://NAME`";
+
+/// What to do instead of pushing an image.
+pub(super) fn push(name: &str) -> String {
+    PUSH.replace("NAME", name)
+}
 
 const NO_BUILDERS: &str =
     "there are no builders to manage: `xx-build build` is the builder, and its store is `--store DIR`";
@@ -144,6 +146,24 @@ mod tests {
         assert_eq!(report(&error).expect("known").code(), 2);
         let error = Cli::command().try_get_matches_from(["xx-build", "build", "--nosuch"]).unwrap_err();
         assert_eq!(report(&error), None, "clap's own words serve");
+    }
+
+    #[test]
+    fn examples_of_the_help_are_command_lines() {
+        let mut seen = 0;
+        for command in Cli::command().get_subcommands() {
+            let examples = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+            for line in examples.lines() {
+                // What follows two spaces explains; a pipe or a redirection is the shell's.
+                let line = line.trim_start().split("   ").next().unwrap();
+                let Some(at) = line.find("xx-build ") else { continue };
+                let words = line[at..].split(['|', '>']).next().unwrap().split_whitespace();
+                let parsed = Cli::command().try_get_matches_from(words);
+                assert!(parsed.is_ok(), "{line}: {:?}", parsed.err().map(|error| error.to_string()));
+                seen += 1;
+            }
+        }
+        assert!(seen > 10, "{seen} examples");
     }
 
     #[test]

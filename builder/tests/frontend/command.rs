@@ -448,6 +448,13 @@ fn settings_reach_every_step() {
     }
     for (option, code, part) in [
         ("--push", 2, "hint: write `--output type=oci"),
+        (
+            "--output=type=registry,name=x.example/a",
+            1,
+            "then `skopeo copy --all oci-archive:image.tar docker://x.example/a:latest`",
+        ),
+        ("--output=type=image,push=true", 1, "hint: write `--output type=oci"),
+        ("--output=type=docker", 1, "| docker load"),
         ("--cache-to=type=inline", 2, "hint: results are kept in the store"),
         ("-D", 2, "hint: steps and what they print"),
         ("--progress=rawjson", 2, "possible values: auto, plain, quiet, none"),
@@ -502,7 +509,12 @@ fn scripts_are_told_the_image() {
     let ran = place.run(&[&files[..], &["--iidfile=id"]].concat());
     assert!(ran.code == Some(1) && ran.stderr.contains("hint: add `--output type=oci"), "{}", ran.stderr);
     // Without an output it is the image that one would be.
-    for arguments in [&["-q", "-t", "a"][..], &["-q"], &["-q", "--output=type=cacheonly"]] {
+    for arguments in [
+        &["-q", "-t", "a"][..],
+        &["-q"],
+        &["-q", "--output=type=cacheonly"],
+        &["-q", "--output=type=image,push=false"],
+    ] {
         let told = place.run(&[&["build", "--platform=linux/arm64"], arguments, &["."]].concat());
         assert_eq!(good(&told), format!("{}\n", one["containerimage.config.digest"].as_str().unwrap()));
         assert_eq!(told.stderr, "");
@@ -510,6 +522,9 @@ fn scripts_are_told_the_image() {
     good(&place.run(&["build", "--platform=linux/arm64", "--iidfile=id", "--metadata-file=some.json", "."]));
     assert_eq!(one["containerimage.config.digest"], place.read("id"));
     assert!(place.read("some.json").contains(one["containerimage.digest"].as_str().unwrap()));
+    // One that is made and left has the name that the output gives it.
+    good(&place.run(&["build", "-t=app:1", "--output=type=image,name=b", "--metadata-file=some.json", "."]));
+    assert!(place.read("some.json").contains("\"image.name\": \"docker.io/library/b:latest\""));
 }
 
 #[test]
@@ -524,6 +539,8 @@ fn the_user_is_told_what_came_of_it() {
         (&["-q"], lost, false),
         (&["--output=type=cacheonly"], lost, false),
         (&["--output=files"], lost, false),
+        (&["--output=type=image"], lost, false),
+        (&["--output=type=image"], " stays in the store; `--output type=oci,dest=FILE` writes it", true),
     ] {
         let ran = place.run(&[&["build"], arguments, &["."]].concat());
         assert_eq!(
