@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 
 use super::Environment;
 use super::args::Run;
+use super::storage;
+use crate::config::NetworkSetting;
 use crate::dockerfile::{csv, size, suggest};
 use crate::engine::{Keys, SshSource, StepOptions, is_socket};
 use crate::llb::pb;
 use crate::llb::wire::decode_op;
 use crate::report::Report;
-use crate::sandbox::{Cgroups, Limits, Runtime};
+use crate::sandbox::{Cgroups, DefaultNetwork, Limits, Runtime, Uplink};
 
 /// Lets `type=local,mode=delete` remove files outside of what lies below the current directory; buildx's name for it.
 pub(super) const LOCAL_DELETE: &str = "buildx.local.delete";
@@ -51,7 +53,12 @@ pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptio
         (Err(why), None) => (None, useless(&why)),
     };
     let agents = agents(&run.ssh, environment)?;
-    Ok((StepOptions { allow_insecure, allow_host_network, agents, runtime, cgroups }, warnings))
+    let kind = match storage::settings(environment)?.network {
+        NetworkSetting::Auto => DefaultNetwork::Own,
+        NetworkSetting::Host => DefaultNetwork::Host,
+    };
+    let uplink = Uplink::new(kind, &environment.path);
+    Ok((StepOptions { allow_insecure, allow_host_network, uplink, agents, runtime, cgroups }, warnings))
 }
 
 /// What a user of the built-in sandbox is told where it has no system call filter for the machine, once, when a step is to

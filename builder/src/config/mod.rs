@@ -3,6 +3,8 @@
 //! ```toml
 //! syntax-mirrors = ["mirror.example"]    # whose `docker/dockerfile` is the built-in front end, too
 //!
+//! network = "auto"                 # of steps: their own where `pasta` or `slirp4netns` is; `host`: the machine's
+//!
 //! [registry."docker.io"]
 //! mirrors = ["hub.example:5000"]   # counts as one of them
 //!
@@ -36,9 +38,22 @@ pub struct Settings {
     pub gc: GcSettings,
     /// Registries by host.
     pub registry: BTreeMap<String, RegistrySettings>,
+    /// The network of steps that name none.
+    pub network: NetworkSetting,
     /// Hosts that hold Docker Hub's front ends.
     #[serde(rename = "syntax-mirrors")]
     pub syntax_mirrors: Vec<String>,
+}
+
+/// Which network steps have that name none.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkSetting {
+    /// One of their own, with connections outwards, where the machine can give it.
+    #[default]
+    Auto,
+    /// The machine's, without rights over it.
+    Host,
 }
 
 /// What is known of a registry.
@@ -173,9 +188,13 @@ mod tests {
 
     #[test]
     fn mistakes_have_a_line() {
-        for (text, line) in
-            [("[gc]\nenabledd = true\n", 2), ("x", 1), ("[gc]\n\nenabled = 3\n", 3), ("[cache]\n", 1)]
-        {
+        for (text, line) in [
+            ("[gc]\nenabledd = true\n", 2),
+            ("x", 1),
+            ("[gc]\n\nenabled = 3\n", 3),
+            ("[cache]\n", 1),
+            ("\nnetwork = \"bridged\"\n", 2),
+        ] {
             assert_eq!(Settings::parse(text).map_err(|error| error.line), Err(line), "{text}");
         }
     }

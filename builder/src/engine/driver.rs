@@ -43,11 +43,14 @@ pub fn solve(
         })?;
     }
     let context = Context { store, request, observer, cancel };
+    let wants_network = graph.iter().any(|(_, vertex)| exec::uses_default_network(&vertex.op));
     let mut driver = Driver {
         context,
         cancel,
         machine: Machine::new(graph, &wanted, request.now.unsigned_abs()),
         digests: Digests::default(),
+        wants_network,
+        missed: false,
         running: 0,
         numbers: 0,
         failure: None,
@@ -64,6 +67,10 @@ struct Driver<'a> {
     cancel: &'a Cancel,
     machine: Machine,
     digests: Digests,
+    /// Whether there are steps on the default network, which is not being made yet.
+    wants_network: bool,
+    /// Whether something is not in the cache.
+    missed: bool,
     running: usize,
     numbers: usize,
     failure: Option<Failure>,
@@ -85,6 +92,11 @@ impl Driver<'_> {
             let (sender, reports) = mpsc::channel::<Report>();
             loop {
                 while let Some(work) = self.machine.next(self.running < context.request.parallelism.max(1)) {
+                    self.missed |= matches!(work, Work::Execute { .. });
+                    if self.missed && std::mem::take(&mut self.wants_network) {
+                        // It is there when the base is.
+                        scope.spawn(move || context.request.steps.uplink.prepare());
+                    }
                     if let Some(job) = self.begin(work) {
                         let (sender, digests) = (sender.clone(), &digests);
                         scope.spawn(move || {
@@ -136,7 +148,10 @@ impl Driver<'_> {
         let outcome = match found {
             Ok(Some(Known::Here(identity))) => Outcome::Found(Some(identity)),
             Ok(Some(Known::Evicted(identity))) => Outcome::Evicted(identity),
-            Ok(None) => Outcome::Found(None),
+            Ok(None) => {
+                self.missed = true;
+                Outcome::Found(None)
+            }
             Err(error) => {
                 self.fail(vertex, error.into());
                 Outcome::Failed

@@ -1,6 +1,7 @@
 //! RUN steps: an LLB exec operation as a sandbox [`Step`], and its writable mounts as outputs.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use super::job::Job;
@@ -11,7 +12,7 @@ use crate::llb::pb;
 use crate::lower::paths;
 use crate::sandbox::{
     Cancel, Cgroups, Exit, Finished, Group, Mount, Network, Runtime, Security, Step, Stream as StepStream,
-    Ulimit, Unreal,
+    Ulimit, Unreal, Uplink,
 };
 use crate::store::OutputLayer;
 
@@ -33,6 +34,8 @@ pub struct StepOptions {
     pub allow_insecure: bool,
     /// Whether operations may ask for `network.host`.
     pub allow_host_network: bool,
+    /// The network of steps that name none.
+    pub uplink: Uplink,
     /// Ssh agents by id.
     pub agents: BTreeMap<String, SshSource>,
     /// An OCI runtime to run them with, instead of the built-in sandbox.
@@ -83,7 +86,7 @@ pub(super) fn run(
         network: match pb::NetMode::try_from(op.network) {
             Ok(pb::NetMode::None) => Network::None,
             Ok(pb::NetMode::Host) => Network::Host,
-            Ok(pb::NetMode::Unset) => Network::Guarded,
+            Ok(pb::NetMode::Unset) => default_network(context, job),
             Err(_) => return Err(EngineError::Unsupported(format!("network mode {}", op.network))),
         },
         security: match pb::SecurityMode::try_from(op.security) {
@@ -100,6 +103,7 @@ pub(super) fn run(
     let group = context.request.steps.cgroups.as_ref().map(Cgroups::group).transpose().map_err(limit)?;
     let cgroup = group.as_ref().map(Group::processes).transpose().map_err(limit)?;
     let step = Step { cgroup, ..step };
+    let proxy = matches!(step.network, Network::Outward(_)).then(|| local_proxy(&step.env)).flatten();
     let mut clip = Clip::new(output::HEAD, output::TAIL);
     let show = |stream, bytes: &[u8]| context.observer.event(job.number, Event::Output { stream, bytes });
     let mut output = |stream, bytes: &[u8]| {
@@ -124,11 +128,52 @@ pub(super) fn run(
             Some("its memory was used up: raise `--memory`")
         } else {
             // Looked at while the step's files are still there.
-            context.store.disk().is_ok_and(|disk| disk.free < ROOM).then_some(super::FULL)
+            let full = context.store.disk().is_ok_and(|disk| disk.free < ROOM).then_some(super::FULL);
+            full.or(proxy.as_deref())
         };
         return Err(failed(&meta, finished, known));
     }
     mounts.outputs()
+}
+
+/// The network that the steps of a build share; where there is none, the first step says why.
+fn default_network(context: Context<'_>, job: &Job) -> Network {
+    let (network, warning) = context.request.steps.uplink.network();
+    if let Some(warning) = warning {
+        let bytes = format!("{warning}\n");
+        context.observer.event(job.number, Event::Output { stream: Stream::Err, bytes: bytes.as_bytes() });
+    }
+    network
+}
+
+/// What is to be said of a proxy that a step's variables name and that only the machine's own network has.
+fn local_proxy(env: &[String]) -> Option<String> {
+    let local = env.iter().filter_map(|entry| entry.split_once('=')).find(|(name, value)| {
+        let name = name.to_lowercase();
+        ["http_proxy", "https_proxy", "ftp_proxy", "all_proxy"].contains(&name.as_str()) && is_local(value)
+    });
+    local.map(|(name, value)| {
+        format!(
+            "`{name}` is `{value}`, which is the machine's own and out of the reach of steps: `--network=host` runs them on the machine's network"
+        )
+    })
+}
+
+/// Whether a URL, or what stands for one in a proxy variable, leads to the machine's loopback.
+fn is_local(url: &str) -> bool {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let rest = rest.split('/').next().unwrap_or_default();
+    let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+    let host = match host.strip_prefix('[') {
+        Some(inner) => inner.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
+/// Whether an operation is a step on the default network.
+pub(super) fn uses_default_network(op: &pb::Op) -> bool {
+    matches!(&op.op, Some(pb::op::Op::Exec(op)) if op.network == i32::from(pb::NetMode::Unset))
 }
 
 /// Bytes of a disk on which a step cannot be expected to work.
@@ -184,4 +229,28 @@ fn environment(
         }
     }
     Ok(env)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn proxies_on_loopback_are_named() {
+        for (entry, local) in [
+            ("HTTP_PROXY=http://127.0.0.1:3128", true),
+            ("https_proxy=localhost:8080/", true),
+            ("all_proxy=socks5://user:word@[::1]:1080", true),
+            ("http_proxy=http://127.9.9.9", true),
+            ("http_proxy=http://proxy.example:3128", false),
+            ("http_proxy=http://localhost.example", false),
+            ("http_proxy=", false),
+            ("no_proxy=127.0.0.1", false),
+            ("PROXY=127.0.0.1", false),
+        ] {
+            let hint = local_proxy(&["A=b".to_owned(), entry.to_owned()]);
+            assert_eq!(hint.is_some(), local, "{entry}");
+            assert!(hint.is_none_or(|hint| hint.contains("`--network=host`")));
+        }
+    }
 }

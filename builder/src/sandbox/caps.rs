@@ -16,7 +16,7 @@ pub(super) fn names(set: CapabilitySet) -> Vec<String> {
 pub(super) fn sandboxed(network: &Network) -> CapabilitySet {
     match network {
         Network::Guarded => DEFAULT.difference(CapabilitySet::NET_RAW),
-        Network::Host | Network::None => DEFAULT,
+        Network::Host | Network::Outward(_) | Network::None => DEFAULT,
     }
 }
 

@@ -12,6 +12,8 @@
 //!    from another thread. A root serves one run; afterwards its descriptor can still be read. Nothing of a step
 //!    outlives it, nor the builder's death: the kernel kills the step's first process, and with it the others.
 //!
+//! An [`Uplink`] is the network that the steps of a build share.
+//!
 //! [`run_program`] starts a program of the machine itself, such as `git`, and [`Signals`] turns Ctrl-C into a [`Cancel`].
 //!
 //! This is the one folder of the workspace that bears `unsafe`; each block says why it is sound.
@@ -29,7 +31,7 @@ mod interpreter;
 mod landlock;
 mod masks;
 mod mountapi;
-mod net;
+mod network;
 pub mod overlay;
 mod passwd;
 mod prepare;
@@ -47,6 +49,7 @@ pub use cancel::Cancel;
 pub use cgroup::{Cgroups, Group, Limits, NoCgroups};
 pub use error::SandboxError;
 pub use etc::DEFAULT_HOSTNAME;
+pub use network::{DefaultNetwork, Outward, Uplink};
 pub use passwd::UserError;
 pub use program::{follow_program, run_program};
 pub use run::run;

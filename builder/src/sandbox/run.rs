@@ -43,7 +43,7 @@ pub fn run(
 ) -> Result<Finished, SandboxError> {
     let mut prepared = prepare(step)?;
     let sources = std::mem::take(&mut prepared.sources);
-    let resolv_conf = fs::read("/etc/resolv.conf").ok();
+    let resolv_conf = step.network.resolv_conf();
     let pipe = || pipe_with(PipeFlags::CLOEXEC).map_err(SandboxError::on("create", "a pipe"));
     let ((out, out_end), (err, err_end)) = (pipe()?, pipe()?);
     let ends = [out_end, err_end];
@@ -110,7 +110,7 @@ fn bear(
     let own_ids = (single && (user.uid, user.gid) != (0, 0))
         .then(|| [format!("{} 0 1", user.uid), format!("{} 0 1", user.gid)]);
     let notify = if single { supervisor::questions() } else { Vec::new() };
-    let guarded = sandboxed && step.network == Network::Guarded;
+    let guarded = sandboxed && matches!(step.network, Network::Guarded);
     let filter = match (sandboxed, single) {
         (true, _) => seccomp::filter(&notify, &step.network),
         (false, true) => seccomp::only_notify(&notify),

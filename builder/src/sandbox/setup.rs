@@ -13,7 +13,7 @@ use super::inside::{Inside, Make, Stub};
 use super::mountapi::{attach, attach_at, change_attributes, clone_tree, new_fs};
 use super::prepare::Source;
 use super::step::{BindSource, Mount, MountKind, Network, Security, Step};
-use super::{SandboxError, devices, etc, masks, net, supervisor};
+use super::{SandboxError, devices, etc, masks, network, supervisor};
 
 const NOSUID: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NOSUID;
 const NODEV: MountAttrFlags = MountAttrFlags::MOUNT_ATTR_NODEV;
@@ -92,7 +92,7 @@ fn split(step: &Step) -> Result<(), SandboxError> {
         | UnshareFlags::NEWUTS
         | UnshareFlags::NEWPID
         | UnshareFlags::NEWCGROUP;
-    if step.network == Network::None {
+    if matches!(step.network, Network::None) {
         flags |= UnshareFlags::NEWNET;
     }
     #[expect(unsafe_code, reason = "unshare(2) can break assumptions of other threads")]
@@ -102,8 +102,14 @@ fn split(step: &Step) -> Result<(), SandboxError> {
     rustix::process::umask(Mode::empty());
     rustix::system::sethostname(step.hostname.as_bytes())
         .map_err(SandboxError::on("set the host name", &step.hostname))?;
-    if step.network == Network::None {
-        net::loopback_up().map_err(SandboxError::on("bring up the interface", "lo"))?;
+    match &step.network {
+        Network::None => {
+            network::loopback_up().map_err(SandboxError::on("bring up the interface", "lo"))?;
+        }
+        Network::Outward(outward) => {
+            outward.join().map_err(SandboxError::on("enter", "the network of the build"))?;
+        }
+        Network::Host | Network::Guarded => {}
     }
     Ok(())
 }

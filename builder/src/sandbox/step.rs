@@ -2,8 +2,10 @@
 
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use super::etc::DEFAULT_HOSTNAME;
+use super::network::Outward;
 use super::supervisor::Unreal;
 
 /// One process to run to its end in a sandbox.
@@ -118,13 +120,15 @@ pub enum BindSource {
 }
 
 /// Network of a step.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Network {
     /// The machine's, as the builder has it.
     Host,
     /// The machine's, without raw packets, and without its abstract sockets where the kernel can tell them apart (Linux
     /// 6.12).
     Guarded,
+    /// A namespace that steps share, with connections outwards only.
+    Outward(Arc<Outward>),
     /// A loopback interface and nothing else.
     None,
 }

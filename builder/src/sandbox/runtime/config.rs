@@ -40,7 +40,7 @@ pub(super) fn config(parts: &Parts<'_>) -> Value {
         caps::names(if sandboxed { caps::sandboxed(&step.network) } else { caps::ALL });
     let own: &[String] = if uid == 0 { &capabilities } else { &[] };
     let mut namespaces = vec!["pid", "ipc", "uts", "mount"];
-    if step.network == Network::None {
+    if matches!(step.network, Network::None) {
         namespaces.push("network");
     }
     let namespaces: Vec<Value> = namespaces.into_iter().map(|kind| json!({ "type": kind })).collect();

@@ -26,7 +26,7 @@ use super::mountapi::{attach, attach_at, change_attributes, clone_tree, new_fs};
 use super::prepare::{Prepared, Source, prepare};
 use super::run::pump;
 use super::step::{BindSource, Exit, Finished, Mount, MountKind, Network, Security, Step, Stream};
-use super::{Cancel, SandboxError, devices, etc, landlock, signals};
+use super::{Cancel, SandboxError, devices, etc, landlock, signals, userns};
 
 /// An OCI runtime on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub fn run_with(
     for folder in folders {
         fs::create_dir_all(bundle.join(folder)).map_err(failed("create", &bundle.join(folder)))?;
     }
-    let resolv_conf = fs::read("/etc/resolv.conf").ok();
+    let resolv_conf = step.network.resolv_conf();
     let (started, start) = channel();
     let ended = std::thread::scope(|scope| {
         let bear = || bear(runtime, bundle, step, &prepared, (sources, resolv_conf), started);
@@ -103,6 +103,10 @@ fn bear(
     // thread and its children alone.
     unsafe { unshare_unsafe(UnshareFlags::FS | UnshareFlags::NEWNS | UnshareFlags::NEWPID) }
         .map_err(SandboxError::on("unshare", "the namespaces of the runtime"))?;
+    if let Network::Outward(outward) = &step.network {
+        // The runtime makes no network namespace, so the step stays in this one.
+        outward.join().map_err(SandboxError::on("enter", "the network of the build"))?;
+    }
     let place = |path: &Path| {
         let flags = OFlags::PATH | OFlags::CLOEXEC;
         rustix::fs::openat(CWD, path, flags, Mode::empty())
@@ -118,10 +122,10 @@ fn bear(
     for name in ["proc", "sys", "dev"] {
         drop(furnish.root.kernel_directory(name)?);
     }
-    let real_root = fs::read_to_string("/proc/self/uid_map").is_ok_and(|map| map.contains("4294967295"));
+    let real_root = userns::is_real_root();
     // A user namespace mounts no `/sys` for the machine's network: it gets the machine's own.
-    let sys =
-        if real_root || step.network == Network::None { None } else { Some(furnish.sys(step.security)?) };
+    let own_network = matches!(step.network, Network::None | Network::Outward(_));
+    let sys = if real_root || own_network { None } else { Some(furnish.sys(step.security)?) };
     let hosts = etc::hosts(&step.hostname, &step.extra_hosts);
     for (target, text) in [("/etc/resolv.conf", resolv_conf), ("/etc/hosts", Some(hosts.into_bytes()))] {
         if let Some(text) = text {
@@ -146,7 +150,7 @@ fn bear(
     let inner = bundle.join("memory/config.json");
     fs::write(&inner, config::config(&parts).to_string()).map_err(failed("write", &inner))?;
     std::os::unix::fs::symlink("memory/config.json", &path).map_err(failed("write", &path))?;
-    let guarded = step.security == Security::Sandbox && step.network == Network::Guarded;
+    let guarded = step.security == Security::Sandbox && matches!(step.network, Network::Guarded);
     let scope = if guarded { landlock::scope() } else { None };
     let mut child =
         start(runtime, bundle, stdin, scope).map_err(failed("start the runtime", &runtime.program))?;

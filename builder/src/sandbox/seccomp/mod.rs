@@ -99,7 +99,7 @@ const AF_VSOCK: u32 = 40;
 const fn refused_families(network: &Network) -> &'static [u32] {
     match network {
         Network::Guarded => &[AF_PACKET, AF_ALG, AF_VSOCK],
-        Network::Host | Network::None => &[AF_ALG, AF_VSOCK],
+        Network::Host | Network::Outward(_) | Network::None => &[AF_ALG, AF_VSOCK],
     }
 }
 const PERSONALITIES: [u32; 5] = [0, 0x0008, 0x2_0000, 0x2_0008, 0xffff_ffff];

@@ -57,7 +57,8 @@ pub(super) fn plan(path: &OsStr, uid: u32, gid: u32) -> Result<Plan, NoSubIds> {
     Ok(Plan { uids, gids, uid, gid })
 }
 
-fn find(path: &OsStr, program: &str) -> Option<PathBuf> {
+/// The first file of this name on `path`.
+pub(in crate::sandbox) fn find(path: &OsStr, program: &str) -> Option<PathBuf> {
     std::env::split_paths(path).map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
 }
 

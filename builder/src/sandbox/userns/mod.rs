@@ -18,6 +18,7 @@ use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{getegid, geteuid};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
+pub(super) use helper::find as find_program;
 pub use subid::{SubIdRange, map_arguments, ranges};
 
 use super::SandboxError;
@@ -100,6 +101,12 @@ pub fn enter(path: &OsStr) -> Result<Mode, SandboxError> {
         Err(Errno::PERM) => enter_user_namespace(path),
         Err(source) => Err(SandboxError::on("unshare", "the mount namespace")(source)),
     }
+}
+
+/// Whether the process is the machine's root, and not that of a user namespace.
+pub(super) fn is_real_root() -> bool {
+    let all = |map: String| map.contains("4294967295");
+    geteuid().is_root() && fs::read_to_string("/proc/self/uid_map").is_ok_and(all)
 }
 
 /// The kernel turns all mounts into slaves by itself when the user namespace changes.

@@ -5,10 +5,10 @@ use std::os::fd::AsRawFd;
 use rustix::io::Result;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socket_with};
 
-use super::mountapi::last_error;
+use super::super::mountapi::last_error;
 
 /// Brings `lo` up in this thread's network namespace; the kernel gives it its addresses.
-pub(super) fn loopback_up() -> Result<()> {
+pub(in crate::sandbox) fn loopback_up() -> Result<()> {
     let socket = socket_with(AddressFamily::INET, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
     #[expect(unsafe_code, reason = "SIOCSIFFLAGS has no safe wrapper")]
     // SAFETY: `ifreq` is plain data for which all zeroes is a valid value; the name is shorter than the field and
