@@ -64,6 +64,37 @@ fn an_ordinary_user_builds_with_subordinate_ids() {
     assert_eq!(place.mounts(), [""; 0]);
 }
 
+/// Ids beyond the range, wherever they come from: an error that says how many are needed, not that something is damaged.
+#[test]
+fn ids_beyond_the_range_are_told() {
+    let Some(place) = scene("ids_beyond_the_range_are_told") else { return };
+    // As root all ids are there: an image, and an archive in the context.
+    place.write("file", "x");
+    place.write("Dockerfile", "FROM scratch\nCOPY --chown=376730:9 file /g\n");
+    let made = "./xx-build build --store made --output type=oci,tar=false,dest=high context
+        tar -C context --owner=376730 --group=5 -cf context/high.tar file";
+    assert_eq!(script(&place, made).code, Some(0));
+    for (dockerfile, expected) in [
+        ("FROM scratch\nADD high.tar /\n", ["cannot unpack `file`", "no user id 376730"]),
+        ("FROM scratch\nCOPY --chown=376730 file /x\n", ["cannot write", "no user id 376730"]),
+        ("FROM scratch\nCOPY --chown=0:70000 file /x/\n", ["`/etc/subgid` gives", "no group id 70000"]),
+        ("FROM debian\nCOPY --chown=376730 <<EOF /h\nx\nEOF\n", ["cannot write", "no user id 376730"]),
+        ("FROM debian\nUSER 376730\nWORKDIR /new\n", ["65536 ids", "376730 are needed"]),
+        ("FROM debian\nUSER 376730\nRUN true\n", ["cannot become the user", "`376730`"]),
+        (
+            "FROM debian\nRUN --mount=type=cache,target=/c,uid=376730 true\n",
+            ["permissions", "376730 are needed"],
+        ),
+        ("FROM high\nCOPY file /x\n", ["cannot unpack `g`", "no user id 376730"]),
+    ] {
+        place.write("Dockerfile", dockerfile);
+        let built =
+            script(&place, &format!("{RANGE}exec {AS_USER} {BUILD} --build-context high=oci-layout://high"));
+        built.assert_error(&[expected[0], expected[1], "/etc/subuid", "hint: "]);
+        assert!(!built.stderr.contains("damaged") && !built.stderr.contains("os error"), "{}", built.stderr);
+    }
+}
+
 /// A script that leaves uid 1000 without further ids.
 const NO_RANGE: &str = "mkdir -p home && chown 1000:1000 home && : > none\n\
      mount --bind none /etc/subuid && mount --bind none /etc/subgid\n";

@@ -99,11 +99,11 @@ fn fill(
     for source in found {
         copy(&tree, &source, &|_, _| Visibility::Show, root, "/", &options)?;
         if let Some(stat) = source.located().stat()? {
-            let fail = |errno| RootError::new("cannot write", directory, errno);
+            let fail = |error: std::io::Error| RootError::new("cannot write", directory, error);
             let here = std::ffi::OsStr::new(".");
             root.owners().change(target.as_fd(), here, (stat.st_uid, stat.st_gid)).map_err(fail)?;
             let mode = Mode::from_raw_mode(stat.st_mode & 0o7777);
-            rustix::fs::chmodat(&target, here, mode, AtFlags::empty()).map_err(fail)?;
+            rustix::fs::chmodat(&target, here, mode, AtFlags::empty()).map_err(|errno| fail(errno.into()))?;
         }
     }
     Ok(())

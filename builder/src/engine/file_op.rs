@@ -228,8 +228,7 @@ fn make_file(
     let mode = Mode::from_raw_mode(action.mode.unsigned_abs() & 0o777);
     let fd = rustix::fs::openat(&target.directory, &target.name, flags, mode).map_err(|e| fail(e.into()))?;
     std::fs::File::from(fd).write_all(&action.data).map_err(fail)?;
-    finish(root, &target, Some(action.mode), (owner, action.timestamp))
-        .map_err(|errno| fail(errno.into()))?;
+    finish(root, &target, Some(action.mode), (owner, action.timestamp)).map_err(fail)?;
     Ok(())
 }
 
@@ -241,7 +240,8 @@ fn make_link(
     let target = root.locate(Path::new(&action.newpath), false)?;
     let fail = |errno: Errno| RootError::new("cannot write", &target.path, errno);
     rustix::fs::symlinkat(&action.oldpath, &target.directory, &target.name).map_err(fail)?;
-    finish(root, &target, None, (owner, action.timestamp)).map_err(fail)?;
+    finish(root, &target, None, (owner, action.timestamp))
+        .map_err(|error| RootError::new("cannot write", &target.path, error))?;
     Ok(())
 }
 
@@ -251,7 +251,7 @@ fn finish(
     target: &Located,
     mode: Option<i32>,
     (owner, time): (Option<(u32, u32)>, i64),
-) -> rustix::io::Result<()> {
+) -> std::io::Result<()> {
     let metadata = Metadata {
         owner: owner.unwrap_or((0, 0)),
         mode: mode.map(|mode| mode.unsigned_abs() & 0o777),

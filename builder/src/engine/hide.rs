@@ -112,7 +112,8 @@ impl Layer<'_> {
                 let here = self.root.open_directory(path)?;
                 let fail = |errno| RootError::new("cannot hide", path, errno);
                 rustix::fs::fchmod(&here, Mode::from_raw_mode(like.mode)).map_err(fail)?;
-                self.root.owners().change(here.as_fd(), OsStr::new("."), like.owner).map_err(fail)?;
+                let changed = self.root.owners().change(here.as_fd(), OsStr::new("."), like.owner);
+                changed.map_err(|error| RootError::new("cannot hide", path, error))?;
             } else {
                 self.root.create_directories(path, like)?;
             }

@@ -364,6 +364,9 @@ fn files_hint(error: &RootError) -> Option<&'static str> {
             "a link in the destination is not followed there, even to a directory: copy to the path it leads to, or remove it first",
         );
     }
+    if error.lacks_id() {
+        return Some(crate::rootfs::MORE_IDS);
+    }
     let kind = error.source.kind();
     if [ErrorKind::IsADirectory, ErrorKind::NotADirectory].contains(&kind) {
         Some(

@@ -254,7 +254,5 @@ fn file(
         time: Some(modified_seconds(&file.modified).saturating_mul(1_000_000_000)),
         xattrs: vec![],
     };
-    metadata
-        .apply(root.owners(), place.directory.as_fd(), &place.name)
-        .map_err(|errno| fail(errno.into()).into())
+    metadata.apply(root.owners(), place.directory.as_fd(), &place.name).map_err(|error| fail(error).into())
 }

@@ -118,9 +118,8 @@ fn at_once(
 }
 
 /// Gives the new directory the owner, mode and attributes of the old one.
-fn dress(part: &Temporary, folder: &Path, name: &OsStr) -> Result<(), Errno> {
-    let failed = |error: std::io::Error| Errno::from_io_error(&error).unwrap_or(Errno::IO);
-    let folder = File::open(folder).map_err(failed)?;
+fn dress(part: &Temporary, folder: &Path, name: &OsStr) -> std::io::Result<()> {
+    let folder = File::open(folder)?;
     let old = rustix::fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
     let metadata = Metadata {
         owner: (old.st_uid, old.st_gid),

@@ -122,7 +122,8 @@ impl<'a> Merge<'a> {
                 time: Some(mtime(&stat)),
                 xattrs: xattrs(from.as_fd(), OsStr::new(".")).map_err(failed)?,
             };
-            metadata.apply(Owners::Real, to.as_fd(), OsStr::new(".")).map_err(failed)?;
+            let applied = metadata.apply(Owners::Real, to.as_fd(), OsStr::new("."));
+            applied.map_err(|error| RootError::new("cannot write", at, error))?;
         }
         Ok(both)
     }

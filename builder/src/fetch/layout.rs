@@ -105,6 +105,7 @@ impl FetchError {
             Self::Read { .. } => Some(
                 "is it an OCI layout directory, as `skopeo copy ... oci:DIR` writes it, with all its blobs?",
             ),
+            Self::Unpack { source, .. } if source.lacks_id() => Some(crate::rootfs::MORE_IDS),
             Self::Malformed { .. } | Self::Unpack { .. } => Some("the image is damaged: fetch it again"),
             Self::Store(StoreError::Digest { .. }) => Some("the image is damaged: fetch it again"),
             Self::TooManyLayers { .. } => Some("take an image of fewer layers, or join those of this one"),

@@ -1,11 +1,12 @@
 //! Metadata of a file that is written: owner, mode, extended attributes and time, set in one place.
 
 use std::ffi::OsStr;
+use std::io::Result;
 use std::os::fd::BorrowedFd;
 use std::os::unix::ffi::OsStrExt;
 
-use rustix::fs::{AtFlags, Gid, Mode, Uid, XattrFlags};
-use rustix::io::{Errno, Result};
+use rustix::fs::{AtFlags, Mode, XattrFlags};
+use rustix::io::Errno;
 
 use super::walk::{Xattrs, descriptor_path};
 use super::{Owners, set_time};
@@ -40,10 +41,10 @@ impl Metadata {
             let path = descriptor_path(directory, name);
             match rustix::fs::lsetxattr(&path, OsStr::from_bytes(key), value, XattrFlags::empty()) {
                 Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => {}
-                Err(errno) => return Err(errno),
+                Err(errno) => return Err(errno.into()),
             }
         }
-        self.time.map_or(Ok(()), |time| set_time(directory, name, time))
+        self.time.map_or(Ok(()), |time| Ok(set_time(directory, name, time)?))
     }
 
     /// As [`Metadata::apply`], to a file that is open and has the given place.
@@ -56,22 +57,16 @@ impl Metadata {
         file: BorrowedFd<'_>,
         (directory, name): (BorrowedFd<'_>, &OsStr),
     ) -> Result<()> {
-        match owners {
-            Owners::Real => {
-                let (uid, gid) = (Uid::from_raw(self.owner.0), Gid::from_raw(self.owner.1));
-                rustix::fs::fchown(file, Some(uid), Some(gid))?;
-            }
-            Owners::Pretended => owners.change(directory, name, self.owner)?,
-        }
+        owners.change_open(file, (directory, name), self.owner)?;
         if let Some(mode) = self.mode {
             rustix::fs::fchmod(file, Mode::from_raw_mode(mode & 0o7777))?;
         }
         for (key, value) in &self.xattrs {
             match rustix::fs::fsetxattr(file, OsStr::from_bytes(key), value, XattrFlags::empty()) {
                 Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => {}
-                Err(errno) => return Err(errno),
+                Err(errno) => return Err(errno.into()),
             }
         }
-        self.time.map_or(Ok(()), |time| rustix::fs::futimens(file, &super::timestamps(time)))
+        self.time.map_or(Ok(()), |time| Ok(rustix::fs::futimens(file, &super::timestamps(time))?))
     }
 }

@@ -36,7 +36,7 @@ use descent::Descent;
 pub use layers::{Layers, MAX_LAYERS};
 pub use metadata::Metadata;
 pub use mode::{BadMode, Clause, ModeChange};
-pub use owner::{Device, OWNER_ATTRIBUTE, Owner, Owners};
+pub use owner::{Device, MORE_IDS, NoId, OWNER_ATTRIBUTE, Owner, Owners};
 pub use pattern::has_wildcard;
 pub use remove::{remove_all, remove_tree};
 pub use scan::{Listed, Listing, Select, Visitor};
@@ -58,6 +58,12 @@ pub struct RootError {
 }
 
 impl RootError {
+    /// Whether it is about a user or group that there is not here.
+    #[must_use]
+    pub fn lacks_id(&self) -> bool {
+        self.source.get_ref().is_some_and(|source| source.is::<NoId>())
+    }
+
     pub(crate) fn new(action: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
         Self { action, path: path.as_ref().to_owned(), source: source.into() }
     }
@@ -246,7 +252,7 @@ impl<'a> Root<'a> {
 }
 
 /// Makes a directory: in an open one, with this name, and the path from the root that leads to it.
-type Make<'m> = &'m mut dyn FnMut(BorrowedFd<'_>, &OsStr, &Path) -> rustix::io::Result<()>;
+type Make<'m> = &'m mut dyn FnMut(BorrowedFd<'_>, &OsStr, &Path) -> io::Result<()>;
 
 /// Walks a path component by component, links included.
 struct Walker<'a> {
@@ -300,11 +306,11 @@ impl<'a> Walker<'a> {
                 let opened = match (open_directory(directory, &name), &mut create) {
                     (Err(rustix::io::Errno::NOENT), Some(make)) => {
                         let path = self.shown(&name);
-                        make(directory, &name, &path).and_then(|()| open_directory(directory, &name))
+                        make(directory, &name, &path).and_then(|()| Ok(open_directory(directory, &name)?))
                     }
-                    (result, _) => result,
+                    (result, _) => result.map_err(io::Error::from),
                 };
-                let opened = opened.and_then(|fd| self.descent.push(fd, &name));
+                let opened = opened.and_then(|fd| Ok(self.descent.push(fd, &name)?));
                 opened.map_err(|errno| RootError::new("cannot enter", self.shown(&name), errno))?;
             }
         }
@@ -388,7 +394,7 @@ fn make_directory(
     directory: BorrowedFd<'_>,
     name: &OsStr,
     new: NewDirectories,
-) -> rustix::io::Result<()> {
+) -> io::Result<()> {
     rustix::fs::mkdirat(directory, name, Mode::from_raw_mode(new.mode))?;
     // Explicitly, as the umask is not ours to change in a process with threads; but a directory in one whose files
     // have its group is such a directory too.

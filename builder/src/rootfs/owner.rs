@@ -6,10 +6,12 @@
 //! `user.*` attributes and stay root's.
 
 use std::ffi::OsStr;
+use std::io;
 use std::os::fd::BorrowedFd;
 
 use rustix::fs::{AtFlags, FileType, Gid, Mode, Stat, Uid, XattrFlags};
 use rustix::io::{Errno, Result};
+use thiserror::Error;
 
 use super::walk::descriptor_path;
 
@@ -114,15 +116,32 @@ impl Owners {
     /// Sets user and group of a name itself.
     ///
     /// # Errors
-    /// When the system call fails.
-    pub fn change(self, directory: BorrowedFd<'_>, name: &OsStr, (uid, gid): (u32, u32)) -> Result<()> {
+    /// When the system call fails; [`NoId`] when there is no such user or group here.
+    pub fn change(self, directory: BorrowedFd<'_>, name: &OsStr, (uid, gid): (u32, u32)) -> io::Result<()> {
         if self == Self::Real {
-            let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
-            return rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW);
+            return real((uid, gid), |uid, gid| {
+                rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
+            });
         }
         let old = noted(directory, name);
         let new = Owner { uid, gid, device: old.and_then(|old| old.device) };
-        if old.is_none() && (uid, gid) == (0, 0) { Ok(()) } else { note(directory, name, new) }
+        if old.is_none() && (uid, gid) == (0, 0) { Ok(()) } else { Ok(note(directory, name, new)?) }
+    }
+
+    /// Sets user and group of a file that is open, and lies at `place`.
+    ///
+    /// # Errors
+    /// As for [`Owners::change`].
+    pub fn change_open(
+        self,
+        file: BorrowedFd<'_>,
+        (directory, name): (BorrowedFd<'_>, &OsStr),
+        owner: (u32, u32),
+    ) -> io::Result<()> {
+        match self {
+            Self::Real => real(owner, |uid, gid| rustix::fs::fchown(file, Some(uid), Some(gid))),
+            Self::Pretended => self.change(directory, name, owner),
+        }
     }
 
     /// Makes a device or pipe; `false` when it is a device that this user cannot make.
@@ -150,6 +169,62 @@ impl Owners {
     }
 }
 
+/// An id that nobody has: the user namespace of the build does not reach that far, or it stands for none at all.
+#[derive(Debug, Error)]
+pub enum NoId {
+    /// The namespace has fewer ids.
+    #[error(
+        "there is no {kind} id {id}: `/etc/sub{short}id` gives the user of this build {given} ids, {id} are needed"
+    )]
+    Unmapped {
+        /// `user` or `group`.
+        kind: &'static str,
+        /// How the file is named after it.
+        short: char,
+        /// The id.
+        id: u32,
+        /// How many ids there are besides root's.
+        given: u64,
+    },
+    /// The number that stands for no id.
+    #[error("there is no id 4294967295: the number stands for none")]
+    Nobody,
+}
+
+/// What to do about [`NoId`].
+pub const MORE_IDS: &str = "as root, give the user at least as many ids, with a line `USER:100000:COUNT` in `/etc/subuid` and `/etc/subgid`; \
+     or choose other owners, with `COPY --chown` or in the image";
+
+/// Changes real owners with `change`, and says of an id that is not mapped which one.
+fn real((uid, gid): (u32, u32), change: impl FnOnce(Uid, Gid) -> Result<()>) -> io::Result<()> {
+    if uid == u32::MAX || gid == u32::MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, NoId::Nobody));
+    }
+    let Err(errno) = change(Uid::from_raw(uid), Gid::from_raw(gid)) else { return Ok(()) };
+    if errno == Errno::INVAL {
+        for (kind, short, id) in [("user", 'u', uid), ("group", 'g', gid)] {
+            let map = std::fs::read_to_string(format!("/proc/self/{short}id_map")).unwrap_or_default();
+            if let Some(given) = lacks(&map, id) {
+                let unmapped = NoId::Unmapped { kind, short, id, given };
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, unmapped));
+            }
+        }
+    }
+    Err(errno.into())
+}
+
+/// When the map of a user namespace lacks an id, how many it has besides root's.
+fn lacks(map: &str, id: u32) -> Option<u64> {
+    let ranges = map.lines().filter_map(|line| {
+        let mut numbers = line.split_whitespace().map(|number| number.parse::<u64>().ok());
+        let (first, _, count) = (numbers.next()??, numbers.next()??, numbers.next()??);
+        Some((first, count))
+    });
+    let has = |(first, count): (u64, u64)| (first..first.saturating_add(count)).contains(&u64::from(id));
+    let given = ranges.clone().map(|(first, count)| count - u64::from(first == 0 && count > 0)).sum();
+    (!ranges.clone().any(has) && ranges.clone().next().is_some()).then_some(given)
+}
+
 fn noted(directory: BorrowedFd<'_>, name: &OsStr) -> Option<Owner> {
     let mut text = [0_u8; 64];
     let length =
@@ -169,6 +244,28 @@ fn note(directory: BorrowedFd<'_>, name: &OsStr, owner: Owner) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_that_a_namespace_lacks() {
+        let all = "         0          0 4294967295\n";
+        let ranges = "         0       1000          1\n         1     100000      65536\n";
+        for (map, id, expected) in [
+            (all, 376_730, None),
+            (ranges, 0, None),
+            (ranges, 65_536, None),
+            (ranges, 65_537, Some(65_536)),
+            (ranges, 376_730, Some(65_536)),
+            ("0 1000 1\n", 1, Some(0)),
+            ("", 5, None),
+        ] {
+            assert_eq!(lacks(map, id), expected, "{map:?} {id}");
+        }
+        let place = tempfile::tempdir().expect("a directory");
+        let directory = std::fs::File::open(place.path()).expect("a directory");
+        let changed =
+            Owners::Real.change(std::os::fd::AsFd::as_fd(&directory), OsStr::new("."), (0, u32::MAX));
+        assert!(changed.expect_err("refused").to_string().contains("4294967295"));
+    }
 
     #[test]
     fn text_and_back() {

@@ -194,7 +194,7 @@ impl Unpacker<'_> {
         } else {
             return Err(fail(io::Error::other("an entry of an unknown kind")));
         }
-        metadata.apply(self.root.owners(), directory, name).map_err(failed)
+        metadata.apply(self.root.owners(), directory, name).map_err(fail)
     }
 
     fn hard_link(

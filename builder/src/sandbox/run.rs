@@ -211,6 +211,14 @@ fn explain(step: &Step, programs: &[CString], stage: Stage, errno: Errno) -> San
         }
         Stage::Stdio => ("connect", "the outputs of the step"),
         Stage::Limits => ("set", "the resource limits of the step"),
+        Stage::Identity if errno == Errno::INVAL => {
+            return SandboxError::Refused {
+                action: "become the user",
+                subject: step.user.clone(),
+                reason: "its id is not among those that `/etc/subuid` and `/etc/subgid` give the user of this build".to_owned(),
+                hint: crate::rootfs::MORE_IDS,
+            };
+        }
         Stage::Identity => ("become the user", step.user.as_str()),
         Stage::Capabilities => ("drop", "capabilities"),
         Stage::Scope => ("restrict with Landlock", "the step"),

@@ -121,7 +121,8 @@ fn clone(from: &Path, to: &Path, owners: Owners) -> Result<(), StoreError> {
                 .create_directories(entry.path, NewDirectories { mode: 0o700, owner: (0, 0), time: None })?;
             copy_marks(entry, directory.as_fd()).map_err(fail)?;
             let owner = (entry.stat.st_uid, entry.stat.st_gid);
-            owners.change(directory.as_fd(), OsStr::new("."), owner).map_err(fail)?;
+            let changed = owners.change(directory.as_fd(), OsStr::new("."), owner);
+            changed.map_err(|error| RootError::new("cannot copy", entry.path, error))?;
             let mode = Mode::from_raw_mode(entry.stat.st_mode & 0o7777);
             return rustix::fs::fchmod(&directory, mode).map_err(fail);
         }

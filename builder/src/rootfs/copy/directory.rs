@@ -196,7 +196,8 @@ impl Copier<'_> {
         // Attributes stay, all else is the source's.
         if let Some(fd) = spot.below.filter(|_| below.is_some_and(FileType::is_dir)) {
             let metadata = Metadata { xattrs: xattrs(fd, name).map_err(fail)?, ..Metadata::default() };
-            metadata.apply(self.owners(), directory, name).map_err(fail)?;
+            let applied = metadata.apply(self.owners(), directory, name);
+            applied.map_err(|error| RootError::new("cannot write", shown(), error))?;
         }
         Ok(())
     }
@@ -209,7 +210,7 @@ impl Copier<'_> {
             let keep = directory.above.is_none() && self.target.existed;
             self.within(&directory, |Open { here, .. }| {
                 let done = match metadata.time {
-                    Some(time) if keep => set_time(here, OsStr::new("."), time),
+                    Some(time) if keep => set_time(here, OsStr::new("."), time).map_err(Into::into),
                     _ => metadata.apply(self.owners(), here, OsStr::new(".")),
                 };
                 done.map_err(|errno| RootError::new("cannot write", self.shown(&directory.way.path()), errno))
