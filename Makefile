@@ -3,6 +3,7 @@
 # make demo       zstd for three platforms, from a Dockerfile, on this machine
 # make demo-host  the examples for nine platforms, on this machine without any container
 # make test       all tests; ends with a summary
+# make test-long  the tests that take minutes; what they last gave is in tests/long-runs.md
 # make fuzz       half a minute of each fuzz target that reads object files and platforms
 # make lint       formatting and lints
 
@@ -15,7 +16,7 @@ PLATFORMS := linux/amd64,linux/arm64,linux/arm/v7
 # Results and caches of the demo and of the images stay below `out`.
 export XX_BUILD_STORE ?= $(CURDIR)/out/store
 
-.PHONY: all programs install base image demo demo-host test fuzz lint clean
+.PHONY: all programs install base image demo demo-host test test-long fuzz lint clean
 all: programs
 
 programs: needs-build
@@ -57,6 +58,10 @@ out/python: | needs-test
 
 test: needs-test programs base image out/python
 	@XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx tests/run
+
+test-long: needs-test programs base image
+	XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx XX_TEST_KILLS=500 \
+	    cargo test --locked -p integration-tests --test kills -- --nocapture
 
 fuzz: needs-fuzz
 	tests/fuzz 30

@@ -358,10 +358,14 @@ fn du_shows_and_prune_removes() {
         assert!(verbose.contains(part), "{part}: {verbose}");
     }
     assert!(total(&xx_build(&["du", "--filter", "type=exec.cachemount"])).contains("3.0MB"));
-    assert!(xx_build(&["prune", "--keep-storage", "100GB"]).contains("Total:\t0B"));
-    assert!(xx_build(&["prune", "--filter", "until=1h"]).contains("Total:\t0B"));
-    assert!(xx_build(&["prune", "--filter", "type==exec.cachemount"]).contains("3.0MB"));
-    xx_build(&["prune"]);
+    assert!(xx_build(&["prune", "--force", "--keep-storage", "100GB"]).contains("Total:\t0B"));
+    assert!(xx_build(&["prune", "--force", "--filter", "until=1h"]).contains("Total:\t0B"));
+    assert!(xx_build(&["prune", "--force", "--filter", "type==exec.cachemount"]).contains("3.0MB"));
+    // Asked without an answer, it leaves everything; standard input is empty here.
+    let asked = xx_build(&["prune"]);
+    assert!(asked.starts_with("WARNING! ") && asked.contains("nothing is removed"), "{asked}");
+    assert!(xx_build(&["du"]).contains("5.0MB"));
+    xx_build(&["prune", "--force"]);
     let left = xx_build(&["du"]);
     assert!(left.lines().count() > 5 && !left.contains("5.0MB"), "the base is left: {left}");
     assert_eq!(place.build_well(&[]).steps(), (2, 1), "the base is cached, the steps run again");
@@ -377,4 +381,6 @@ fn du_shows_and_prune_removes() {
         place.command(&[]).env("XX_BUILD_CONFIG", place.path("config.toml")).output().expect("xx-build");
     let text = String::from_utf8_lossy(&ended.stderr);
     assert!(ended.status.success() && text.contains("removed from the store"), "{text}");
+    let reason = format!("maxUsedSpace in [[gc.policy]] 1 of {}", place.path("config.toml").display());
+    assert!(text.contains(&reason), "{text}");
 }

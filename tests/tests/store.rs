@@ -160,7 +160,7 @@ fn builds_and_prunes_at_once_leave_every_result_right() {
         .collect();
     let prune = |arguments: &[&str]| {
         let mut command = std::process::Command::new(&place.kit().xx_build);
-        command.arg("prune").args(arguments).arg("--store").arg(place.path("store"));
+        command.arg("prune").arg("--force").args(arguments).arg("--store").arg(place.path("store"));
         command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("xx-build starts")
     };
     for round in 0..8 {

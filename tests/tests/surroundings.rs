@@ -280,6 +280,20 @@ fn a_full_disk_is_one_clear_error() {
         "hint: the disk is full",
     ]);
     assert_eq!(step.stdout, "", "something of the step is left");
+
+    // So do a copy, and an export that makes its blobs in the store.
+    place.write("Dockerfile", "FROM scratch\nCOPY big /\n");
+    for (size, output) in [("60M", "type=cacheonly"), ("25M", "type=oci,dest=image.tar")] {
+        let text = format!(
+            "{}\nhead -c {size} /dev/urandom > context/big\ncode=0; {BUILD} --store small/store --output {output} || code=$?\n\
+             ls small/store/work small/store/blobs/sha256; rm context/big; test ! -e image.tar; exit $code",
+            small.replace("mkdir", "mkdir -p")
+        );
+        let built = script(&place, &text);
+        built.assert_error(&["No space left on device", "hint: the disk is full"]);
+        let left: Vec<&str> = built.stdout.lines().filter(|line| !line.ends_with(':')).collect();
+        assert_eq!(left.concat(), "", "{output}: something is left");
+    }
     place.write("Dockerfile", "FROM debian\nRUN true\n");
 
     for output in ["type=oci,dest=small/image.tar", "small/files"] {

@@ -255,22 +255,33 @@ Examples:
 
 #[derive(Debug, Args)]
 pub(super) struct DiskUsage {
-    /// Only records with `type=regular|exec.cachemount|source.git.checkout`, `id=`, `description~=PATTERN`,
+    /// Only records with `type=regular|exec.cachemount|source.git.checkout|internal`, `id=`, `description~=PATTERN`,
     /// `inuse`, `shared`, `private`, `mutable`, `immutable`
     #[arg(long, value_name = "FILTER")]
     pub(super) filter: Vec<String>,
     /// Show everything that is known of a record
     #[arg(long)]
     pub(super) verbose: bool,
+    /// A table, or a line of JSON for each record, with its size in bytes
+    #[arg(long, value_enum, default_value_t = Format::Table, conflicts_with = "verbose")]
+    pub(super) format: Format,
     /// Where the store lies [default: $XX_BUILD_STORE or the user's data folder]
     #[arg(long, value_name = "DIR")]
     pub(super) store: Option<PathBuf>,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Format {
+    /// For a reader
+    Table,
+    /// For a program
+    Json,
+}
+
 #[derive(Debug, Args)]
 #[command(after_help = PRUNE_EXAMPLES)]
 pub(super) struct Prune {
-    /// Base images too
+    /// Base images, and what the store needs for itself, too
     #[arg(short, long)]
     pub(super) all: bool,
     /// Only these records; as for `du`, and `until=24h` for what was not used for so long
@@ -288,7 +299,7 @@ pub(super) struct Prune {
     /// Keep what was used within this time, such as `48h`
     #[arg(long, value_name = "DURATION")]
     pub(super) keep_duration: Option<String>,
-    /// Accepted as `docker buildx prune` has it; nothing is asked
+    /// Do not ask before anything is removed
     #[arg(short, long)]
     pub(super) force: bool,
     /// Where the store lies [default: $XX_BUILD_STORE or the user's data folder]

@@ -200,9 +200,9 @@ impl<'a> Session<'a> {
         }
         metadata::write(self.options, &self.outputs, image.as_ref())?;
         if let Some(policies) = &self.policies
-            && let Some(text) = storage::collect(&self.store, policies, self.environment.seconds())?
+            && let Some(text) = storage::collect(self.environment, &self.store, policies)?
         {
-            self.progress.note(&text);
+            text.lines().for_each(|line| self.progress.note(line));
         }
         if self.outputs.is_empty() {
             self.progress.note(

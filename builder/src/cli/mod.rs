@@ -6,6 +6,7 @@ mod call;
 mod checks;
 mod contexts;
 mod destinations;
+mod du;
 mod environment;
 mod epoch;
 mod execute;
@@ -16,6 +17,7 @@ mod output;
 mod output_fields;
 mod print;
 mod programs;
+mod prune;
 mod refused;
 mod remote;
 mod settings;
@@ -52,8 +54,8 @@ pub fn run(environment: &Environment) -> u8 {
     let result = match cli.command {
         Command::Build(build) => build::run(environment, *build),
         Command::Solve(solve) => solve::run(environment, &solve),
-        Command::Du(args) => storage::du(environment, &args),
-        Command::Prune(args) => storage::prune(environment, &args),
+        Command::Du(args) => du::du(environment, &args),
+        Command::Prune(args) => prune::prune(environment, &args),
         Command::Debug { what: Debug::Ast { file } } => build::print_ast(environment, &file),
         Command::Completions { shell } => {
             let mut text = vec![];

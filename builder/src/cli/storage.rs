@@ -1,19 +1,16 @@
-//! `xx-build du` and `xx-build prune`: what the store holds, and making room; the settings for both.
+//! The store as commands see it: where it lies, the settings for what it keeps, and what a build tidies away.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use super::Environment;
-use super::args::{DiskUsage, Prune};
-use super::execute::enter_namespaces;
 use crate::config::{PolicySettings, Settings};
-use crate::progress::terminal;
 use crate::report::Report;
 use crate::rootfs::Owners;
 use crate::sandbox::userns;
-use crate::store::policy::{BadSetting, Filter, Policy, Record, default_policies, seconds};
-use crate::store::{Store, StoreError, Usage, is_disk_full};
+use crate::store::policy::{BadSetting, Filter, Limit, Policy, default_policies, seconds};
+use crate::store::{Removed, Store, StoreError, is_disk_full};
 
 /// Opens the store at `path`, or where it lies when nobody says.
 pub(super) fn open_store(
@@ -39,13 +36,13 @@ pub(super) fn open_store(
     })
 }
 
-fn bad(error: BadSetting) -> Report {
+pub(super) fn bad(error: BadSetting) -> Report {
     Report::new(error)
         .hint("examples: `10GB`, `20%`; `48h`, `7d`; `type==exec.cachemount`, `description~=apt`")
 }
 
 /// Filters of the command line: `until=24h` is a duration, every other one a condition.
-fn filters(texts: &[String]) -> Result<(Vec<Filter>, i64), Report> {
+pub(super) fn filters(texts: &[String]) -> Result<(Vec<Filter>, i64), Report> {
     let (mut filters, mut duration) = (vec![], 0);
     for text in texts {
         match text.strip_prefix("until=") {
@@ -54,106 +51,6 @@ fn filters(texts: &[String]) -> Result<(Vec<Filter>, i64), Report> {
         }
     }
     Ok((filters, duration))
-}
-
-/// Runs `xx-build du`.
-pub(super) fn du(environment: &Environment, args: &DiskUsage) -> Result<(), Report> {
-    let (filters, _) = filters(&args.filter)?;
-    let mode = enter_namespaces(environment)?;
-    let store = open_store(environment, args.store.as_deref(), &mode)?;
-    let usage = store.usage().map_err(Report::new)?;
-    let text = table(&usage, &filters, environment.seconds(), args.verbose);
-    terminal::stdout().write_all(text.as_bytes()).map_err(Report::new)
-}
-
-/// The records as a table, in the form of `docker buildx du`.
-fn table(usage: &Usage, filters: &[Filter], now: i64, verbose: bool) -> String {
-    let shared = |record: &Record| usage.bases.contains(&record.id);
-    let chosen = |record: &&Record| {
-        filters.is_empty() || filters.iter().any(|filter| filter.matches(record, shared(record)))
-    };
-    let records: Vec<&Record> = usage.records.iter().filter(chosen).collect();
-    let mut out = String::new();
-    // Writing to a string does not fail.
-    if !verbose {
-        let _ = writeln!(out, "{:<66}{:<13}{:>10}  LAST ACCESSED", "ID", "RECLAIMABLE", "SIZE");
-    }
-    for record in &records {
-        let Record { id, description, uses, .. } = record;
-        let (size, age) = (size(record.size), age(now - record.used));
-        let _ = if verbose {
-            writeln!(
-                out,
-                "ID:\t\t{id}\nParent:\t\t{}\nType:\t\t{}\nReclaimable:\t{}\nShared:\t\t{}\nSize:\t\t{size}\nDescription:\t{description}\nUsage count:\t{uses}\nLast used:\t{age}\n",
-                record.parent.as_deref().unwrap_or("-"),
-                record.kind.name(),
-                !record.in_use,
-                shared(record),
-            )
-        } else {
-            writeln!(out, "{id:<66}{:<13}{size:>10}  {age}", !record.in_use)
-        };
-    }
-    let sum = |keep: &dyn Fn(&Record) -> bool| -> u64 {
-        records.iter().filter(|record| keep(record)).map(|record| record.size).sum()
-    };
-    for (name, bytes) in [
-        ("Shared", sum(&shared)),
-        ("Private", sum(&|record| !shared(record))),
-        ("Reclaimable", sum(&|record| !record.in_use)),
-        ("Total", sum(&|_| true)),
-    ] {
-        let _ = writeln!(out, "{:<16}{}", format!("{name}:"), size(bytes));
-    }
-    out
-}
-
-/// Bytes for a reader: `1.2GB`, in steps of 1000.
-fn size(bytes: u64) -> String {
-    let mut value = bytes as f64;
-    for unit in ["B", "kB", "MB", "GB"] {
-        if value < 1000.0 {
-            return if unit == "B" { format!("{bytes}B") } else { format!("{value:.1}{unit}") };
-        }
-        value /= 1000.0;
-    }
-    format!("{value:.1}TB")
-}
-
-fn age(seconds: i64) -> String {
-    let (number, unit) = match seconds {
-        ..60 => return "just now".to_owned(),
-        60..3600 => (seconds / 60, "minute"),
-        3600..86_400 => (seconds / 3600, "hour"),
-        _ => (seconds / 86_400, "day"),
-    };
-    format!("{number} {unit}{} ago", if number == 1 { "" } else { "s" })
-}
-
-/// Runs `xx-build prune`.
-pub(super) fn prune(environment: &Environment, args: &Prune) -> Result<(), Report> {
-    let (filters, until) = filters(&args.filter)?;
-    let space = |text: &Option<String>| text.as_deref().map(str::parse).transpose().map_err(bad);
-    let keep_duration = args.keep_duration.as_deref().map(seconds).transpose().map_err(bad)?;
-    let policy = Policy {
-        filters,
-        keep_duration: keep_duration.unwrap_or(until),
-        reserved_space: space(&args.reserved_space)?,
-        max_used_space: space(&args.keep_storage)?,
-        min_free_space: space(&args.min_free_space)?,
-        all: args.all,
-    };
-    let mode = enter_namespaces(environment)?;
-    let store = open_store(environment, args.store.as_deref(), &mode)?;
-    let now = environment.seconds();
-    let removed = store.prune(&[policy], now).map_err(Report::new)?;
-    let mut out = String::new();
-    for record in &removed {
-        let _ = writeln!(out, "{:<66}{:>10}  {}", record.id, size(record.size), record.description);
-    }
-    let total = removed.iter().map(|record| record.size).sum();
-    let _ = writeln!(out, "Total:\t{}", size(total));
-    terminal::stdout().write_all(out.as_bytes()).map_err(Report::new)
 }
 
 /// Where the settings lie: `$XX_BUILD_CONFIG`, or `xx-build/config.toml` in the user's settings folder.
@@ -199,36 +96,156 @@ fn policy(settings: &PolicySettings) -> Result<Policy, BadSetting> {
     })
 }
 
-/// Tidies the store after a build; says what was removed, if anything was.
-pub(super) fn collect(store: &Store, policies: &[Policy], now: i64) -> Result<Option<String>, Report> {
+/// Tidies the store after a build; says what was removed and why, if anything was.
+pub(super) fn collect(
+    environment: &Environment,
+    store: &Store,
+    own: &[Policy],
+) -> Result<Option<String>, Report> {
     let defaults;
-    let policies = if policies.is_empty() {
+    let policies = if own.is_empty() {
         defaults = default_policies(store.disk().map_err(Report::new)?);
         &defaults
     } else {
-        policies
+        own
     };
-    let removed = store.collect(policies, now).map_err(Report::new)?;
-    let total: u64 = removed.iter().map(|record| record.size).sum();
-    Ok((!removed.is_empty())
-        .then(|| format!("{} removed from the store ({} records)", size(total), removed.len())))
+    let removed = store.collect(policies, environment.seconds()).map_err(Report::new)?;
+    let path = settings_path(environment);
+    let whose = if own.is_empty() { Whose::Defaults { settings: &path } } else { Whose::Settings(&path) };
+    Ok((!removed.is_empty()).then(|| removal(&removed, policies, &whose)))
+}
+
+/// Where policies are written down.
+enum Whose<'a> {
+    /// In this file.
+    Settings(&'a Path),
+    /// Nowhere; in this file there could be others.
+    Defaults { settings: &'a Path },
+}
+
+/// What a build has removed, and for each limit that asked for it a line.
+fn removal(removed: &[Removed], policies: &[Policy], whose: &Whose<'_>) -> String {
+    let total = removed.iter().map(|removed| removed.record.size).sum();
+    let records = if removed.len() == 1 { "record" } else { "records" };
+    let mut out = format!("{} removed from the store ({} {records})", size(total), removed.len());
+    let mut groups: BTreeMap<(usize, String), u64> = BTreeMap::new();
+    for Removed { record, why } in removed {
+        if let Some(why) = why {
+            let policy = policies.get(why.policy);
+            *groups.entry((why.policy, reason(policy, why.limit))).or_default() += record.size;
+        }
+    }
+    for ((policy, reason), bytes) in groups {
+        let _ = match whose {
+            Whose::Settings(path) => {
+                write!(
+                    out,
+                    "\n  {}: {reason} in [[gc.policy]] {} of {}",
+                    size(bytes),
+                    policy + 1,
+                    path.display()
+                )
+            }
+            Whose::Defaults { settings } => write!(
+                out,
+                "\n  {}: {reason} in the default policy {}; [[gc.policy]] in {} sets others",
+                size(bytes),
+                policy + 1,
+                settings.display()
+            ),
+        };
+    }
+    out
+}
+
+/// The setting that a policy removed something for.
+fn reason(policy: Option<&Policy>, limit: Option<Limit>) -> String {
+    let age = policy.map_or(0, |policy| policy.keep_duration);
+    match limit {
+        Some(Limit::MaxUsed(bytes)) => format!("the store held more than {}, maxUsedSpace", size(bytes)),
+        Some(Limit::MinFree(bytes)) => {
+            format!("less than {} of the disk was free, minFreeSpace", size(bytes))
+        }
+        Some(Limit::Reserved(bytes)) => format!("the store held more than {}, reservedSpace", size(bytes)),
+        None if age > 0 => format!("not used for {}, keepDuration", duration(age)),
+        None => "all that its filters choose".to_owned(),
+    }
+}
+
+fn duration(seconds: i64) -> String {
+    let (number, unit) = match seconds {
+        ..3600 => (seconds / 60, "minute"),
+        3600..172_800 => (seconds / 3600, "hour"),
+        _ => (seconds / 86_400, "day"),
+    };
+    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
+}
+
+/// Bytes for a reader: `1.2GB`, in steps of 1000.
+pub(super) fn size(bytes: u64) -> String {
+    let mut value = bytes as f64;
+    for unit in ["B", "kB", "MB", "GB"] {
+        if value < 1000.0 {
+            return if unit == "B" { format!("{bytes}B") } else { format!("{value:.1}{unit}") };
+        }
+        value /= 1000.0;
+    }
+    format!("{value:.1}TB")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::policy::{Choice, Record, RecordKind};
 
     #[test]
-    fn sizes_and_ages_for_a_reader() {
+    fn sizes_for_a_reader() {
         for (bytes, text) in
             [(0, "0B"), (999, "999B"), (1500, "1.5kB"), (2_345_678, "2.3MB"), (1 << 40, "1.1TB")]
         {
             assert_eq!(size(bytes), text);
         }
-        for (seconds, text) in
-            [(-5, "just now"), (61, "1 minute ago"), (7200, "2 hours ago"), (200_000, "2 days ago")]
-        {
-            assert_eq!(age(seconds), text);
+    }
+
+    #[test]
+    fn a_removal_names_its_limits() {
+        let removed = |size: u64, why: Option<(usize, Option<Limit>)>| Removed {
+            record: Record {
+                id: "a".to_owned(),
+                parent: None,
+                kind: RecordKind::Regular,
+                description: String::new(),
+                size,
+                created: 0,
+                used: 0,
+                uses: 0,
+                in_use: false,
+            },
+            why: why.map(|(policy, limit)| Choice { id: "a".to_owned(), policy, limit }),
+        };
+        let policies =
+            [Policy::default(), Policy { keep_duration: 3 * 86_400, ..Policy::default() }, Policy::default()];
+        let path = Path::new("/c/config.toml");
+        let used = Some(Limit::MaxUsed(512_000_000));
+        let free = Some(Limit::MinFree(20_000_000_000));
+        for (list, whose, expected) in [
+            (
+                vec![removed(1000, Some((0, used))), removed(500, Some((0, used))), removed(9, None)],
+                Whose::Settings(path),
+                "1.5kB removed from the store (3 records)\n  1.5kB: the store held more than 512.0MB, maxUsedSpace in [[gc.policy]] 1 of /c/config.toml",
+            ),
+            (
+                vec![removed(1000, Some((2, free)))],
+                Whose::Defaults { settings: path },
+                "1.0kB removed from the store (1 record)\n  1.0kB: less than 20.0GB of the disk was free, minFreeSpace in the default policy 3; [[gc.policy]] in /c/config.toml sets others",
+            ),
+            (
+                vec![removed(1000, Some((1, None))), removed(1, Some((2, Some(Limit::Reserved(10)))))],
+                Whose::Settings(path),
+                "1.0kB removed from the store (2 records)\n  1.0kB: not used for 3 days, keepDuration in [[gc.policy]] 2 of /c/config.toml\n  1B: the store held more than 10B, reservedSpace in [[gc.policy]] 3 of /c/config.toml",
+            ),
+        ] {
+            assert_eq!(removal(&list, &policies, &whose), expected);
         }
     }
 }

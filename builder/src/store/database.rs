@@ -87,6 +87,11 @@ CREATE TABLE copies (key BLOB PRIMARY KEY, name TEXT NOT NULL, marks BLOB NOT NU
 CREATE TABLE sound (digest TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE looked (boot TEXT NOT NULL);
 ",
+    // Whether files of a layer have names in others: then whose they are has to be found out together.
+    "
+ALTER TABLE layers ADD COLUMN linked INTEGER NOT NULL DEFAULT 0;
+UPDATE layers SET size = NULL WHERE description = '' OR name IN (SELECT name FROM copies);
+",
 ];
 
 /// Names a layer together with everything below it.
@@ -462,8 +467,9 @@ impl Store {
         }
         transaction
             .prepare_cached(
-                "INSERT INTO layers (parent, name, created, used, uses, size, content, entries, description, boot)
-                 VALUES (?1, ?2, ?3, ?3, 0, ?4, ?5, ?6, ?7, ?8)",
+                "INSERT INTO layers
+                     (parent, name, created, used, uses, size, content, entries, description, boot, linked)
+                 VALUES (?1, ?2, ?3, ?3, 0, ?4, ?5, ?6, ?7, ?8, ?9)",
             )?
             .execute(params![
                 parent.map(|id| id.0),
@@ -474,6 +480,7 @@ impl Store {
                 extent.entries.cast_signed(),
                 description,
                 self.boot,
+                extent.linked,
             ])?;
         Ok(LayerId(transaction.last_insert_rowid()))
     }

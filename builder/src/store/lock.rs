@@ -53,6 +53,9 @@ impl FileLock {
 
     /// Whether somebody holds the lock.
     pub(super) fn is_held(path: &Path) -> Result<bool, StoreError> {
+        if !path.exists() {
+            return Ok(false);
+        }
         let lock = Self::try_exclusive(path)?;
         Ok(lock.map(Self::leave).is_none())
     }

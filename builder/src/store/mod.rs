@@ -33,6 +33,7 @@ mod lock;
 mod measure;
 pub mod policy;
 mod private;
+mod records;
 mod stack;
 #[cfg(test)]
 mod tests;
@@ -59,7 +60,8 @@ pub use database::{Known, Layer, LayerBlob, LayerId, OutputLayer};
 pub use downloads::Download;
 pub use files::{DirectoryKey, FileDigest, FileStamp};
 pub use lock::FileLock;
-pub use usage::Usage;
+pub use records::Usage;
+pub use usage::Removed;
 pub use work::ActiveLayer;
 
 /// Why the store could not do what was asked.

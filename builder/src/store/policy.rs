@@ -20,6 +20,8 @@ pub enum RecordKind {
     CacheMount,
     /// A checkout of git.
     GitCheckout,
+    /// What the store needs for itself: blobs that belong to no layer, and what is in the making.
+    Internal,
 }
 
 impl RecordKind {
@@ -30,6 +32,7 @@ impl RecordKind {
             Self::Regular => "regular",
             Self::CacheMount => "exec.cachemount",
             Self::GitCheckout => "source.git.checkout",
+            Self::Internal => "internal",
         }
     }
 }
@@ -297,37 +300,61 @@ pub fn default_policies(disk: Disk) -> Vec<Policy> {
     ]
 }
 
+/// A limit that does not hold, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Limit {
+    /// More than this is used.
+    MaxUsed(u64),
+    /// Less than this is free.
+    MinFree(u64),
+    /// Nothing else is limited, and more than this is used.
+    Reserved(u64),
+}
+
+/// A record that is to go, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    /// The record.
+    pub id: String,
+    /// Which policy chose it, from 0.
+    pub policy: usize,
+    /// The limit of the policy; without one it is the record's age, or all of its kind.
+    pub limit: Option<Limit>,
+}
+
 impl Policy {
-    /// The bytes down to which records may be removed; `None` when there is no limit to hold.
-    fn keep(&self, used: u64, disk: Disk) -> Option<u64> {
+    /// The bytes down to which records may be removed, and for which limit; `None` when there is no limit to hold.
+    fn keep(&self, used: u64, disk: Disk) -> Option<(u64, Limit)> {
         let bytes = |space: Option<Space>| space.map(|space| space.bytes(disk)).filter(|bytes| *bytes > 0);
         let (max, reserved, min_free) =
             (bytes(self.max_used_space), bytes(self.reserved_space), bytes(self.min_free_space));
         if max.is_none() && reserved.is_none() && min_free.is_none() {
             return None;
         }
-        let mut keep = max.unwrap_or(u64::MAX);
-        if let Some(excess) =
-            min_free.and_then(|wanted| wanted.checked_sub(disk.free)).filter(|excess| *excess > 0)
+        let (mut keep, mut limit) = match (max, min_free) {
+            (Some(max), _) => (max, Limit::MaxUsed(max)),
+            (None, Some(min)) => (u64::MAX, Limit::MinFree(min)),
+            // Only the reserve is given: everything beyond it may go.
+            (None, None) => (0, Limit::Reserved(reserved.unwrap_or(0))),
+        };
+        if let Some(wanted) = min_free
+            && let Some(excess) = wanted.checked_sub(disk.free).filter(|excess| *excess > 0)
+            && used.saturating_sub(excess) < keep
         {
-            keep = keep.min(used.saturating_sub(excess));
+            (keep, limit) = (used.saturating_sub(excess), Limit::MinFree(wanted));
         }
-        // Only the reserve is given: everything beyond it may go.
-        if max.is_none() && min_free.is_none() {
-            keep = 0;
-        }
-        Some(keep.max(reserved.unwrap_or(0)))
+        Some((keep.max(reserved.unwrap_or(0)), limit))
     }
 
     fn allows(&self, record: &Record, base: bool, now: i64) -> bool {
         !record.in_use
-            && (self.all || !base)
+            && (self.all || !(base || record.kind == RecordKind::Internal))
             && (self.keep_duration == 0 || record.used <= now - self.keep_duration)
             && (self.filters.is_empty() || self.filters.iter().any(|filter| filter.matches(record, base)))
     }
 }
 
-/// The ids of the records that `policies` remove, in the order in which they go. `bases` are the records of
+/// The records that `policies` remove, in the order in which they go. `bases` are the records of
 /// base images, which others share.
 #[must_use]
 pub fn select(
@@ -336,7 +363,7 @@ pub fn select(
     policies: &[Policy],
     disk: Disk,
     now: i64,
-) -> Vec<String> {
+) -> Vec<Choice> {
     let index: HashMap<&str, usize> =
         records.iter().enumerate().map(|(index, record)| (record.id.as_str(), index)).collect();
     let parent = |record: &Record| record.parent.as_deref().and_then(|parent| index.get(parent)).copied();
@@ -348,7 +375,7 @@ pub fn select(
     let mut order = vec![];
     let mut used: u64 = records.iter().map(|record| record.size).sum();
     let mut disk = disk;
-    for policy in policies {
+    for (number, policy) in policies.iter().enumerate() {
         // Limits are held against what is left when the policy's turn comes.
         let keep = policy.keep(used, disk);
         let removable = |at: usize, gone: &[bool], children: &[usize]| {
@@ -359,11 +386,12 @@ pub fn select(
         };
         let mut queue: BinaryHeap<_> =
             (0..records.len()).filter_map(|at| removable(at, &gone, &children)).collect();
-        while keep.is_none_or(|keep| used > keep) {
+        while keep.is_none_or(|(keep, _)| used > keep) {
             let Some(Reverse((_, _, at))) = queue.pop() else { break };
             let Some(record) = records.get(at) else { break };
             gone.get_mut(at).into_iter().for_each(|gone| *gone = true);
-            order.push(record.id.clone());
+            let limit = keep.map(|(_, limit)| limit);
+            order.push(Choice { id: record.id.clone(), policy: number, limit });
             used -= record.size;
             disk.free += record.size;
             if let Some(parent) = parent(record) {
@@ -393,7 +421,8 @@ mod tests {
             if words.contains(&"base") {
                 bases.insert(id.to_owned());
             }
-            let kinds = [RecordKind::Regular, RecordKind::CacheMount, RecordKind::GitCheckout];
+            let kinds =
+                [RecordKind::Regular, RecordKind::CacheMount, RecordKind::GitCheckout, RecordKind::Internal];
             Record {
                 id: id.to_owned(),
                 parent: parent.map(str::to_owned),
@@ -409,8 +438,12 @@ mod tests {
         (records.collect(), bases)
     }
 
+    fn ids(choices: &[Choice]) -> Vec<String> {
+        choices.iter().map(|choice| choice.id.clone()).collect()
+    }
+
     const TREE: &str = "b regular 50 1 base; x<b regular 100 30; y<x regular 10 3; z<x regular 20 2; \
-                        m exec.cachemount 600 3; n exec.cachemount 100 0";
+                        m exec.cachemount 600 3; n exec.cachemount 100 0; i internal 0 9";
 
     #[test]
     fn policies_choose_records() {
@@ -423,7 +456,7 @@ mod tests {
                 "bases too, what lies on others after them",
                 Policy { all: true, ..policy() },
                 900,
-                "y z x b m n",
+                "y z x b m n i",
             ),
             ("enough space", Policy { max_used_space: mb(1000), ..policy() }, 900, ""),
             ("the oldest leaf first", Policy { max_used_space: mb(800), ..policy() }, 900, "m y"),
@@ -447,12 +480,18 @@ mod tests {
             ),
             ("by pattern", Policy { filters: filter("description~=RUN [yn]"), ..policy() }, 900, "y n"),
             ("mutable", Policy { filters: filter("mutable=true"), ..policy() }, 900, "m n"),
+            (
+                "internal ones with bases",
+                Policy { filters: filter("type==internal"), all: true, ..policy() },
+                900,
+                "i",
+            ),
             ("both conditions", Policy { filters: filter("immutable,id=y"), ..policy() }, 900, "y"),
         ];
         let (records, bases) = records(TREE);
         for (name, policy, free, expected) in cases {
             let disk = Disk { total: 1000 * MB, free: free * MB };
-            let mut found = select(&records, &bases, &[policy], disk, NOW);
+            let mut found = ids(&select(&records, &bases, &[policy], disk, NOW));
             let mut expected: Vec<&str> = expected.split(' ').filter(|id| !id.is_empty()).collect();
             for record in &records {
                 let position = |id: &str| found.iter().position(|found| found == id);
@@ -472,16 +511,21 @@ mod tests {
     fn what_is_in_use_stays_and_so_does_what_it_lies_on() {
         let (records, bases) = records("a regular 1 9; b<a regular 1 9 busy; c regular 1 9");
         let disk = Disk { total: 1, free: 1 };
-        assert_eq!(select(&records, &bases, &[Policy { all: true, ..Policy::default() }], disk, NOW), ["c"]);
+        let all = [Policy { all: true, ..Policy::default() }];
+        assert_eq!(ids(&select(&records, &bases, &all, disk, NOW)), ["c"]);
     }
 
     #[test]
     fn by_default_old_cache_mounts_go_first_and_a_small_store_is_left_alone() {
         let (records, bases) = records(TREE);
         let disk = Disk { total: 1_000_000 * MB, free: 10 * MB };
-        assert_eq!(select(&records, &bases, &default_policies(disk), disk, NOW), ["m"]);
+        assert_eq!(ids(&select(&records, &bases, &default_policies(disk), disk, NOW)), ["m"]);
         let (records, bases) = self::records("a regular 9000 1; b regular 9000 2; m exec.cachemount 400 9");
-        assert_eq!(select(&records, &bases, &default_policies(disk), disk, NOW), ["m", "b"]);
+        let found = select(&records, &bases, &default_policies(disk), disk, NOW);
+        assert_eq!(ids(&found), ["m", "b"]);
+        let why: Vec<_> = found.iter().map(|choice| (choice.policy, choice.limit)).collect();
+        let limits = [Limit::MaxUsed(512 * MB), Limit::MinFree(200_000 * MB)];
+        assert_eq!(why, [(0, Some(limits[0])), (2, Some(limits[1]))]);
     }
 
     #[test]

@@ -33,8 +33,8 @@ fn all() -> [Policy; 1] {
     [Policy { all: true, ..Policy::default() }]
 }
 
-fn names(records: &[Record]) -> Vec<&str> {
-    let mut names: Vec<&str> = records.iter().map(|record| record.description.as_str()).collect();
+fn names<'a>(records: impl IntoIterator<Item = &'a Record>) -> Vec<&'a str> {
+    let mut names: Vec<&str> = records.into_iter().map(|record| record.description.as_str()).collect();
     names.sort_unstable();
     names
 }
@@ -52,7 +52,8 @@ fn what_is_pruned_is_gone_and_the_rest_is_whole() {
     result(&store, 3, Some(below), "three");
     let filter =
         [Policy { filters: vec!["description~=step 2".parse().expect("a filter")], ..Policy::default() }];
-    assert_eq!(names(&store.prune(&filter, 2000).expect("pruned")), ["RUN step 2"]);
+    let pruned = store.prune(&filter, 2000).expect("pruned");
+    assert_eq!(names(pruned.iter().map(|removed| &removed.record)), ["RUN step 2"]);
     assert_eq!(directories(&store), 2);
     let found = |number| is_here(&store, number);
     assert_eq!([found(1), found(2), found(3)], [true, false, true]);
@@ -121,7 +122,8 @@ fn cache_mounts_in_use_stay() {
     assert_eq!(pruner.prune(&all(), 2000).expect("pruned").len(), 0);
     assert!(path.join("kept").exists());
     drop(builder);
-    assert_eq!(names(&pruner.prune(&all(), 2000).expect("pruned")), ["RUN cached"]);
+    let pruned = pruner.prune(&all(), 2000).expect("pruned");
+    assert_eq!(names(pruned.iter().map(|removed| &removed.record)), ["RUN cached"]);
     assert!(!path.exists());
     assert!(pruner.cache_directory("name", "RUN cached", fill).expect("a directory").join("kept").exists());
 }

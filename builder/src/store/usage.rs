@@ -1,186 +1,79 @@
-//! What the store holds, and taking things out of it while builds run.
+//! Taking things out of the store while builds run.
 //!
-//! Removing has two steps. First the rows that lead to a layer go: no build finds it any more. The directory
+//! It has two steps. First the rows that lead to a layer go: no build finds it any more. The directory
 //! goes when every build has ended that ran at that moment, as one of them may have found it just before; one
 //! that puts a new layer on it takes it back. So neither waits for the other.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior, params};
+use rusqlite::{Connection, TransactionBehavior, params};
 use rustix::fs::{FlockOperation, flock};
 
 use super::database::LayerId;
 use super::lock::FileLock;
-use super::measure::measure;
-use super::policy::{Disk, Policy, Record, RecordKind, select};
+use super::policy::{Choice, Policy, Record, RecordKind, select};
+use super::records::DOWNLOADS;
 use super::{Store, StoreError};
 use crate::rootfs::remove_tree;
 use crate::sync::lock;
 
-/// Everything in a store that takes space.
+/// A record that went.
 #[derive(Debug, Clone)]
-pub struct Usage {
-    /// The records, the latest used first.
-    pub records: Vec<Record>,
-    /// The ids of layers that belong to base images.
-    pub bases: HashSet<String>,
-    /// The disk that the store lies on.
-    pub disk: Disk,
+pub struct Removed {
+    /// What it was; of what the store needs for itself, the size of the part that went.
+    pub record: Record,
+    /// Why it went; without a choice it was of no use any more.
+    pub why: Option<Choice>,
 }
 
 /// How long the names of pruned results are known, in seconds: 30 days.
 const KEEP_NAMES: i64 = 30 * 24 * 60 * 60;
 
 impl Store {
-    /// Lists what the store holds. Sizes of layers are measured once, those of cache mounts when they have been
-    /// used since.
-    ///
-    /// # Errors
-    /// When the store cannot be read.
-    pub fn usage(&self) -> Result<Usage, StoreError> {
-        self.measure_layers()?;
-        let (mut records, bases) = self.layer_records()?;
-        records.extend(self.mount_records()?);
-        records.sort_by(|left, right| right.used.cmp(&left.used).then_with(|| left.id.cmp(&right.id)));
-        Ok(Usage { records, bases, disk: self.disk()? })
-    }
-
-    /// The disk that the store lies on.
-    ///
-    /// # Errors
-    /// When it cannot be looked at.
-    pub fn disk(&self) -> Result<Disk, StoreError> {
-        let stat = rustix::fs::statvfs(&self.root)
-            .map_err(|errno| StoreError::io("look at", &self.root)(errno.into()))?;
-        Ok(Disk { total: stat.f_blocks * stat.f_frsize, free: stat.f_bavail * stat.f_frsize })
-    }
-
-    /// Measures the layers that were not measured when they were made.
-    fn measure_layers(&self) -> Result<(), StoreError> {
-        let unknown: Vec<(i64, String)> = {
-            let database = self.database();
-            let mut query = database.prepare(
-                "SELECT id, coalesce(directory, name) FROM layers WHERE size IS NULL AND dead IS NULL",
-            )?;
-            let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            rows.collect::<Result<_, _>>()?
-        };
-        for (id, name) in unknown {
-            let path = self.root.join("layers").join(name);
-            let extent = measure(&path, self.threads)
-                .map_err(|error| StoreError::io("measure", &path)(error.source))?;
-            self.database().execute(
-                "UPDATE layers SET size = ?2, content = ?3, entries = ?4 WHERE id = ?1",
-                params![id, extent.disk as i64, extent.content as i64, extent.entries as i64],
-            )?;
-        }
-        Ok(())
-    }
-
-    fn layer_records(&self) -> Result<(Vec<Record>, HashSet<String>), StoreError> {
-        let database = self.database();
-        let mut query = database.prepare(
-            "SELECT l.name, p.name, l.description, coalesce(l.size, 0), l.created, l.used, l.uses,
-                    EXISTS (SELECT 1 FROM chains c WHERE c.layer = l.id), l.kind
-             FROM layers l LEFT JOIN layers p ON p.id = l.parent WHERE l.dead IS NULL",
-        )?;
-        let mut bases = HashSet::new();
-        let rows = query.query_map([], |row| {
-            let record = Record {
-                id: row.get(0)?,
-                parent: row.get(1)?,
-                kind: if row.get::<_, String>(8)? == RecordKind::GitCheckout.name() {
-                    RecordKind::GitCheckout
-                } else {
-                    RecordKind::Regular
-                },
-                description: row.get(2)?,
-                size: row.get::<_, i64>(3)?.unsigned_abs(),
-                created: row.get(4)?,
-                used: row.get(5)?,
-                uses: row.get::<_, i64>(6)?.unsigned_abs(),
-                in_use: false,
-            };
-            Ok((record, row.get::<_, bool>(7)?))
-        })?;
-        let mut records = vec![];
-        for row in rows {
-            let (record, is_base) = row?;
-            if is_base {
-                bases.insert(record.id.clone());
-            }
-            records.push(record);
-        }
-        Ok((records, bases))
-    }
-
-    fn mount_records(&self) -> Result<Vec<Record>, StoreError> {
-        let folder = self.root.join("cache");
-        let entries = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
-        let mut records = vec![];
-        for entry in entries {
-            let entry = entry.map_err(StoreError::io("list", &folder))?;
-            let id = entry.file_name().to_string_lossy().into_owned();
-            let noted = self.database().query_row(
-                "SELECT description, created, used, uses, size FROM mounts WHERE name = ?1",
-                [&id],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, i64>(3)?, row.get(4)?)),
-            );
-            let (description, created, used, uses, size): (String, i64, i64, i64, Option<i64>) =
-                noted.optional()?.unwrap_or_else(|| (String::new(), 0, 0, 0, None));
-            let held = hold(&entry.path(), FlockOperation::NonBlockingLockExclusive);
-            let size = match size {
-                Some(size) if held.is_some() => size.unsigned_abs(),
-                // A step may write to it meanwhile: then its size is what could be read.
-                Some(_) | None => {
-                    let size = measure(&entry.path(), self.threads).map_or(0, |extent| extent.disk);
-                    if held.is_some() {
-                        let known = params![id, size.cast_signed()];
-                        self.database().execute("UPDATE mounts SET size = ?2 WHERE name = ?1", known)?;
-                    }
-                    size
-                }
-            };
-            records.push(Record {
-                id,
-                parent: None,
-                kind: RecordKind::CacheMount,
-                description,
-                size,
-                created,
-                used,
-                uses: uses.unsigned_abs(),
-                in_use: held.is_none(),
-            });
-        }
-        Ok(records)
-    }
-
     /// Removes what `policies` choose, and returns it. What a running build may still read goes from the disk
     /// when that has ended.
     ///
     /// # Errors
     /// When the store cannot be read or written.
-    pub fn prune(&self, policies: &[Policy], now: i64) -> Result<Vec<Record>, StoreError> {
+    pub fn prune(&self, policies: &[Policy], now: i64) -> Result<Vec<Removed>, StoreError> {
         let usage = self.usage()?;
-        let chosen = select(&usage.records, &usage.bases, policies, usage.disk, now);
-        let chosen: HashSet<&str> = chosen.iter().map(String::as_str).collect();
-        let (mut removed, mut layers) = (vec![], vec![]);
-        for record in usage.records.into_iter().filter(|record| chosen.contains(record.id.as_str())) {
+        let mut chosen: HashMap<String, Choice> =
+            select(&usage.records, &usage.bases, policies, usage.disk, now)
+                .into_iter()
+                .map(|choice| (choice.id.clone(), choice))
+                .collect();
+        let (mut removed, mut layers, mut internal) = (vec![], vec![], vec![]);
+        for record in usage.records {
+            let why = chosen.remove(&record.id);
             match record.kind {
+                // Some of it goes with whatever else is removed.
+                RecordKind::Internal => internal.push(Removed { record, why }),
+                _ if why.is_none() => {}
                 RecordKind::CacheMount => {
                     if self.remove_mount(&record.id)? {
-                        removed.push(record);
+                        removed.push(Removed { record, why });
                     }
                 }
-                RecordKind::Regular | RecordKind::GitCheckout => layers.push(record),
+                RecordKind::Regular | RecordKind::GitCheckout => layers.push(Removed { record, why }),
             }
         }
         let hidden = self.hide_layers(&layers, now)?;
-        removed.extend(layers.into_iter().filter(|layer| hidden.contains(&layer.id)));
+        removed.extend(layers.into_iter().filter(|layer| hidden.contains(&layer.record.id)));
+        if internal.iter().any(|internal| internal.why.is_some() && internal.record.id == DOWNLOADS) {
+            self.database().execute("DELETE FROM downloads", [])?;
+        }
         self.reclaim()?;
+        let left: HashMap<String, u64> =
+            self.internal_records()?.into_iter().map(|record| (record.id, record.size)).collect();
+        for mut internal in internal {
+            let left = left.get(&internal.record.id).copied().unwrap_or(0);
+            internal.record.size = internal.record.size.saturating_sub(left);
+            if internal.record.size > 0 && !internal.record.in_use {
+                removed.push(internal);
+            }
+        }
         Ok(removed)
     }
 
@@ -189,7 +82,7 @@ impl Store {
     ///
     /// # Errors
     /// As for [`Store::prune`].
-    pub fn collect(&self, policies: &[Policy], now: i64) -> Result<Vec<Record>, StoreError> {
+    pub fn collect(&self, policies: &[Policy], now: i64) -> Result<Vec<Removed>, StoreError> {
         lock(&self.mounts).clear();
         let usage = self.usage()?;
         let hidden: bool = self.database().query_row(
@@ -215,12 +108,12 @@ impl Store {
     }
 
     /// Takes away what leads to these layers, unless something was put on them since they were chosen.
-    fn hide_layers(&self, layers: &[Record], now: i64) -> Result<HashSet<String>, StoreError> {
+    fn hide_layers(&self, layers: &[Removed], now: i64) -> Result<HashSet<String>, StoreError> {
         let mut hidden = HashSet::new();
         if layers.is_empty() {
             return Ok(hidden);
         }
-        let wanted: HashSet<&str> = layers.iter().map(|layer| layer.id.as_str()).collect();
+        let wanted: HashSet<&str> = layers.iter().map(|layer| layer.record.id.as_str()).collect();
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let epoch: i64 =
@@ -314,6 +207,7 @@ impl Store {
             [i64::MAX],
         )?;
         let doomed = orphans(&transaction, &self.root, others.is_empty())?;
+        measure_again(&transaction, &self.root, &doomed)?;
         transaction.commit()?;
         drop(database);
         for path in doomed {
@@ -383,8 +277,25 @@ pub(super) fn sweep_layers(database: &mut Connection, root: &Path) -> Result<(),
     // Whoever renames a layer into place does so inside such a transaction: here all of them are known.
     let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let doomed = orphans(&transaction, root, false)?;
-    drop(transaction);
+    measure_again(&transaction, root, &doomed)?;
+    transaction.commit()?;
     doomed.iter().try_for_each(|path| remove(path))
+}
+
+/// Forgets the sizes of layers that may have shared files, or a directory, with those that go.
+fn measure_again(database: &Connection, root: &Path, doomed: &[PathBuf]) -> Result<(), StoreError> {
+    let layers = root.join("layers");
+    if doomed.iter().any(|path| path.parent() == Some(&layers)) {
+        database.execute("UPDATE layers SET size = NULL WHERE linked", [])?;
+    }
+    // The directory of a layer that went is another's now.
+    database.execute(
+        "UPDATE layers SET size = NULL WHERE size = 0 AND directory IS NOT NULL
+             AND NOT EXISTS (SELECT 1 FROM layers o WHERE o.name = layers.directory)
+             AND id = (SELECT min(s.id) FROM layers s WHERE s.directory = layers.directory)",
+        [],
+    )?;
+    Ok(())
 }
 
 /// Layer directories and blobs that no row names. Blobs of an output in the making are named by none
