@@ -329,23 +329,38 @@ fn versions_that_differ_are_explained() {
     let installed = "Package: linux-libc-dev\nStatus: install ok installed\nArchitecture: amd64\n\
                      Multi-Arch: same\nVersion: 6.1.9-2\n\n\
                      Package: zlib1g\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nVersion: 1\n\n\
+                     Package: libssl3\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: same\nVersion: 2\n\n\
                      Package: bash\nStatus: install ok installed\nArchitecture: amd64\nVersion: 5\n";
     let of_main = |arch: &str| {
         format!(
             "Package: libc6-dev\nArchitecture: {arch}\nVersion: 2\nDepends: libc6 (= 2), linux-libc-dev, bash:any | x\n\n\
              Package: linux-libc-dev\nArchitecture: {arch}\nVersion: 6.1.9-1\n\n\
              Package: bash\nArchitecture: {arch}\nVersion: 4\n\n\
+             Package: libssl3\nArchitecture: {arch}\nVersion: 3\n\n\
              Package: zlib1g\nArchitecture: {arch}\nVersion: 0\n"
         )
     };
     let list =
         |suite: &str, arch: &str| format!("/var/lib/apt/lists/m_dists_{suite}_main_binary-{arch}_Packages");
     let security = list("bookworm-security", "amd64");
+    let candidate = |name: &str, version: &str| format!("Package: {name}\nVersion: {version}\n\n");
     let host = |own: &str| {
         FakeHost::new("ID=debian\nVERSION_ID=\"12\"\n")
             .programs_in("/usr/bin", &["dpkg", "apt-get"])
             .answer("dpkg --print-architecture", "amd64\n")
             .answer("dpkg --print-foreign-architectures", "armel\n")
+            .answer(
+                "apt-cache show --no-all-versions linux-libc-dev:amd64",
+                &candidate("linux-libc-dev", "6.1.9-2"),
+            )
+            .answer(
+                "apt-cache show --no-all-versions linux-libc-dev:armel",
+                &candidate("linux-libc-dev", "6.1.9-1"),
+            )
+            .answer("apt-cache show --no-all-versions zlib1g:amd64", &candidate("zlib1g", "1"))
+            .answer("apt-cache show --no-all-versions zlib1g:armel", &candidate("zlib1g", "0"))
+            .answer("apt-cache show --no-all-versions libssl3:amd64", &candidate("libssl3", "3"))
+            .answer("apt-cache show --no-all-versions libssl3:armel", &candidate("libssl3", "3"))
             .file("/var/lib/dpkg/status", installed)
             .file(&list("bookworm", "amd64"), own)
             .file(&security, "Package: linux-libc-dev\nArchitecture: amd64\nVersion: 6.1.9-2\n")
@@ -357,19 +372,20 @@ fn versions_that_differ_are_explained() {
     };
     let both = host(&of_main("amd64"));
     let found = told(&both, "libc6-dev", "linux/arm/v6");
-    let note = "note 'note: linux-libc-dev is installed for amd64 in version 6.1.9-2 (of bookworm-security), and the \
-                archives have 6.1.9-1 (of bookworm) for armel: both must be of one version'\n\
-                note 'hint: first `apt-get install -y --allow-downgrades linux-libc-dev=6.1.9-1`; or `xx-apt-get \
+    let note = "note 'note: linux-libc-dev is there for amd64 in version 6.1.9-2 (of bookworm-security), and for armel \
+                in 6.1.9-1 (of bookworm): both must be of one version'\n\
+                note 'hint: add to this call `--allow-downgrades linux-libc-dev:amd64=6.1.9-1`; or `xx-apt-get \
                 --target-root DIR install ...` and XX_SYSROOT=DIR keep the target'\\''s packages apart'\n";
     assert_eq!(found, note);
     let apart = told(&host(""), "libc6-dev", "linux/arm/v6");
     assert!(apart.contains("note 'hint: `xx-apt-get --target-root DIR"), "no version is common: {apart}");
-    assert!(told(&both, "zlib1g", "linux/arm/v6").contains("zlib1g is installed for amd64 in version 1,"));
+    assert!(told(&both, "zlib1g", "linux/arm/v6").contains("zlib1g is there for amd64 in version 1,"));
     assert_eq!(
         told(&both, "bash", "linux/arm/v6"),
         "",
         "only what is there for both at once must be the same"
     );
+    assert_eq!(told(&both, "libssl3", "linux/arm/v6"), "", "the same for both");
     assert_eq!(told(&both, "libc6-dev", "linux/amd64"), "");
 }
 

@@ -12,61 +12,78 @@ use super::lists::{self, Lists, Stanza, stanzas};
 use crate::host::Host;
 use crate::plan::{Plan, Step};
 
-/// Plans a note on each installed package whose version the target's lists do not have, among what the wanted ones need.
+/// Plans a note on each installed package of which apt would take another version for the target than for the build
+/// machine, among what the wanted ones need, and what to add to the call.
 pub(super) fn explain(host: &dyn Host, wanted: &[Package], own: &str, arch: &str) -> Plan {
     let lists = Lists::read(host, Path::new(lists::DIR), &[arch, own]);
     let status = host.read(Path::new("/var/lib/dpkg/status")).unwrap_or_default();
-    let installed = installed(&status, own);
     let needed = needed(&lists, wanted, arch);
-    let (mut notes, mut remedies) = (Vec::new(), Vec::new());
-    for (name, there) in installed.iter().filter(|(name, _)| needed.contains(**name)) {
-        let of = |arch: &str| versions(&lists, name, arch);
-        let (owns, targets) = (of(own), of(arch));
-        if targets.is_empty() || targets.iter().any(|(version, _)| version == there) {
-            continue;
-        }
-        let from =
-            owns.iter().find(|(version, _)| version == there).map(|(_, suite)| format!(" (of {suite})"));
-        let listed: Vec<String> =
-            targets.iter().map(|(version, suite)| format!("{version} (of {suite})")).collect();
+    let listed: BTreeSet<&str> = lists.packages(arch).map(|(_, package)| package.name).collect();
+    let shared: Vec<&str> =
+        installed(&status, own).filter(|name| needed.contains(*name) && listed.contains(name)).collect();
+    let (owns, targets) = (candidates(host, &shared, own), candidates(host, &shared, arch));
+    let (mut notes, mut words) = (Vec::new(), Vec::new());
+    for (name, own_version) in &owns {
+        let Some(version) = targets.get(name).filter(|version| *version != own_version) else { continue };
+        let suite = |arch: &str, version: &str| {
+            let suites = suites(&lists, name, arch, version);
+            if suites.is_empty() { String::new() } else { format!(" (of {})", suites.join(", ")) }
+        };
         notes.push(Step::Note(format!(
-            "note: {name} is installed for {own} in version {there}{}, and the archives have {} for {arch}: \
-             both must be of one version",
-            from.unwrap_or_default(),
-            listed.join(", ")
+            "note: {name} is there for {own} in version {own_version}{}, and for {arch} in {version}{}: both must be \
+             of one version",
+            suite(own, own_version),
+            suite(arch, version)
         )));
-        let common = targets.iter().find(|(version, _)| owns.iter().any(|(own, _)| own == version));
-        remedies.push(common.map(|(version, _)| format!("{name}={version}")));
+        let is_common = !suites(&lists, name, own, version).is_empty();
+        words.push(is_common.then(|| format!("{name}:{own}={version}")));
     }
     if notes.is_empty() {
         return Plan::default();
     }
     let apart =
         "`xx-apt-get --target-root DIR install ...` and XX_SYSROOT=DIR keep the target's packages apart";
-    let common: Option<Vec<String>> = remedies.into_iter().collect();
-    let hint = match common {
+    let words: Option<Vec<String>> = words.into_iter().collect();
+    let hint = match words {
         Some(words) => {
-            format!("hint: first `apt-get install -y --allow-downgrades {}`; or {apart}", words.join(" "))
+            format!("hint: add to this call `--allow-downgrades {}`; or {apart}", words.join(" "))
         }
         None => format!("hint: {apart}"),
     };
     Plan::new(notes).then(Step::Note(hint))
 }
 
-/// The build machine's packages that may be there for several architectures, with their versions.
-fn installed<'t>(status: &'t str, own: &str) -> BTreeMap<&'t str, &'t str> {
-    let is = |package: &Stanza<'_>| {
+/// The versions that apt would install: its pins and the order of its suites count.
+fn candidates(host: &dyn Host, names: &[&str], arch: &str) -> BTreeMap<String, String> {
+    let words: Vec<String> = names.iter().map(|name| format!("{name}:{arch}")).collect();
+    if words.is_empty() {
+        return BTreeMap::new();
+    }
+    let question: Vec<&str> =
+        ["show", "--no-all-versions"].into_iter().chain(words.iter().map(String::as_str)).collect();
+    let program = host.program("apt-cache").unwrap_or_else(|| "apt-cache".into());
+    let answer = host.ask(&program, &question).unwrap_or_default();
+    stanzas(&answer).map(|package| (package.name.to_owned(), package.field("Version").to_owned())).collect()
+}
+
+/// The build machine's packages that may be there for several architectures.
+fn installed<'t>(status: &'t str, own: &str) -> impl Iterator<Item = &'t str> {
+    let is = move |package: &Stanza<'_>| {
         package.field("Architecture") == own
             && package.field("Multi-Arch") == "same"
             && package.field("Status").ends_with(" installed")
     };
-    stanzas(status).filter(is).map(|package| (package.name, package.field("Version"))).collect()
+    stanzas(status).filter(is).map(|package| package.name)
 }
 
-/// Versions of a package in the lists of an architecture, each with its suite.
-fn versions<'l>(lists: &'l Lists, name: &str, arch: &str) -> BTreeSet<(&'l str, &'l str)> {
-    let found = lists.packages(arch).filter(|(_, package)| package.name == name);
-    found.map(|(suite, package)| (package.field("Version"), suite)).collect()
+/// The suites that have a version of a package.
+fn suites<'l>(lists: &'l Lists, name: &str, arch: &str, version: &str) -> Vec<&'l str> {
+    let is = |package: &Stanza<'_>| package.name == name && package.field("Version") == version;
+    let mut found: Vec<&str> =
+        lists.packages(arch).filter(|(_, package)| is(package)).map(|(suite, _)| suite).collect();
+    found.sort_unstable();
+    found.dedup();
+    found
 }
 
 /// The names of packages, and of all that they depend on.
