@@ -48,6 +48,12 @@ fn files_for_cmake_and_meson() {
     ] {
         assert!(cmake.contains(line), "{line} is missing in {cmake}");
     }
+    let defines = plan(&stripped, "xx-clang", &["--print-cmake-defines"], vars);
+    assert!(defines.contains(" -DCMAKE_STRIP=/usr/bin/aarch64-linux-gnu-strip"), "{defines}");
+    let llvm = debian(&["lld", "aarch64-linux-gnu-strip", "llvm-strip"])
+        .file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
+    let defines = plan(&llvm, "xx-clang", &["--print-cmake-defines"], vars);
+    assert!(!defines.contains("STRIP"), "CMake finds LLVM's: {defines}");
     let no_libraries = debian(&["lld", "qemu-aarch64-static"]).file("/usr/bin/aarch64-linux-gnu.cfg", "mine");
     for flag in ["--print-cmake-toolchain", "--print-meson-cross"] {
         let text = plan(&no_libraries, "xx-clang", &[flag], vars);

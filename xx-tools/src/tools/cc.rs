@@ -15,6 +15,7 @@ use crate::plan::{CommandPlan, Plan, Step};
 use crate::report::Failure;
 use crate::target::Target;
 use crate::toolchain::layout::Layout;
+use crate::toolchain::programs::{REWRITERS, llvm_program};
 use crate::toolchain::setup::Setup;
 use crate::toolchain::{self, Commands, clang, variant_flags};
 use crate::tools::info::macos_sdk;
@@ -248,6 +249,12 @@ fn cmake_defines(setup: &Setup, host: &dyn Host) -> String {
     text.push_str(&format!(" -DPKG_CONFIG_EXECUTABLE={}", pkg_config.display()));
     for language in ["C", "CXX", "ASM"] {
         text.push_str(&format!(" -DCMAKE_{language}_COMPILER_TARGET={triple}"));
+    }
+    // CMake looks for LLVM's, and then takes the build machine's own, which leave foreign programs as they are.
+    for name in REWRITERS.iter().filter(|name| llvm_program(host, name).is_none()) {
+        if let Some(path) = host.program(&format!("{triple}-{name}")) {
+            text.push_str(&format!(" -DCMAKE_{}={}", name.to_uppercase(), path.display()));
+        }
     }
     text
 }
