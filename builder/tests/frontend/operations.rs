@@ -332,10 +332,10 @@ fn server() -> u16 {
 fn what_a_request_may_not_ask_for_is_refused() {
     let place = Place::new("operations-hostile");
     let url = format!("http://127.0.0.1:{}/file", server());
-    let exec = |security: i32| {
+    let exec = |security: i32, network: i32| {
         let meta = pb::Meta { args: vec!["/true".into()], cwd: "/".into(), ..Default::default() };
         let mounts = vec![pb::Mount { dest: "/".into(), input: -1, ..Default::default() }];
-        Kind::Exec(pb::ExecOp { meta: Some(meta), mounts, security, ..Default::default() })
+        Kind::Exec(pb::ExecOp { meta: Some(meta), mounts, security, network, ..Default::default() })
     };
     let with = |name: &str, value: &str| {
         let attrs = [(name.to_owned(), value.to_owned())].into();
@@ -343,8 +343,10 @@ fn what_a_request_may_not_ask_for_is_refused() {
     };
     let named = |name: &str| with("http.filename", name);
     for (name, kind, part) in [
-        ("rights that are not allowed", exec(1), "security.insecure"),
-        ("rights that nobody knows", exec(77), "security mode 77"),
+        ("rights that are not allowed", exec(1, 0), "security.insecure"),
+        ("rights that nobody knows", exec(77, 0), "security mode 77"),
+        ("a network that is not allowed", exec(0, 1), "network.host"),
+        ("a network that nobody knows", exec(0, 77), "network mode 77"),
         ("a file name that climbs", named("../../../../tmp/xx-build-was-here"), "file name"),
         ("an absolute file name", named("/tmp/xx-build-was-here"), "file name"),
         ("no file name", named(".."), "file name"),

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use builder::sandbox::{Cancel, DefaultNetwork, Exit, Network, Step, Uplink, run};
 
-use crate::harness::{Case, Inside, debian_case as case, host, skipped};
+use crate::harness::{Case, Inside, Needs, debian_case as case, host, skipped};
 use crate::run::{output, root};
 
 pub(crate) const CASES: &[Case] = &[
@@ -23,6 +23,12 @@ pub(crate) const CASES: &[Case] = &[
     case("run_network_by_pasta", |_| on_a_machine("pasta")),
     case("run_network_by_slirp4netns", |_| on_a_machine("slirp4netns")),
     case("run_network_without_programs", without_programs),
+    Case {
+        name: "run_network_by_pasta_with_one_uid",
+        needs: Needs::SingleUid,
+        run: |_| on_a_machine("pasta"),
+    },
+    Case { name: "run_guarded_network_with_one_uid", needs: Needs::SingleUid, run: guarded },
     case("run_killed_builder_leaves_no_network", killed_builder),
     case("_outward", outward),
     case("_killed_uplink", killed_uplink),
