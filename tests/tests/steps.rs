@@ -399,6 +399,13 @@ fn an_oci_runtime_does_the_same() {
     assert!(!own.iter().any(|said| said.starts_with("/made") || said.starts_with("/ctx")), "{own:?}");
     assert_eq!(own, runtime);
     assert_eq!(place.mounts(), [""; 0]);
+    // Everything that the builder may do, which in a container is not everything.
+    place.write(
+        "Dockerfile",
+        "FROM debian\nRUN --security=insecure mount -t tmpfs none /mnt && echo mounted\n",
+    );
+    let insecure = ["--oci-runtime", "runc", "--allow", "security.insecure"];
+    assert_eq!(place.build_well(&insecure).printed("mounted"), 1);
     place.write("Dockerfile", "FROM debian\nRUN [\"/no/such\"]\n");
     place.build(&["--oci-runtime", "runc"]).assert_error(&["Dockerfile:2", "runc", "/no/such", "hint: "]);
     place.write("Dockerfile", "FROM debian\nRUN exit 3\n");

@@ -4,8 +4,10 @@ use rustix::thread::CapabilitySet;
 
 use super::step::Network;
 
-/// Every capability that there is.
-pub(super) const ALL: CapabilitySet = CapabilitySet::all();
+/// What the builder itself may do, and so all that anybody can have from it: in a container that is not everything.
+pub(super) fn held() -> rustix::io::Result<CapabilitySet> {
+    rustix::thread::capabilities(None).map(|sets| sets.permitted)
+}
 
 /// Their names as runtimes write them.
 pub(super) fn names(set: CapabilitySet) -> Vec<String> {

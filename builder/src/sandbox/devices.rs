@@ -52,7 +52,8 @@ pub(super) fn node(memory: BorrowedFd<'_>, name: &CStr, device: &Device) -> Resu
         // In a user namespace; in a container that may not make nodes, too.
         Err(Errno::PERM) => {
             let machines = clone_tree(open(CWD, device.machine)?, false)?;
-            change_attributes(&machines, MountAttrFlags::MOUNT_ATTR_RDONLY, MountAttrFlags::empty(), false)?;
+            let attributes = MountAttrFlags::MOUNT_ATTR_RDONLY | MountAttrFlags::MOUNT_ATTR_NOSUID;
+            change_attributes(&machines, attributes, MountAttrFlags::empty(), false)?;
             Ok(machines)
         }
         made => {

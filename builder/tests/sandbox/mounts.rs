@@ -180,13 +180,18 @@ fn links_to_kernel_files(inside: &Inside) {
 fn links_for_dev_and_proc(inside: &Inside) {
     let outside = inside.scratch.join("outside");
     fs::create_dir_all(&outside).unwrap();
-    for name in ["dev", "proc", "sys"] {
-        let layer = inside.scratch.join(name);
-        fs::create_dir_all(&layer).unwrap();
-        std::os::unix::fs::symlink(&outside, layer.join(name)).unwrap();
-        let (root, _) = over(inside, &format!("{name}-r"), &[layer, inside.debian.clone()]);
-        let error = outcome(&sh(root, ":")).unwrap_err().to_string();
-        assert!(error.contains(&format!("/{name}")), "{error}");
+    let up = PathBuf::from("../".repeat(30)).join(outside.strip_prefix("/").unwrap());
+    // Out of the root, to nothing, and to a directory of the root that is there.
+    let places = [outside.clone(), up, PathBuf::from("/none"), PathBuf::from("/etc")];
+    for (number, place) in places.iter().enumerate() {
+        for name in ["dev", "proc", "sys"] {
+            let layer = inside.scratch.join(format!("{name}{number}"));
+            fs::create_dir_all(&layer).unwrap();
+            std::os::unix::fs::symlink(place, layer.join(name)).unwrap();
+            let (root, _) = over(inside, &format!("{name}{number}-r"), &[layer, inside.debian.clone()]);
+            let error = outcome(&sh(root, ":")).unwrap_err().to_string();
+            assert!(error.contains(&format!("/{name}`: it is no directory")), "{}: {error}", place.display());
+        }
     }
     assert_eq!(fs::read_dir(&outside).unwrap().count(), 0);
 }

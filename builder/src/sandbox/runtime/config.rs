@@ -2,6 +2,7 @@
 //!
 //! By the OCI runtime specification 1.0.2. Rights, masks and the system call filter are those of the built-in sandbox.
 
+use rustix::thread::CapabilitySet;
 use serde_json::{Value, json};
 
 use super::super::step::{Network, Security, Step};
@@ -18,6 +19,8 @@ pub(super) struct Parts<'a> {
     pub(super) mounts: &'a [Bound],
     /// Where the machine's `/sys` lies, for a step that can have none of its own.
     pub(super) sys: Option<&'a str>,
+    /// What the builder may do: a runtime refuses to give more.
+    pub(super) held: CapabilitySet,
     /// Whether this is the machine's root rather than that of a user namespace.
     pub(super) real_root: bool,
 }
@@ -36,8 +39,8 @@ pub(super) fn config(parts: &Parts<'_>) -> Value {
     let step = parts.step;
     let sandboxed = step.security == Security::Sandbox;
     let (uid, gid, groups) = parts.ids;
-    let capabilities: Vec<String> =
-        caps::names(if sandboxed { caps::sandboxed(&step.network) } else { caps::ALL });
+    let wanted = if sandboxed { caps::sandboxed(&step.network) } else { CapabilitySet::all() };
+    let capabilities: Vec<String> = caps::names(wanted & parts.held);
     let own: &[String] = if uid == 0 { &capabilities } else { &[] };
     let mut namespaces = vec!["pid", "ipc", "uts", "mount"];
     if matches!(step.network, Network::None) {
@@ -143,13 +146,15 @@ mod tests {
     fn rights_follow_user_and_security() {
         let root = std::fs::File::open("/").unwrap();
         let mut step = Step::new(root.into(), vec!["true".into()]);
-        let look = |step: &Step, uid: u32| {
+        let holding = |step: &Step, uid: u32, held| {
             let ids = (uid, uid, &[][..]);
-            let config = config(&Parts { step, ids, env: &[], mounts: &[], sys: None, real_root: true });
+            let config =
+                config(&Parts { step, ids, env: &[], mounts: &[], sys: None, held, real_root: true });
             let capabilities = |set: &str| config["process"]["capabilities"][set].as_array().unwrap().len();
             let filtered = config["linux"]["seccomp"]["defaultAction"] == "SCMP_ACT_ERRNO";
             (capabilities("bounding"), capabilities("effective"), filtered)
         };
+        let look = |step: &Step, uid: u32| holding(step, uid, CapabilitySet::all());
         assert_eq!(look(&step, 0), (13, 13, true), "without raw sockets on the machine's network");
         assert_eq!(look(&step, 33), (13, 0, true));
         step.network = Network::None;
@@ -157,5 +162,10 @@ mod tests {
         step.security = Security::Insecure;
         let (bounding, _, filtered) = look(&step, 0);
         assert!(bounding > 35 && !filtered);
+        // Not more than there is: in a container without device files, say.
+        let few = CapabilitySet::CHOWN | CapabilitySet::SYS_ADMIN;
+        assert_eq!(holding(&step, 0, few), (2, 2, false));
+        step.security = Security::Sandbox;
+        assert_eq!(holding(&step, 0, few), (1, 1, true));
     }
 }

@@ -26,7 +26,7 @@ use super::mountapi::{attach, attach_at, change_attributes, clone_tree, new_fs};
 use super::prepare::{Prepared, Source, prepare};
 use super::run::pump;
 use super::step::{BindSource, Exit, Finished, Mount, MountKind, Network, Security, Step, Stream};
-use super::{Cancel, SandboxError, devices, etc, landlock, signals, userns};
+use super::{Cancel, SandboxError, caps, devices, etc, landlock, signals, userns};
 
 /// An OCI runtime on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,6 +143,7 @@ fn bear(
         env: &env,
         mounts: &furnish.bound,
         sys: sys.as_deref(),
+        held: caps::held().map_err(SandboxError::on("look at", "the capabilities of the builder"))?,
         real_root,
     };
     let path = bundle.join("config.json");
