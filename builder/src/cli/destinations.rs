@@ -2,6 +2,7 @@
 //! not go to one place, and `mode=delete` removes nothing that it was not meant to.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Access, access};
@@ -13,20 +14,60 @@ use super::steps::LOCAL_DELETE;
 use crate::export::{Destination, resolved};
 use crate::report::Report;
 
+/// What the destinations were before the build, by the names that they were given.
+#[derive(Debug, Default)]
+pub(super) struct Destinations(BTreeMap<PathBuf, Destination>);
+
+impl Destinations {
+    /// Refuses to write where a link leads by now that did not when the build began: what was checked is another place.
+    pub(super) fn check_again(&self, dest: &Path) -> Result<(), Report> {
+        let Some(before) = self.0.get(dest) else { return Ok(()) };
+        let now = found(dest)?;
+        if is_same(before, &now) {
+            return Ok(());
+        }
+        let shown = |at: &Destination| {
+            at.path().map_or_else(|| "something else".to_owned(), |path| format!("`{}`", path.display()))
+        };
+        let (dest, before, now) = (dest.display(), shown(before), shown(&now));
+        Err(Report::new(format!("`{dest}` led to {before} when the build began, and leads to {now} now"))
+            .hint("a link was changed meanwhile: see who did it, and build again"))
+    }
+}
+
+fn found(dest: &Path) -> Result<Destination, Report> {
+    if dest.as_os_str().is_empty() {
+        return Err(Report::new("the destination of an output is empty")
+            .hint("name a file or directory, or `-` for standard output"));
+    }
+    Destination::find(dest)
+        .map_err(|error| Report::new(format!("cannot write `{}`: {error}", dest.display())))
+}
+
 /// Checks all places that a build writes to.
-pub(super) fn check(outputs: &[Output], options: &Run, environment: &Environment) -> Result<(), Report> {
+pub(super) fn check(
+    outputs: &[Output],
+    options: &Run,
+    environment: &Environment,
+) -> Result<Destinations, Report> {
     let mut taken: Vec<Destination> = vec![];
+    let mut known = Destinations::default();
+    let store = store(options, environment);
     let own = outputs.iter().filter_map(Output::dest);
     let others = options.iidfile.iter().chain(&options.metadata_file).map(|path| (path.as_path(), false));
     for (dest, is_directory) in own.chain(others) {
-        let found = Destination::find(dest)
-            .map_err(|error| Report::new(format!("cannot write `{}`: {error}", dest.display())))?;
+        let found = found(dest)?;
         fits(dest, &found, is_directory)?;
+        if found.path().is_some_and(|path| path.starts_with(&store)) {
+            return Err(Report::new(format!("the destination `{}` lies in the store", dest.display()))
+                .hint("write to a place outside of it: what is in the store belongs to it"));
+        }
         let is_exclusive = found.path().is_some() || found == Destination::Stdout;
         if is_exclusive && taken.iter().any(|other| is_same(other, &found)) {
             return Err(Report::new(format!("two outputs go to `{}`", dest.display()))
                 .hint("give each its own `dest=`"));
         }
+        known.0.insert(dest.to_owned(), found.clone());
         taken.push(found);
     }
     if outputs.iter().any(Output::is_stdout) && environment.prints_to_terminal() {
@@ -35,7 +76,12 @@ pub(super) fn check(outputs: &[Output], options: &Run, environment: &Environment
     }
     deletes(outputs, options, environment)?;
     taken.iter().for_each(Destination::sweep);
-    Ok(())
+    Ok(known)
+}
+
+/// The store without links, so that paths can be compared with it.
+fn store(options: &Run, environment: &Environment) -> PathBuf {
+    resolved(&options.store.clone().unwrap_or_else(|| environment.store()))
 }
 
 /// A file and a directory that are not there yet look the same.
@@ -61,6 +107,10 @@ fn fits(dest: &Path, found: &Destination, is_directory: bool) -> Result<(), Repo
         Destination::File(_) if is_directory && is_there => {
             return Err(Report::new(format!("the destination `{shown}` is a file, not a directory"))
                 .hint("remove it, or write to another place"));
+        }
+        Destination::File(_) if !is_directory && dest.as_os_str().as_bytes().ends_with(b"/") => {
+            return Err(Report::new(format!("the destination `{shown}` is the name of a directory"))
+                .hint(format!("name a file in it, such as `{}`", dest.join("image.tar").display())));
         }
         Destination::File(path) | Destination::Directory(path) => writable(path, dest)?,
         Destination::Stdout | Destination::Stderr | Destination::Special(_) => {}
@@ -96,13 +146,17 @@ fn is_allowed(options: &Run) -> bool {
 
 fn deletes(outputs: &[Output], options: &Run, environment: &Environment) -> Result<(), Report> {
     let here = resolved(&environment.directory);
-    let store = resolved(&options.store.clone().unwrap_or_else(|| environment.store()));
+    let store = store(options, environment);
+    let home = environment.variable("HOME").map(|home| resolved(Path::new(home)));
     for cleared in cleared(outputs) {
         let shown = cleared.display();
         let is_below = cleared != here && cleared.starts_with(&here);
-        if !is_below && !is_allowed(options) {
+        let is_home = home.as_ref().is_some_and(|home| home.starts_with(&cleared));
+        if (!is_below || is_home) && !is_allowed(options) {
+            let which =
+                if is_home { "the home directory or above it" } else { "not below the current directory" };
             return Err(Report::new(format!(
-                "`mode=delete` in `{shown}`, which is not below the current directory, needs `--allow {LOCAL_DELETE}`"
+                "`mode=delete` in `{shown}`, which is {which}, needs `--allow {LOCAL_DELETE}`"
             ))
             .hint("everything in it that the result does not have would be removed"));
         }

@@ -9,7 +9,7 @@ use platform_db::Platform;
 use super::Environment;
 use super::args::Run;
 use super::contexts;
-use super::destinations;
+use super::destinations::{self, Destinations};
 use super::metadata;
 use super::output::{self, Common, Output};
 use super::output_fields;
@@ -56,6 +56,7 @@ pub(super) struct Session<'a> {
     environment: &'a Environment,
     options: &'a Run,
     outputs: Vec<Output>,
+    destinations: Destinations,
     annotations: Vec<Annotation>,
     tags: Vec<String>,
     policies: Option<Vec<Policy>>,
@@ -72,7 +73,7 @@ impl<'a> Session<'a> {
     pub(super) fn open(environment: &'a Environment, options: &'a Run) -> Result<Self, Report> {
         let outputs = options.output.iter().map(|text| Output::parse(text)).collect::<Result<Vec<_>, _>>()?;
         metadata::check(options, &outputs)?;
-        destinations::check(&outputs, options, environment)?;
+        let destinations = destinations::check(&outputs, options, environment)?;
         let annotations = output_fields::annotations(&options.annotation)?;
         let secrets = contexts::secrets(&options.secret, environment)?;
         let tag = |text: &String| {
@@ -111,6 +112,7 @@ impl<'a> Session<'a> {
             environment,
             options,
             outputs,
+            destinations,
             annotations,
             tags,
             policies,
@@ -187,6 +189,9 @@ impl<'a> Session<'a> {
         };
         let mut image = None;
         for output in &self.outputs {
+            if let Some((dest, _)) = output.dest() {
+                self.destinations.check_again(dest)?;
+            }
             let write = || output.write(&self.store, &results, common);
             let written = match output.purpose() {
                 Some(purpose) => self.progress.task(&purpose, write)?,
@@ -197,6 +202,9 @@ impl<'a> Session<'a> {
         }
         if metadata::wants_digest(self.options, &self.outputs) {
             image = Some(output::unwritten(&self.store, &results, common)?);
+        }
+        for file in self.options.iidfile.iter().chain(&self.options.metadata_file) {
+            self.destinations.check_again(file)?;
         }
         metadata::write(self.options, &self.outputs, image.as_ref())?;
         if let Some(policies) = &self.policies

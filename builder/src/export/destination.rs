@@ -1,8 +1,8 @@
 //! What the destination of an output is.
 //!
 //! A name stands for what it leads to: an open descriptor (`-`, `/dev/stdout`), something that bytes are written into (a
-//! device, a named pipe, a socket), or a file, which alone is replaced in one go. Links are followed, and as the kernel
-//! follows them: in `/tmp` not those that somebody else has laid there.
+//! device, a named pipe, a socket), or a file, which alone is replaced in one go. Links are followed, and not
+//! in `/tmp` those that somebody else has laid there.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
@@ -55,6 +55,12 @@ impl Destination {
                 None => {}
             }
             let Ok(target) = fs::read_link(&at) else { break };
+            if is_trap(&at)? {
+                return Err(io::Error::new(
+                    ErrorKind::PermissionDenied,
+                    "it is a link that another user has laid in a directory where everybody may write",
+                ));
+            }
             at = at.parent().unwrap_or(Path::new("/")).join(target);
         }
         let file = match rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
@@ -90,6 +96,16 @@ impl Destination {
             Self::Stdout | Self::Stderr | Self::Special(_) => None,
         }
     }
+}
+
+/// Whether a link lies in a directory where everybody may write, such as `/tmp`, and belongs to somebody else. The kernel follows
+/// none of these either where `fs.protected_symlinks` is set, which it is not everywhere.
+fn is_trap(link: &Path) -> io::Result<bool> {
+    const SHARED: u32 = 0o1002;
+    let folder = link.parent().unwrap_or(Path::new("/")).metadata()?;
+    let owner = link.symlink_metadata()?.uid();
+    let is_ours = owner == rustix::process::geteuid().as_raw() || owner == folder.uid();
+    Ok(folder.mode() & SHARED == SHARED && !is_ours)
 }
 
 /// A path without links, as far as it is there.

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use super::ExportError;
-use super::destination::{write_file, write_stream};
+use super::destination::{resolved, write_file, write_stream};
 use super::image::Assembled;
 use super::temporary::Temporary;
 use crate::oci::digest::Digest;
@@ -156,6 +156,28 @@ fn pad(to: &mut dyn Write, size: u64) -> io::Result<()> {
 }
 
 fn write_directory(
+    store: &Store,
+    image: &Assembled,
+    index: &[u8],
+    destination: &Path,
+) -> Result<(), ExportError> {
+    let destination = &resolved(destination);
+    if destination.symlink_metadata().is_err()
+        && let Some(folder) = destination.parent()
+    {
+        fs::create_dir_all(folder).map_err(ExportError::write("create", folder))?;
+        // Where nothing can be made or named beside it, it is filled in its place.
+        if let Ok(part) = Temporary::directory(folder) {
+            fill_directory(store, image, index, part.path())?;
+            if part.appear(destination).is_ok() {
+                return Ok(());
+            }
+        }
+    }
+    fill_directory(store, image, index, destination)
+}
+
+fn fill_directory(
     store: &Store,
     image: &Assembled,
     index: &[u8],

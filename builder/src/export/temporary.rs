@@ -7,7 +7,7 @@ use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FlockOperation, Mode, RenameFlags, flock, renameat_with};
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, RenameFlags, flock, renameat_with};
 
 use super::ExportError;
 use crate::rootfs::remove_tree;
@@ -115,8 +115,12 @@ pub(super) fn sweep(folder: &Path) {
         if !is_temporary(&entry.file_name()) {
             continue;
         }
-        let flags = rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::CLOEXEC;
-        let Ok(file) = rustix::fs::open(entry.path(), flags, rustix::fs::Mode::empty()) else { continue };
+        // Whoever can write to the folder can put something else there: opening a named pipe would wait, a device act.
+        if !entry.file_type().is_ok_and(|kind| kind.is_file() || kind.is_dir()) {
+            continue;
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::open(entry.path(), flags, Mode::empty()) else { continue };
         if flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok() {
             remove(&entry.path());
         }
@@ -136,12 +140,15 @@ mod tests {
         fs::create_dir_all(folder.path().join(".xx-build.1.0.tmp/deep")).expect("a directory");
         fs::write(folder.path().join(".xx-build.2.0.tmp"), "").expect("a file");
         fs::write(folder.path().join("kept.tmp"), "").expect("a file");
+        let pipe = folder.path().join(".xx-build.3.0.tmp");
+        rustix::fs::mkfifoat(CWD, &pipe, Mode::RWXU).expect("a named pipe");
+        std::os::unix::fs::symlink("kept.tmp", folder.path().join(".xx-build.4.0.tmp")).expect("a link");
         let one = Temporary::directory(folder.path()).expect("a directory");
         assert_eq!(one.open().metadata().expect("a directory").permissions().mode() & 0o777, PRIVATE);
         let two = Temporary::file(folder.path()).expect("a file");
-        assert_eq!(list(), 3, "two that are in use, and one of somebody else");
+        assert_eq!(list(), 5, "two that are in use, and three of somebody else");
         two.persist(&folder.path().join("named")).expect("renamed");
         drop(one);
-        assert_eq!(list(), 2);
+        assert_eq!(list(), 4);
     }
 }

@@ -26,7 +26,7 @@ impl Signals {
     ///
     /// No thread is left.
     pub fn watch(cancel: Arc<Cancel>) -> std::io::Result<Self> {
-        change(libc::SIG_BLOCK, set());
+        change(libc::SIG_BLOCK, blocked());
         let caught = Arc::new(AtomicI32::new(0));
         let noted = Arc::clone(&caught);
         std::thread::Builder::new().name("signals".to_owned()).spawn(move || {
@@ -65,6 +65,17 @@ fn set() -> libc::sigset_t {
     }
 }
 
+/// Also the one that ends who writes beyond the limit for files (`ulimit -f`): blocked, the write fails and is an error.
+fn blocked() -> libc::sigset_t {
+    let mut set = set();
+    #[expect(unsafe_code, reason = "sigaddset(3)")]
+    // SAFETY: the set is initialised.
+    unsafe {
+        libc::sigaddset(&raw mut set, libc::SIGXFSZ);
+    }
+    set
+}
+
 fn change(how: libc::c_int, set: libc::sigset_t) {
     #[expect(unsafe_code, reason = "pthread_sigmask(3)")]
     // SAFETY: the set is live; only this thread's mask changes.
@@ -75,7 +86,7 @@ fn change(how: libc::c_int, set: libc::sigset_t) {
 
 /// For a program about to start: what the builder blocks is not blocked there.
 pub(super) fn unblock() {
-    change(libc::SIG_UNBLOCK, set());
+    change(libc::SIG_UNBLOCK, blocked());
 }
 
 /// The next of these signals; `None` after the time is over.
