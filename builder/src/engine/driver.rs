@@ -42,7 +42,7 @@ pub fn solve(
             error: Box::new(error),
         })?;
     }
-    let context = Context { store, request, observer, cancel };
+    let context = Context { store, request, observer, cancel, number: 0 };
     let wants_network = graph.iter().any(|(_, vertex)| exec::uses_default_network(&vertex.op));
     let mut driver = Driver {
         context,
@@ -181,6 +181,7 @@ impl Driver<'_> {
             });
         }
         let keys = self.machine.keys(id);
+        let shows = runs || matches!(work, Work::Resolve { .. });
         let identity = match work {
             Work::Execute { identity, .. } => identity,
             Work::Lookup { key, .. } => crate::solve::Identity(key),
@@ -194,13 +195,11 @@ impl Driver<'_> {
             keys,
             identity,
             ignore_cache: vertex.ignore_cache,
-            number: self.numbers + usize::from(runs),
+            number: self.numbers + usize::from(shows),
             name: vertex.name.clone(),
         };
-        if runs {
-            self.running += 1;
-            self.numbers += 1;
-        }
+        self.running += usize::from(runs);
+        self.numbers += usize::from(shows);
         Ok(job)
     }
 
@@ -345,6 +344,7 @@ fn perform(
     work: Work,
     job: &Job,
 ) -> Result<Outcome, EngineError> {
+    let context = Context { number: job.number, ..context };
     match work {
         Work::Digest { input, .. } => {
             let Some(question) = question(job, input) else {
@@ -354,12 +354,34 @@ fn perform(
             Ok(Outcome::Digest(key))
         }
         Work::Resolve { .. } => match &job.op.op {
-            Some(pb::op::Op::Source(source)) => Ok(Outcome::Digest(source::resolve(context, source)?)),
+            Some(pb::op::Op::Source(source)) => resolve(context, job, source),
             _ => Err(EngineError::Unsupported("an operation that is no source".to_owned())),
         },
         Work::Execute { .. } => execute(context, cancel, digests, job),
         Work::Lookup { .. } => Ok(Outcome::Failed),
     }
+}
+
+/// Asks a server what a source stands for now.
+fn resolve(context: Context<'_>, job: &Job, source: &pb::SourceOp) -> Result<Outcome, EngineError> {
+    let begun = Instant::now();
+    let name = format!("[internal] ask for {}", job.name);
+    context.observer.event(job.number, Event::Started { name: &name });
+    let result = source::resolve(context, source);
+    tell_end(context, job, begun, result.as_ref().err());
+    result.map(Outcome::Digest)
+}
+
+/// Tells that a step is over.
+fn tell_end(context: Context<'_>, job: &Job, begun: Instant, error: Option<&EngineError>) {
+    let after = begun.elapsed();
+    let text = error.map(ToString::to_string).unwrap_or_default();
+    let end = match error {
+        None => Event::Finished { after },
+        Some(error) if error.is_cancelled() => Event::Canceled,
+        Some(_) => Event::Failed { after, error: &text },
+    };
+    context.observer.event(job.number, end);
 }
 
 /// What of input number `input` enters the content key of the step.
@@ -431,20 +453,8 @@ fn execute(
         Ok(Outcome::Unrepeatable(identity))
     });
     drop(locks);
-    let after = begun.elapsed();
-    match result {
-        Ok(outcome) => {
-            context.observer.event(job.number, Event::Finished { after });
-            Ok(outcome)
-        }
-        Err(error) => {
-            let text = error.to_string();
-            let canceled = error.is_cancelled();
-            let end = if canceled { Event::Canceled } else { Event::Failed { after, error: &text } };
-            context.observer.event(job.number, end);
-            Err(error)
-        }
-    }
+    tell_end(context, job, begun, result.as_ref().err());
+    result
 }
 
 fn outputs(context: Context<'_>, cancel: &Cancel, job: &Job) -> Result<Vec<OutputLayer>, EngineError> {

@@ -205,7 +205,8 @@ mod tests {
         assert_eq!(paths(""), expected);
         assert_eq!(paths("/private/deep"), expected[2..4]);
         assert_eq!(paths("off/inside"), ["off"]);
-        assert_eq!(paths("nothing"), [""; 0]);
+        // It may yet come to be anywhere.
+        assert_eq!(paths("nothing"), expected);
         hide(&tree, &hidden(&tree, "").expect("walked"), &layer).expect("hidden");
 
         let said = |path: &str| fs::symlink_metadata(layer.join(path)).expect(path);

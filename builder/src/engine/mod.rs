@@ -405,4 +405,6 @@ struct Context<'a> {
     request: &'a Request,
     observer: &'a dyn Observer,
     cancel: &'a Cancel,
+    /// The number of the step; 0 between steps.
+    number: usize,
 }

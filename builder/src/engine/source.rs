@@ -9,12 +9,12 @@ use std::fs::File;
 use std::io::Write as _;
 use std::os::fd::AsFd as _;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use rustix::fs::Mode;
 
 use super::{Context, EngineError};
-use crate::fetch::{Question, Repository, Wanted, download, modified_seconds};
+use crate::fetch::{Question, Repository, Transfer, Wanted, download, modified_seconds};
 use crate::llb::pb;
 use crate::rootfs::{CopyOptions, Metadata, ModeChange, Root, RootError, Tree, Visibility, copy};
 use crate::solve::{Key, KeyHasher};
@@ -126,7 +126,8 @@ fn commit(context: Context<'_>, repository: &Repository) -> Result<String, Engin
     if let Some(known) = lock(commits).get(&asked) {
         return Ok(known.clone());
     }
-    let commit = repository.resolve(&|git| context.run(git))?;
+    let asked_git = || repository.resolve(&|git| context.run(git));
+    let commit = context.with_news(&|| "waiting for the server".to_owned(), asked_git)?;
     Ok(lock(commits).entry(asked).or_insert(commit).clone())
 }
 
@@ -161,7 +162,21 @@ fn ask(context: Context<'_>, wanted: &Wanted) -> Result<Download, EngineError> {
         // Without a thread or a descriptor nothing can be asked.
         context.cancel.unless_fired(question).unwrap_or(None)
     };
-    Ok(download(context.store, wanted, &ask)?)
+    let transfer = Arc::default();
+    context.with_news(&|| received(&transfer), || Ok(download(context.store, wanted, &ask, &transfer)?))
+}
+
+/// How far a download is.
+fn received(transfer: &Transfer) -> String {
+    match transfer.bytes() {
+        (0, _) => "waiting for the server".to_owned(),
+        (received, None) => format!("{} received", megabytes(received)),
+        (received, Some(total)) => format!("{} of {} received", megabytes(received), megabytes(total)),
+    }
+}
+
+fn megabytes(bytes: u64) -> String {
+    format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
 }
 
 /// Makes the layer.
@@ -182,7 +197,8 @@ fn checkout(context: Context<'_>, repository: &Repository, root: Root<'_>) -> Re
     let commit = commit(context, repository)?;
     let folder = context.store.scratch_path();
     std::fs::create_dir(&folder).map_err(|error| RootError::new("cannot create", &folder, error))?;
-    let time = repository.checkout(&|git| context.run(git), &commit, &folder)?;
+    let check_out = || repository.checkout(&|git| context.run(git), &commit, &folder);
+    let time = context.with_news(&|| "git is fetching".to_owned(), check_out)?;
     let work =
         File::open(&folder).map_err(|error| RootError::new("cannot open directory", &folder, error))?;
     let tree = Tree::context(work.into(), None);

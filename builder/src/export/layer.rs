@@ -174,17 +174,22 @@ pub(super) fn write_tree<W: Write>(
         let mut stat = entry.stat;
         stat.st_mtime = place.clamp.map_or(stat.st_mtime, |latest| stat.st_mtime.min(latest));
         let entry = &Entry { directory: entry.directory, name: entry.name, path: &path, stat };
+        let mut xattrs = if marks == Marks::Removed { vec![] } else { entry.xattrs()? };
+        if below.is_some() {
+            // As in BuildKit's layers: what is noted on files stays on this machine.
+            xattrs.retain(|(name, _)| name == b"security.capability");
+        }
         unsaid.retain(|directory| entry.path.starts_with(&directory.path));
         if is_said {
             if entry.kind() == EntryKind::Directory {
-                unsaid.push(Directory::of(entry)?);
+                unsaid.push(Directory::of(entry, xattrs));
             }
             return Ok(());
         }
         for directory in unsaid.drain(..) {
             directory.write(tar).map_err(fail)?;
         }
-        write_entry(tar, entry, marks, &mut links).map_err(|error| match error {
+        write_entry(tar, entry, (marks, xattrs), &mut links).map_err(|error| match error {
             Failed::Read(error) => error,
             Failed::Write(error) => fail(error),
         })?;
@@ -225,15 +230,10 @@ struct Directory {
 }
 
 impl Directory {
-    fn of(entry: &Entry<'_>) -> Result<Self, RootError> {
+    fn of(entry: &Entry<'_>, xattrs: Xattrs) -> Self {
         let mut header = header(entry);
         header.set_entry_type(EntryType::Directory);
-        Ok(Self {
-            path: entry.path.to_owned(),
-            header,
-            ids: (entry.stat.st_uid, entry.stat.st_gid),
-            xattrs: entry.xattrs()?,
-        })
+        Self { path: entry.path.to_owned(), header, ids: (entry.stat.st_uid, entry.stat.st_gid), xattrs }
     }
 
     fn write<W: Write>(mut self, tar: &mut tar::Builder<W>) -> io::Result<()> {
@@ -264,7 +264,7 @@ impl From<io::Error> for Failed {
 fn write_entry<W: Write>(
     tar: &mut tar::Builder<W>,
     entry: &Entry<'_>,
-    marks: Marks,
+    (marks, xattrs): (Marks, Xattrs),
     links: &mut HashMap<(u64, u64), PathBuf>,
 ) -> Result<(), Failed> {
     let kind = FileType::from_raw_mode(entry.stat.st_mode);
@@ -274,7 +274,7 @@ fn write_entry<W: Write>(
         return Ok(empty(tar, &entry.path.with_file_name(OsStr::from_bytes(&name)))?);
     }
     if kind.is_dir() {
-        Directory::of(entry)?.write(tar)?;
+        Directory::of(entry, xattrs).write(tar)?;
         if marks == Marks::Opaque {
             empty(tar, &entry.path.join(".wh..wh..opq"))?;
         }
@@ -295,7 +295,6 @@ fn write_entry<W: Write>(
         }
         links.insert(inode, entry.path.to_owned());
     }
-    let xattrs = entry.xattrs()?;
     if kind.is_symlink() {
         header.set_entry_type(EntryType::Symlink);
         return Ok(link(tar, (header, ids), entry.path, &link_target(entry)?, &xattrs)?);

@@ -138,12 +138,14 @@ impl Repository {
         let mut git = Command::new("git");
         git.arg("-C").arg(folder);
         git.args(["-c", "core.hooksPath=/dev/null", "-c", "advice.detachedHead=false"]);
+        // A server that says nothing for a minute has gone.
+        git.args(["-c", "http.lowSpeedLimit=1", "-c", "http.lowSpeedTime=60"]);
         git.arg(command).args(arguments);
         // Neither repositories of this machine nor remote helpers, which can be any program; submodules included.
         git.env("GIT_ALLOW_PROTOCOL", "git:http:https:ssh");
         git.env("GIT_TERMINAL_PROMPT", "0")
             .env("GIT_CONFIG_NOSYSTEM", "1")
-            .env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes");
+            .env("GIT_SSH_COMMAND", "ssh -oBatchMode=yes -oConnectTimeout=60 -oServerAliveInterval=20");
         if let Some(header) = &self.header {
             // Not as an argument: those can be read by every process.
             git.env("GIT_CONFIG_COUNT", "1")

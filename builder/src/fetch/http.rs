@@ -6,8 +6,12 @@
 //! Not here: names and modes that the file gets in a result.
 
 use std::io::Read as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use thiserror::Error;
+use ureq::Timeout;
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::HeaderValue;
 use ureq::tls::{RootCerts, TlsConfig};
@@ -26,6 +30,14 @@ pub enum HttpError {
         url: String,
         /// What the client said.
         reason: String,
+    },
+    /// The server accepts the question, or begins to answer, and then says nothing more.
+    #[error("`{url}`: its server has said nothing for {} seconds", silence.as_secs_f32())]
+    Silent {
+        /// The URL, without what may be secret in it.
+        url: String,
+        /// For how long.
+        silence: Duration,
     },
     /// An answer, but not the file.
     #[error("`{url}` answers with status {status}")]
@@ -68,6 +80,7 @@ impl HttpError {
     pub fn hint(&self) -> Option<&'static str> {
         match self {
             Self::Failed { .. } => Some("is the URL right, and its server reached from this machine?"),
+            Self::Silent { .. } => Some("try again later; or fetch the file by other means, and `COPY` it"),
             Self::Status { status: 401 | 403 | 404, .. } => Some(
                 "what is not open to everybody takes `--secret id=HTTP_AUTH_TOKEN_HOST,env=VARIABLE`, or `HTTP_AUTH_HEADER_HOST` for a whole `Authorization` header; HOST without its port",
             ),
@@ -94,6 +107,25 @@ pub enum Answer {
         content: BlobWriter,
     },
 }
+
+/// How far a download is; looked at while it is under way.
+#[derive(Debug, Default)]
+pub struct Transfer {
+    received: AtomicU64,
+    total: AtomicU64,
+}
+
+impl Transfer {
+    /// Bytes of the file that have come, and how many there are, if the server has said so.
+    #[must_use]
+    pub fn bytes(&self) -> (u64, Option<u64>) {
+        let total = self.total.load(Ordering::Relaxed);
+        (self.received.load(Ordering::Relaxed), (total > 0).then_some(total))
+    }
+}
+
+/// A server that says nothing for so long has gone.
+const SILENCE: Duration = Duration::from_secs(60);
 
 /// Asking a server, which may take without end.
 pub type Question = Box<dyn FnOnce() -> Result<Answer, HttpError> + Send>;
@@ -141,11 +173,16 @@ impl Wanted {
     }
 }
 
-/// Fetches a file into the store, unless it is there and the same.
+/// Fetches a file into the store, unless it is there and the same; `transfer` tells how far it is.
 ///
 /// # Errors
 /// When the server does not give the file, or gives another one.
-pub fn download(store: &Store, wanted: &Wanted, wait: Wait<'_>) -> Result<Download, HttpError> {
+pub fn download(
+    store: &Store,
+    wanted: &Wanted,
+    wait: Wait<'_>,
+    transfer: &Arc<Transfer>,
+) -> Result<Download, HttpError> {
     let (url, checksum, name) = (wanted.url.as_str(), wanted.checksum.as_ref(), wanted.name());
     let known = store.download(&name)?;
     if let (Some(known), Some(checksum)) = (&known, checksum)
@@ -155,8 +192,8 @@ pub fn download(store: &Store, wanted: &Wanted, wait: Wait<'_>) -> Result<Downlo
     }
     let content = store.blob_writer()?;
     let question: Question = {
-        let (wanted, known) = (wanted.clone(), known.clone());
-        Box::new(move || ask(&wanted, known.as_ref(), content))
+        let (wanted, known, transfer) = (wanted.clone(), known.clone(), Arc::clone(transfer));
+        Box::new(move || ask(&wanted, known.as_ref(), content, (&transfer, SILENCE)))
     };
     let answer = wait(question).ok_or_else(|| HttpError::Cancelled { url: shown(url) })??;
     let download = match (answer, known) {
@@ -180,14 +217,26 @@ pub fn download(store: &Store, wanted: &Wanted, wait: Wait<'_>) -> Result<Downlo
 }
 
 /// Asks for the file, or for what differs from the one that is `known`.
-fn ask(wanted: &Wanted, known: Option<&Download>, mut content: BlobWriter) -> Result<Answer, HttpError> {
+fn ask(
+    wanted: &Wanted,
+    known: Option<&Download>,
+    mut content: BlobWriter,
+    (transfer, silence): (&Transfer, Duration),
+) -> Result<Answer, HttpError> {
     let url = wanted.url.as_str();
-    let failed =
-        |error: &dyn std::fmt::Display| HttpError::Failed { url: shown(url), reason: error.to_string() };
+    let failed = |error: ureq::Error| {
+        if matches!(error, ureq::Error::Timeout(Timeout::PerRead | Timeout::PerWrite)) {
+            return HttpError::Silent { url: shown(url), silence };
+        }
+        HttpError::Failed { url: shown(url), reason: error.to_string() }
+    };
     let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_connect(Some(std::time::Duration::from_secs(30)))
+        .timeout_resolve(Some(silence))
+        .timeout_connect(Some(silence))
+        .timeout_per_read(Some(silence))
+        .timeout_per_write(Some(silence))
         .user_agent("xx-build")
         .redirect_auth_headers(RedirectAuthHeaders::SameHost)
         .tls_config(tls)
@@ -210,7 +259,7 @@ fn ask(wanted: &Wanted, known: Option<&Download>, mut content: BlobWriter) -> Re
             }
         }
     }
-    let response = request.call().map_err(|error| failed(&error))?;
+    let response = request.call().map_err(failed)?;
     match response.status().as_u16() {
         304 => return Ok(Answer::Unchanged),
         200 => {}
@@ -221,15 +270,17 @@ fn ask(wanted: &Wanted, known: Option<&Download>, mut content: BlobWriter) -> Re
         value.unwrap_or_default().to_owned()
     };
     let (etag, modified) = (header("etag"), header("last-modified"));
+    transfer.total.store(header("content-length").parse().unwrap_or(0), Ordering::Relaxed);
     let mut body = response.into_body().into_reader();
     let mut buffer = vec![0_u8; 128 * 1024];
     loop {
-        let count = body.read(&mut buffer).map_err(|error| failed(&error))?;
+        let count = body.read(&mut buffer).map_err(|error| failed(ureq::Error::from(error)))?;
         if count == 0 {
             return Ok(Answer::File { etag, modified, content });
         }
         let bytes = buffer.get(..count).unwrap_or_default();
         std::io::Write::write_all(&mut content, bytes).map_err(StoreError::writing_blob)?;
+        transfer.received.fetch_add(count as u64, Ordering::Relaxed);
     }
 }
 
@@ -259,7 +310,55 @@ fn parse_date(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write as _;
+
     use super::*;
+    use crate::rootfs::Owners;
+
+    /// A server that says these words to whoever comes, and then nothing more, or closes.
+    fn served(words: &'static str, closes: bool) -> Result<Answer, HttpError> {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let url = format!("http://user:secret@{}/file?key", listener.local_addr().expect("its number"));
+        let (over, end) = std::sync::mpsc::channel::<()>();
+        let server = std::thread::spawn(move || {
+            let (mut client, _) = listener.accept().expect("a client");
+            let _read = client.read(&mut [0; 4096]);
+            client.write_all(words.as_bytes()).expect("said");
+            // Until the question is answered, one way or the other.
+            if !closes {
+                let _over = end.recv();
+            }
+        });
+        let store = tempfile::tempdir().expect("a directory");
+        let store = Store::open(store.path(), 0, Owners::Real).expect("a store");
+        let wanted = Wanted { url, headers: vec![], authorization: None, checksum: None };
+        let content = store.blob_writer().expect("a file");
+        let answer = ask(&wanted, None, content, (&Transfer::default(), Duration::from_millis(200)));
+        drop(over);
+        server.join().expect("served");
+        answer
+    }
+
+    #[test]
+    fn a_server_that_falls_silent_or_goes_is_an_error() {
+        const HEAD: &str = "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello";
+        for (words, closes, expected) in [
+            ("", false, "has said nothing for 0.2 seconds"),
+            ("HTTP/1.1 200 OK\r\nContent-Le", false, "has said nothing for 0.2 seconds"),
+            (HEAD, false, "has said nothing for 0.2 seconds"),
+            (HEAD, true, "cannot fetch"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhelloworld", false, ""),
+        ] {
+            let answer = served(words, closes);
+            let Err(error) = answer else {
+                assert_eq!(expected, "", "{words:?}");
+                continue;
+            };
+            let text = error.to_string();
+            assert!(!expected.is_empty() && text.contains(expected), "{words:?}: {text}");
+            assert!(error.hint().is_some() && !text.contains("secret") && !text.contains("key"), "{text}");
+        }
+    }
 
     #[test]
     fn dates_of_http() {

@@ -10,6 +10,6 @@ mod local;
 mod place;
 
 pub use git::{GitError, Repository, Run};
-pub use http::{Answer, HttpError, Question, Wait, Wanted, download, modified_seconds};
+pub use http::{Answer, HttpError, Question, Transfer, Wait, Wanted, download, modified_seconds};
 pub use layout::{FetchError, Layout, ResolvedManifest};
 pub use local::open_local;

@@ -114,12 +114,12 @@ impl Tree {
         if self.root_owned { (0, 0) } else { (stat.st_uid, stat.st_gid) }
     }
 
-    /// Extended attributes as the tree shows them: of a user's file only its capabilities, since the others are
-    /// notes of this machine. BuildKit's layers have no others either.
+    /// Extended attributes as the tree shows them: of a user's file its capabilities and what is noted on it, without
+    /// access lists and the like, which name users and rules of this machine.
     #[must_use]
     pub fn xattrs(&self, mut xattrs: Xattrs) -> Xattrs {
         if self.root_owned {
-            xattrs.retain(|(name, _)| name == b"security.capability");
+            xattrs.retain(|(name, _)| name == b"security.capability" || name.starts_with(b"user."));
         }
         xattrs
     }

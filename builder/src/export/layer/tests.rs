@@ -73,6 +73,34 @@ fn targets_of_links_are_as_they_are() {
     assert_eq!(entries(place.path(), None), expected);
 }
 
+/// Capabilities are a part of a program; what is noted on a file is not passed on with an image.
+#[test]
+fn attributes_of_trees_and_of_layers() {
+    let place = tempfile::tempdir().expect("a directory");
+    fs::write(place.path().join("file"), "").expect("a file");
+    let file = File::open(place.path().join("file")).expect("a file");
+    let capability = [1, 0, 0, 2, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    rustix::fs::fsetxattr(&file, "user.note", b"x", XattrFlags::empty()).expect("an attribute");
+    let mut expected = vec!["SCHILY.xattr.user.note"];
+    if rustix::fs::fsetxattr(&file, "security.capability", &capability, XattrFlags::empty()).is_ok() {
+        expected.insert(0, "SCHILY.xattr.security.capability");
+    }
+    let nothing = Below::of(&[], Owners::Real).expect("opened");
+    for (below, wanted) in [(None, &expected[..]), (Some(&nothing), &expected[..expected.len() - 1])] {
+        let root = File::open(place.path()).expect("the root");
+        let mut tar = tar::Builder::new(vec![]);
+        let place = Place { prefix: Path::new(""), clamp: None };
+        write_tree(root.as_fd(), Owners::Real, below, place, &mut tar).expect("written");
+        let bytes = tar.into_inner().expect("an archive");
+        let mut archive = tar::Archive::new(&bytes[..]);
+        let mut entry = archive.entries().expect("an archive").next().expect("an entry").expect("an entry");
+        let records = entry.pax_extensions().expect("records").into_iter().flatten();
+        let names: Vec<&str> =
+            records.map(|record| record.expect("a record").key().expect("a name")).collect();
+        assert_eq!(names, wanted);
+    }
+}
+
 #[test]
 fn names_of_one_file_are_links_whatever_it_is() {
     let place = tempfile::tempdir().expect("a directory");
