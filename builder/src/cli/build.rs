@@ -15,7 +15,7 @@ use super::execute::{Graph, Session, Target};
 use super::images::{self, Lacking};
 use super::input::{self, Context, Input};
 use super::print::Print;
-use super::steps::HOST_NETWORK;
+use super::steps::{self, HOST_NETWORK};
 use super::{epoch, refused, remote, settings, storage};
 use crate::dockerfile;
 use crate::dockerfile::front_end::FrontEnd;
@@ -179,6 +179,7 @@ fn configuration(
         add_hosts: settings::hosts(&args.add_host)?,
         ulimits: args.ulimit.iter().map(|text| settings::ulimit(text)).collect::<Result<_, _>>()?,
         cgroup_parent: args.cgroup_parent.clone(),
+        resources: steps::resources(&args.run)?,
         resolve_mode: if args.pull { ResolveMode::Pull } else { ResolveMode::Default },
         shm_size: args.shm_size.as_deref().map_or(Ok(0), settings::shm_size)?,
         network: settings::network(&args.network)?,

@@ -162,6 +162,8 @@ impl<'a> Session<'a> {
         self.request.definitions = definitions;
         self.request.locals = graph.locals;
         self.request.layouts = graph.layouts;
+        let limited = steps::limit_graph(self.options, &mut self.request.steps, &self.request.definitions)?;
+        limited.iter().for_each(|warning| self.progress.note(warning));
         let (steps, definitions) = (&self.request.steps, &self.request.definitions);
         if let Some(warning) = steps::unfiltered(&self.environment.machine, is_filtered(), steps, definitions)
         {

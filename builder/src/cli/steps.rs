@@ -8,7 +8,7 @@ use super::args::Run;
 use super::storage;
 use crate::config::NetworkSetting;
 use crate::dockerfile::{csv, size, suggest};
-use crate::engine::{Keys, SshSource, StepOptions, is_socket};
+use crate::engine::{self, Keys, SshSource, StepOptions, is_socket};
 use crate::llb::pb;
 use crate::llb::wire::decode_op;
 use crate::report::Report;
@@ -47,7 +47,7 @@ pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptio
         let warn = |option: &&str| format!("warning: `{option}` has no effect: {why}");
         limits.options().iter().map(warn).collect()
     };
-    let (cgroups, warnings) = match (Cgroups::find(&limits), &runtime) {
+    let (cgroups, warnings) = match (Cgroups::find(&limits, &[]), &runtime) {
         (_, Some(_)) => (None, useless(&"it does not reach through `--oci-runtime`")),
         (Ok(cgroups), None) => (cgroups, vec![]),
         (Err(why), None) => (None, useless(&why)),
@@ -59,6 +59,50 @@ pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptio
     };
     let uplink = Uplink::new(kind, &environment.path);
     Ok((StepOptions { allow_insecure, allow_host_network, uplink, agents, runtime, cgroups }, warnings))
+}
+
+/// The limits of `--memory` and its like, as operations carry them.
+pub(super) fn resources(run: &Run) -> Result<Option<pb::LinuxResources>, Report> {
+    let limits = limits(run)?;
+    let signed = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+    let given = limits != Limits::default();
+    Ok(given.then(|| pb::LinuxResources {
+        memory: signed(limits.memory),
+        memory_swap: limits.memory_swap.unwrap_or(0),
+        cpu_shares: limits.cpu_shares,
+        cpu_period: limits.cpu_period,
+        cpu_quota: signed(limits.cpu_quota),
+        cpuset_cpus: limits.cpuset_cpus,
+        cpuset_mems: limits.cpuset_mems,
+    }))
+}
+
+/// Makes ready for limits that operations of a graph carry; a warning when they have no effect.
+pub(super) fn limit_graph(
+    run: &Run,
+    options: &mut StepOptions,
+    definitions: &[pb::Definition],
+) -> Result<Option<String>, Report> {
+    let general = limits(run)?;
+    let metadata = definitions.iter().flat_map(|definition| definition.metadata.values());
+    let of_steps = metadata.filter_map(|metadata| metadata.linux_resources.as_ref()).map(engine::limits);
+    // Those of the command line have been looked at.
+    let of_steps: Vec<Limits> = of_steps.filter(|limits| *limits != general).collect();
+    if of_steps.is_empty() {
+        return Ok(None);
+    }
+    let warning =
+        |why: &dyn std::fmt::Display| format!("warning: the limits of the graph have no effect: {why}");
+    if options.runtime.is_some() {
+        return Ok(Some(warning(&"they do not reach through `--oci-runtime`")));
+    }
+    match Cgroups::find(&general, &of_steps) {
+        Ok(cgroups) => {
+            options.cgroups = cgroups;
+            Ok(None)
+        }
+        Err(why) => Ok(Some(warning(&why))),
+    }
 }
 
 /// What a user of the built-in sandbox is told where it has no system call filter for the machine, once, when a step is to

@@ -127,6 +127,7 @@ mod tests {
             keys: vec![],
             identity: Identity(Key([0; 32])),
             ignore_cache: false,
+            resources: None,
             number: 0,
             name: String::new(),
         };

@@ -196,6 +196,7 @@ impl Driver<'_> {
             identity,
             ignore_cache: vertex.ignore_cache,
             number: self.numbers + usize::from(shows),
+            resources: vertex.resources.clone(),
             name: vertex.name.clone(),
         };
         self.running += usize::from(runs);
@@ -299,7 +300,8 @@ fn local(op: &pb::Op) -> Local {
             | pb::op::Op::File(_)
             | pb::op::Op::Build(_)
             | pb::op::Op::Merge(_)
-            | pb::op::Op::Diff(_),
+            | pb::op::Op::Diff(_)
+            | pb::op::Op::Passthrough(_),
         )
         | None => Local::default(),
     }
@@ -470,6 +472,7 @@ fn outputs(context: Context<'_>, cancel: &Cancel, job: &Job) -> Result<Vec<Outpu
         Some(pb::op::Op::Exec(op)) => exec::run(context, cancel, job, op),
         Some(pb::op::Op::Merge(merge)) => stack::merge(context, job, merge).map(|output| vec![output]),
         Some(pb::op::Op::Diff(diff)) => stack::diff(context, job, diff).map(|output| vec![output]),
+        Some(pb::op::Op::Passthrough(pass)) => stack::pass(job, pass),
         Some(pb::op::Op::Build(_)) => Err(EngineError::Unsupported("the build operation".to_owned())),
         None => Err(EngineError::Unsupported("an operation without a kind".to_owned())),
     }

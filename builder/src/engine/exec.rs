@@ -11,8 +11,8 @@ use super::{Context, EngineError, Event, Keys, Stream};
 use crate::llb::pb;
 use crate::lower::paths;
 use crate::sandbox::{
-    Cancel, Cgroups, Exit, Finished, Group, Mount, Network, Runtime, Security, Step, Stream as StepStream,
-    Ulimit, Unreal, Uplink,
+    Cancel, Cgroups, Exit, Finished, Group, Limits, Mount, Network, Runtime, Security, Step,
+    Stream as StepStream, Ulimit, Unreal, Uplink,
 };
 use crate::store::OutputLayer;
 
@@ -100,7 +100,9 @@ pub(super) fn run(
     };
     let step = if meta.hostname.is_empty() { step } else { Step { hostname: meta.hostname.clone(), ..step } };
     let limit = |source| EngineError::Limit { source };
-    let group = context.request.steps.cgroups.as_ref().map(Cgroups::group).transpose().map_err(limit)?;
+    let own = job.resources.as_ref().map(limits);
+    let cgroups = context.request.steps.cgroups.as_ref();
+    let group = cgroups.map(|cgroups| cgroups.group(own.as_ref())).transpose().map_err(limit)?;
     let cgroup = group.as_ref().map(Group::processes).transpose().map_err(limit)?;
     let step = Step { cgroup, ..step };
     let proxy = matches!(step.network, Network::Outward(_)).then(|| local_proxy(&step.env)).flatten();
@@ -174,6 +176,20 @@ fn is_local(url: &str) -> bool {
 /// Whether an operation is a step on the default network.
 pub(super) fn uses_default_network(op: &pb::Op) -> bool {
     matches!(&op.op, Some(pb::op::Op::Exec(op)) if op.network == i32::from(pb::NetMode::Unset))
+}
+
+/// Limits as the sandbox has them; what cannot be one is none.
+#[must_use]
+pub fn limits(resources: &pb::LinuxResources) -> Limits {
+    Limits {
+        memory: u64::try_from(resources.memory).unwrap_or(0),
+        memory_swap: Some(resources.memory_swap).filter(|total| *total != 0),
+        cpu_shares: resources.cpu_shares,
+        cpu_quota: u64::try_from(resources.cpu_quota).unwrap_or(0),
+        cpu_period: resources.cpu_period,
+        cpuset_cpus: resources.cpuset_cpus.clone(),
+        cpuset_mems: resources.cpuset_mems.clone(),
+    }
 }
 
 /// Bytes of a disk on which a step cannot be expected to work.

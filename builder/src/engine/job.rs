@@ -43,6 +43,7 @@ pub(super) struct Job {
     pub(super) keys: Vec<Key>,
     pub(super) identity: Identity,
     pub(super) ignore_cache: bool,
+    pub(super) resources: Option<pb::LinuxResources>,
     pub(super) number: usize,
     pub(super) name: String,
 }

@@ -40,7 +40,7 @@ use crate::store::{LayerId, Store, StoreError};
 
 pub(crate) use agent::is_socket;
 pub use driver::solve;
-pub use exec::{SshSource, StepOptions};
+pub use exec::{SshSource, StepOptions, limits};
 pub use keys::Keys;
 pub use source::Answers;
 

@@ -23,7 +23,7 @@ fn layer(job: &Job, index: i64) -> Result<Option<LayerId>, EngineError> {
         None => Ok(None),
         Some(Some(Input::Layer(layer))) => Ok(*layer),
         Some(Some(Input::Local(_)) | None) => {
-            Err(EngineError::Unsupported(format!("a merge or diff of input {index}")))
+            Err(EngineError::Unsupported(format!("a merge, diff or passthrough of input {index}")))
         }
     }
 }
@@ -36,6 +36,11 @@ fn output(layer: Option<LayerId>) -> OutputLayer {
 pub(super) fn merge(context: Context<'_>, job: &Job, op: &pb::MergeOp) -> Result<OutputLayer, EngineError> {
     let inputs: Result<Vec<_>, _> = op.inputs.iter().map(|input| layer(job, input.input)).collect();
     Ok(output(context.store.merge(&inputs?)?))
+}
+
+/// Gives inputs on as they are.
+pub(super) fn pass(job: &Job, op: &pb::PassthroughOp) -> Result<Vec<OutputLayer>, EngineError> {
+    op.outputs.iter().map(|input| layer(job, *input).map(output)).collect()
 }
 
 /// What `upper` changes in `lower`: its own layers if it was made on it, or else the differences of both trees.

@@ -341,4 +341,7 @@ fn merge_metadata(known: &mut pb::OpMetadata, other: &pb::OpMetadata) {
     if other.progress_group.is_some() {
         known.progress_group.clone_from(&other.progress_group);
     }
+    if other.linux_resources.is_some() {
+        known.linux_resources.clone_from(&other.linux_resources);
+    }
 }

@@ -100,6 +100,10 @@ pub fn op(op: &pb::Op) -> Value {
             let diff = Object::default().opt("lower", x.lower.as_ref(), lower);
             out.put("diff", diff.opt("upper", x.upper.as_ref(), upper).done())
         }
+        Some(Kind::Passthrough(x)) => {
+            let pass = Object::default().text("id", &x.id);
+            out.put("passthrough", pass.list("outputs", &x.outputs, |o| o.to_string().into()).done())
+        }
     };
     out.opt("platform", op.platform.as_ref(), platform)
         .opt("constraints", op.constraints.as_ref(), |c| Object::default().texts("filter", &c.filter).done())
@@ -297,6 +301,17 @@ fn metadata(m: &pb::OpMetadata) -> Value {
     let out = if caps.is_empty() { out } else { out.put("caps", Value::Object(caps)) };
     out.opt("progress_group", m.progress_group.as_ref(), |g| {
         Object::default().text("id", &g.id).text("name", &g.name).flag("weak", g.weak).done()
+    })
+    .opt("linux_resources", m.linux_resources.as_ref(), |r| {
+        let number = |out: Object, key, value: u64| {
+            if value == 0 { out } else { out.put(key, value.to_string().into()) }
+        };
+        let out = Object::default().int64("memory", r.memory).int64("memorySwap", r.memory_swap);
+        let out = number(number(out, "cpuShares", r.cpu_shares), "cpuPeriod", r.cpu_period);
+        out.int64("cpuQuota", r.cpu_quota)
+            .text("cpusetCpus", &r.cpuset_cpus)
+            .text("cpusetMems", &r.cpuset_mems)
+            .done()
     })
     .done()
 }

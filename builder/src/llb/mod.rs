@@ -7,8 +7,7 @@
 
 pub mod graph;
 pub mod json;
+pub mod pb;
 pub mod replace;
 pub mod validate;
 pub mod wire;
-
-pub use bollard_buildkit_proto::pb;

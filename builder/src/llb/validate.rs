@@ -136,6 +136,7 @@ fn output_count(op: &pb::Op) -> i64 {
     let outputs: Vec<i64> = match &op.op {
         Some(Kind::Exec(exec)) => exec.mounts.iter().filter(|m| is_tree(m)).map(|m| m.output).collect(),
         Some(Kind::File(file)) => file.actions.iter().map(|a| a.output).collect(),
+        Some(Kind::Passthrough(pass)) => return i64::try_from(pass.outputs.len()).unwrap_or(i64::MAX),
         Some(Kind::Source(_) | Kind::Merge(_) | Kind::Diff(_) | Kind::Build(_)) => return 1,
         None => return 0,
     };
@@ -163,6 +164,14 @@ fn check(op: &pb::Op) -> Result<(), String> {
             let lower = diff.lower.as_ref().ok_or("a diff without a lower tree")?;
             let upper = diff.upper.as_ref().ok_or("a diff without an upper tree")?;
             [lower.input, upper.input].iter().try_for_each(|i| in_range(*i, -1, count, "input of a diff"))
+        }
+        Some(Kind::Passthrough(pass)) => {
+            text(&pass.id, "id of a passthrough")?;
+            if pass.id.is_empty() || pass.outputs.is_empty() {
+                return Err("a passthrough without id or outputs".to_owned());
+            }
+            items(pass.outputs.len(), "outputs")?;
+            pass.outputs.iter().try_for_each(|i| in_range(*i, 0, count, "input of a passthrough"))
         }
         Some(Kind::Build(_)) => Err("operations of kind `build` are not supported".to_owned()),
     }
@@ -203,7 +212,11 @@ fn check_exec(exec: &pb::ExecOp, count: i64) -> Result<(), String> {
     let mut root = false;
     let mut outputs = Vec::new();
     for mount in &exec.mounts {
-        rooted(&mount.dest, "mount target")?;
+        // A relative one lies below the working directory.
+        text(&mount.dest, "mount target")?;
+        if mount.dest.is_empty() {
+            return Err("a mount without a target".to_owned());
+        }
         below(&mount.selector, "mount source")?;
         in_range(mount.input, -1, count, "input of a mount")?;
         pb::MountType::try_from(mount.mount_type)
@@ -351,6 +364,11 @@ mod tests {
         pb::Op { inputs: vec![input(&source(), 0)], op: Some(Kind::File(file)), ..Default::default() }
     }
 
+    fn pass(id: &str, outputs: Vec<i64>) -> pb::Op {
+        let pass = pb::PassthroughOp { id: id.into(), outputs };
+        pb::Op { inputs: vec![input(&source(), 0)], op: Some(Kind::Passthrough(pass)), ..Default::default() }
+    }
+
     /// The source, an operation on it, and the end.
     fn refusal(op: &pb::Op) -> Option<String> {
         let end = pb::Op { inputs: vec![input(op, 0)], ..Default::default() };
@@ -366,6 +384,10 @@ mod tests {
     fn hostile_operations_are_refused() {
         assert_eq!(refusal(&exec(|_| ())), None);
         assert_eq!(refusal(&copy(|_, _| ())), None);
+        assert_eq!(refusal(&pass("x", vec![0, 0])), None);
+        let relative =
+            exec(|e| e.mounts.push(pb::Mount { dest: "x".into(), output: -1, ..Default::default() }));
+        assert_eq!(refusal(&relative), None);
         let cases = [
             (exec(|e| e.meta = None), "a program without metadata"),
             (exec(|e| e.meta.as_mut().unwrap().args.clear()), "a program without arguments"),
@@ -404,6 +426,10 @@ mod tests {
                 pb::Op { op: Some(Kind::Diff(pb::DiffOp::default())), ..Default::default() },
                 "a diff without a lower tree",
             ),
+            (pass("x", vec![1]), "input of a passthrough 1 does not exist"),
+            (pass("x", vec![-1]), "input of a passthrough -1 does not exist"),
+            (pass("", vec![0]), "a passthrough without id or outputs"),
+            (pass("x", vec![]), "a passthrough without id or outputs"),
             (
                 pb::Op { op: Some(Kind::Build(pb::BuildOp::default())), ..Default::default() },
                 "operations of kind `build` are not supported",

@@ -45,6 +45,7 @@ pub fn encode_op(op: &pb::Op) -> Vec<u8> {
         Some(Kind::Build(build)) => bytes_field(&mut out, 5, &build.encode_to_vec()),
         Some(Kind::Merge(merge)) => bytes_field(&mut out, 6, &merge.encode_to_vec()),
         Some(Kind::Diff(diff)) => bytes_field(&mut out, 7, &diff.encode_to_vec()),
+        Some(Kind::Passthrough(pass)) => bytes_field(&mut out, 8, &pass.encode_to_vec()),
     }
     out
 }

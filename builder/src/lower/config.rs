@@ -47,6 +47,8 @@ pub struct BuildConfig {
     pub network: NetworkMode,
     /// `--cgroup-parent`.
     pub cgroup_parent: String,
+    /// `--memory` and its like.
+    pub resources: Option<pb::LinuxResources>,
     /// `BUILDKIT_CACHE_MOUNT_NS`: in front of the ids of cache mounts.
     pub cache_namespace: String,
     /// Value of `local.session` in local sources. Only for comparing with graphs of BuildKit, which puts a random one
@@ -77,6 +79,7 @@ impl BuildConfig {
             ulimits: Vec::new(),
             network: NetworkMode::Sandbox,
             cgroup_parent: String::new(),
+            resources: None,
             cache_namespace: String::new(),
             local_session: None,
         }

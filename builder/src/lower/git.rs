@@ -136,7 +136,7 @@ impl Repository {
             match key.as_str() {
                 "ref" => same(&mut self.reference, value, "ref")?,
                 "subdir" => same(&mut self.subdir, value, "subdir")?,
-                "checksum" | "commit" => self.checksum.clone_from(value),
+                "checksum" | "commit" => same(&mut self.checksum, value, "checksum")?,
                 "keep-git-dir" => self.keep_git_dir = Some(switch(key, value)?),
                 "submodules" => self.submodules = Some(switch(key, value)?),
                 "mtime" if matches!(value.as_str(), "checkout" | "commit") => self.mtime.clone_from(value),
@@ -345,6 +345,7 @@ mod tests {
             ("?ref=a#b", "the git URL names two values for `ref`: `b` and `a`"),
             ("?fetch-by-commit=maybe", "invalid `fetch-by-commit=maybe` in the query of the git URL"),
             ("?submodules=maybe", "invalid `submodules=maybe` in the query of the git URL"),
+            ("?commit=a&checksum=b", "the git URL names two values for `checksum`: `b` and `a`"),
             ("?ref=a&ref=b", "`ref` is twice in the query of the git URL"),
         ];
         for (query, message) in cases {

@@ -96,7 +96,10 @@ pub fn plan(lowered: &Lowered, build_platform: &Platform) -> Result<Plan, Decode
                 Some(Kind::Exec(_)) => op.platform.as_ref().and_then(platform),
                 Some(Kind::File(_)) => None,
                 // Content from elsewhere, and views of trees that are there.
-                Some(Kind::Source(_) | Kind::Merge(_) | Kind::Diff(_) | Kind::Build(_)) | None => continue,
+                Some(
+                    Kind::Source(_) | Kind::Merge(_) | Kind::Diff(_) | Kind::Build(_) | Kind::Passthrough(_),
+                )
+                | None => continue,
             };
             let line = line(target, &digest);
             let ordinal = seen.entry(line).and_modify(|count| *count += 1).or_default();

@@ -84,6 +84,7 @@ impl<'a> Target<'a> {
         let label = self.step_name(stage, &shown, state_platform.as_ref(), &plain_env);
         stage.state.env = plain_env;
         let mut metadata = self.step_metadata(stage, &label);
+        metadata.linux_resources.clone_from(&self.config.resources);
         metadata.description.insert(super::dispatch::DOCKERFILE_COMMAND.to_owned(), node.code.clone());
         let exec = pb::ExecOp {
             meta: Some(meta),

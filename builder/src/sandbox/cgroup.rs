@@ -112,21 +112,27 @@ pub struct Group {
 }
 
 impl Cgroups {
-    /// Finds the builder's group and has it pass on the controllers that `limits` needs; `None` when it needs none.
+    /// Finds the builder's group and has it pass on the controllers that `limits` and the limits of single steps need; `None`
+    /// when they need none.
     ///
     /// # Errors
     /// [`NoCgroups`], for a warning.
-    pub fn find(limits: &Limits) -> Result<Option<Self>, NoCgroups> {
+    pub fn find(limits: &Limits, of_steps: &[Limits]) -> Result<Option<Self>, NoCgroups> {
         let own = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
         // Where version 1 has the place, version 2 lies beside it.
         let mounts = ["/sys/fs/cgroup", "/sys/fs/cgroup/unified"].map(Path::new);
         let mount = mounts.into_iter().find(|mount| mount.join("cgroup.controllers").exists());
-        Self::below(mount.unwrap_or(Path::new("/sys/fs/cgroup")), &own, limits)
+        Self::below(mount.unwrap_or(Path::new("/sys/fs/cgroup")), &own, limits, of_steps)
     }
 
     /// The same for the tree at `mount`, and `own` as `/proc/self/cgroup` has it.
-    fn below(mount: &Path, own: &str, limits: &Limits) -> Result<Option<Self>, NoCgroups> {
-        let needed = controllers(limits);
+    fn below(
+        mount: &Path,
+        own: &str,
+        limits: &Limits,
+        of_steps: &[Limits],
+    ) -> Result<Option<Self>, NoCgroups> {
+        let needed = controllers(std::iter::once(limits).chain(of_steps));
         let Some(first) = needed.first() else { return Ok(None) };
         let group = own.lines().find_map(|line| line.strip_prefix("0::/"));
         let path = mount.join(group.ok_or(NoCgroups::NotOffered(first))?);
@@ -148,16 +154,16 @@ impl Cgroups {
         Ok(Some(Self { parent: path, limits: limits.clone(), made: AtomicU64::new(0) }))
     }
 
-    /// Makes the group of a step.
+    /// Makes the group of a step, with limits of its `own` in place of all steps'.
     ///
     /// # Errors
     /// When the kernel refuses the group or a limit; the message names the option.
-    pub fn group(&self) -> io::Result<Group> {
+    pub fn group(&self, own: Option<&Limits>) -> io::Result<Group> {
         let number = self.made.fetch_add(1, Ordering::Relaxed);
         let path = self.parent.join(format!("xx-build-{}-{number}", std::process::id()));
         fs::create_dir(&path)?;
         let group = Group { path };
-        for Setting { option, file, value } in self.limits.settings() {
+        for Setting { option, file, value } in own.unwrap_or(&self.limits).settings() {
             match fs::write(group.path.join(file), &value) {
                 // A machine without swap has no such file.
                 Err(error) if file == "memory.swap.max" && error.kind() == io::ErrorKind::NotFound => {}
@@ -170,10 +176,11 @@ impl Cgroups {
 }
 
 /// Controllers of the settings, each once.
-fn controllers(limits: &Limits) -> Vec<&'static str> {
-    let names = limits.settings().into_iter().filter_map(|s| s.file.split_once('.').map(|(name, _)| name));
-    let mut names: Vec<_> = names.collect();
-    names.dedup();
+fn controllers<'a>(limits: impl Iterator<Item = &'a Limits>) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    for file in limits.flat_map(Limits::settings).map(|setting| setting.file) {
+        names.extend(file.split_once('.').map(|(name, _)| name).filter(|name| !names.contains(name)));
+    }
     names
 }
 
@@ -239,7 +246,7 @@ mod tests {
         ];
         assert_eq!(settings, expected.map(|(file, value)| (file, value.to_owned())));
         assert_eq!(limits.options(), ["--memory", "--cpu-shares", "--cpu-quota", "--cpuset-cpus"]);
-        assert_eq!(controllers(&limits), ["memory", "cpu", "cpuset"]);
+        assert_eq!(controllers([&limits, &limits].into_iter()), ["memory", "cpu", "cpuset"]);
         for (total, swap) in [(3 << 20, "2097152"), (-1, "max"), (1 << 20, "0")] {
             let limits = Limits { memory: 1 << 20, memory_swap: Some(total), ..Limits::default() };
             assert_eq!(limits.settings()[1].value, swap);
@@ -253,7 +260,7 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         let own = tree.path().join("user/unit");
         fs::create_dir_all(&own).unwrap();
-        let find = |limits: &Limits| Cgroups::below(tree.path(), "1:cpu:/x\n0::/user/unit\n", limits);
+        let find = |limits: &Limits| Cgroups::below(tree.path(), "1:cpu:/x\n0::/user/unit\n", limits, &[]);
         let limits = Limits { memory: 5000, ..Limits::default() };
         assert!(find(&Limits::default()).unwrap().is_none(), "nothing to limit");
         assert!(matches!(find(&limits), Err(NoCgroups::NotOffered("memory"))));
@@ -261,9 +268,11 @@ mod tests {
         fs::write(own.join("cgroup.subtree_control"), "cpu\n").unwrap();
         let groups = find(&limits).unwrap().unwrap();
         assert_eq!(fs::read_to_string(own.join("cgroup.subtree_control")).unwrap(), "+memory");
-        let group = groups.group().unwrap();
+        let group = groups.group(None).unwrap();
         assert_eq!(fs::read_to_string(group.path.join("memory.max")).unwrap(), "5000");
         assert!(group.path.starts_with(&own) && !group.ran_out_of_memory());
+        let other = groups.group(Some(&Limits { memory: 7000, ..Limits::default() })).unwrap();
+        assert_eq!(fs::read_to_string(other.path.join("memory.max")).unwrap(), "7000");
         fs::write(group.path.join("memory.events"), "oom 1\noom_kill 1\n").unwrap();
         assert!(group.ran_out_of_memory());
     }
@@ -274,7 +283,7 @@ mod tests {
         fs::write(tree.path().join("cgroup.controllers"), "memory").unwrap();
         fs::create_dir(tree.path().join("cgroup.subtree_control")).unwrap();
         let limits = Limits { memory: 1, ..Limits::default() };
-        let error = Cgroups::below(tree.path(), "0::/\n", &limits).unwrap_err();
+        let error = Cgroups::below(tree.path(), "0::/\n", &Limits::default(), &[limits]).unwrap_err();
         assert!(error.to_string().contains("is not delegated"), "{error}");
     }
 }

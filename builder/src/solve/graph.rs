@@ -12,6 +12,7 @@ use std::sync::Arc;
 use thiserror::Error;
 
 use super::keys::{self, Key};
+use super::resources;
 use super::selection::{self, Selection};
 use crate::llb::{pb, wire};
 use crate::oci::digest::Digest;
@@ -61,6 +62,8 @@ pub struct Vertex {
     pub place: Option<Place>,
     /// Whether the cache must not be asked for it.
     pub ignore_cache: bool,
+    /// How much its program may use; no part of any key.
+    pub resources: Option<pb::LinuxResources>,
     /// The operation's own part of the cache key.
     pub(super) key: Key,
     /// Length of the longest path to a vertex that nothing depends on, in steps that cost time.
@@ -171,7 +174,12 @@ impl Graph {
         bytes: &[u8],
         op: pb::Op,
     ) -> Result<(), GraphError> {
-        if self.by_digest.contains_key(&digest) {
+        let metadata = definition.metadata.get(&digest);
+        let resources = metadata.and_then(|metadata| metadata.linux_resources.as_ref());
+        if let Some(known) = self.by_digest.get(&digest) {
+            if let Some(vertex) = self.vertices.get_mut(known.index()) {
+                resources::relax(&mut vertex.resources, resources);
+            }
             return Ok(());
         }
         if op.op.is_none() {
@@ -187,7 +195,6 @@ impl Graph {
                 input.dependents.push(id);
             }
         }
-        let metadata = definition.metadata.get(&digest);
         let name = metadata
             .and_then(|metadata| metadata.description.get("llb.customname").cloned())
             .unwrap_or_else(|| describe(&op));
@@ -200,6 +207,7 @@ impl Graph {
             name,
             place: places.get(&digest),
             ignore_cache: metadata.is_some_and(|metadata| metadata.ignore_cache),
+            resources: resources.cloned(),
             height: 0,
             is_emulated: false,
             dependents: vec![],
@@ -275,6 +283,7 @@ pub fn outputs(vertex: &Vertex) -> usize {
     let highest = match &vertex.op.op {
         Some(pb::op::Op::Exec(exec)) => exec.mounts.iter().map(|mount| mount.output).max(),
         Some(pb::op::Op::File(file)) => file.actions.iter().map(|action| action.output).max(),
+        Some(pb::op::Op::Passthrough(pass)) => return pass.outputs.len(),
         Some(pb::op::Op::Source(_) | pb::op::Op::Build(_) | pb::op::Op::Merge(_) | pb::op::Op::Diff(_))
         | None => Some(0),
     };
@@ -292,6 +301,7 @@ fn describe(op: &pb::Op) -> String {
         Some(pb::op::Op::Merge(_)) => "merge".to_owned(),
         Some(pb::op::Op::Diff(_)) => "diff".to_owned(),
         Some(pb::op::Op::Build(_)) => "build".to_owned(),
+        Some(pb::op::Op::Passthrough(pass)) => pass.id.clone(),
         None => String::new(),
     }
 }

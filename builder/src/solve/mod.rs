@@ -10,6 +10,7 @@
 mod graph;
 mod keys;
 mod machine;
+mod resources;
 mod selection;
 
 pub use graph::{Edge, Graph, GraphError, Place, Vertex, VertexId, is_remote, outputs};

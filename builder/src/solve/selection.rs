@@ -51,7 +51,13 @@ pub(super) fn selections(op: &pb::Op) -> Vec<Selection> {
                 select_mount(mount, &mut out);
             }
         }
-        Some(pb::op::Op::Source(_) | pb::op::Op::Build(_) | pb::op::Op::Merge(_) | pb::op::Op::Diff(_))
+        Some(
+            pb::op::Op::Source(_)
+            | pb::op::Op::Build(_)
+            | pb::op::Op::Merge(_)
+            | pb::op::Op::Diff(_)
+            | pb::op::Op::Passthrough(_),
+        )
         | None => {}
     }
     out.into_iter().map(|selection| selection.unwrap_or(Selection::Whole)).collect()

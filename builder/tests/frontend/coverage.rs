@@ -143,7 +143,8 @@ real project: Go, SHELL windows,
 ARG proxy lower case, ARG without effect, ARG BUILDKIT_SBOM_SCAN, directive behind shebang, byte order mark,
 switches set to false, ADD git commit, ADD git over ssh, COPY --chmod symbolic, HEALTHCHECK zero, expand nothing,
 expand quotes, heredoc beside files, heredoc chmod, step names, unicode,
-ADD git fetch-by-commit, main context git fetch-by-commit, named context http, ARG SOURCE_DATE_EPOCH=context";
+ADD git fetch-by-commit, main context git fetch-by-commit, named context http, ARG SOURCE_DATE_EPOCH=context,
+mount target relative";
 
 #[test]
 fn every_form_has_a_case() {

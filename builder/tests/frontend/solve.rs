@@ -117,6 +117,39 @@ fn a_graph_of_a_go_client_is_solved() {
     assert!(!place.exists("out/copied/b.txt") && !place.exists("out/copied/c.md"));
 }
 
+/// What v0.29 did not have: the passthrough operation, and limits beside operations.
+#[test]
+fn a_newer_graph_is_solved() {
+    let place = Place::new("solve-passthrough");
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/definitions/passthrough.pb");
+    let bytes = std::fs::read(path).unwrap();
+    let definition = wire::decode_definition(&bytes).unwrap();
+    let mut passes = 0;
+    for op in &definition.def {
+        let decoded = wire::decode_op(op).unwrap();
+        assert_eq!(&wire::encode_op(&decoded), op, "other bytes than Go's: {decoded:?}");
+        passes += usize::from(matches!(decoded.op, Some(Kind::Passthrough(_))));
+    }
+    assert_eq!(passes, 2);
+    let limited = definition.metadata.values().filter_map(|metadata| metadata.linux_resources.as_ref());
+    let expected = pb::LinuxResources {
+        memory: 1 << 20,
+        memory_swap: -1,
+        cpu_shares: 2,
+        cpu_period: 100_000,
+        cpu_quota: 50_000,
+        cpuset_cpus: "0-1".into(),
+        cpuset_mems: "0".into(),
+    };
+    assert_eq!(limited.collect::<Vec<_>>(), [&expected]);
+    let again = wire::decode_definition(&wire::encode_definition(&definition)).unwrap();
+    assert_eq!(again, definition);
+    let ran = solve(&place, &bytes, &[]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert_eq!((place.read("out/a"), place.read("out/b")), ("/a".into(), "/b".into()));
+    assert!(!place.exists("out/dropped") && !place.exists("out/check"));
+}
+
 /// The graph of a Go client names images of a registry; a layout takes the place of each.
 #[test]
 fn images_of_a_graph_are_given() {
@@ -210,7 +243,8 @@ fn hostile() -> Vec<(&'static str, Vec<u8>, &'static str)> {
         ("selector climbs", graph(exec(|m| m.selector = "../../etc".into())), "climbs with `..`"),
         ("absolute selector climbs", graph(exec(|m| m.selector = "/x/../../etc".into())), "climbs with `..`"),
         ("NUL in a selector", graph(exec(|m| m.selector = "a\0b".into())), "NUL byte"),
-        ("relative mount target", graph(exec(|m| m.dest = "x".into())), "is not absolute"),
+        ("no mount at the root", graph(exec(|m| m.dest = "x".into())), "without a root mount"),
+        ("no mount target", graph(exec(|m| m.dest.clear())), "a mount without a target"),
         ("unknown mount type", graph(exec(|m| m.mount_type = 77)), "unknown mount type 77"),
         ("source climbs", graph(copy("/../../etc/shadow", "/b")), "climbs with `..`"),
         ("destination climbs", graph(copy("/a", "/../b")), "climbs with `..`"),
