@@ -500,6 +500,12 @@ const HOSTILE: &[(&str, &[&str])] = &[
         "COPY --chmod=111 <<X /x\n#!/proc/self/exe --version\nX\nUSER nobody\nRUN [\"/x\"]",
         &["Dockerfile:6", "/x", "first line", "hint: "],
     ),
+    // The builder as loader.
+    (
+        "RUN perl -0777 -pe 's{/lib[0-9a-z]*/ld-linux[^\\0]*}{\"/proc/self/exe\" . \"\\0\" x (length($&) - 14)}e' /bin/true > /x; chmod 755 /x\n\
+         RUN [\"/x\"]",
+        &["Dockerfile:3", "/x", "loader", "hint: "],
+    ),
 ];
 
 #[test]

@@ -88,7 +88,7 @@ impl SandboxError {
                 Some("it is not on PATH inside the root, or the interpreter it names is missing there")
             }
             Self::NotRun { source, .. } if source.raw_os_error() == Some(libc::ELOOP) => Some(
-                "it, or the interpreter in its first line, is a link in a circle or one of `/proc`: name a program of the root",
+                "it, the interpreter in its first line or its loader is a link in a circle or one of `/proc`: name a program of the root",
             ),
             Self::NotRun { source, .. } if source.raw_os_error() == Some(libc::ENOEXEC) => Some(
                 "it is neither a program for this machine nor a script: the first line of a script names its interpreter, such as `#!/bin/sh`",
