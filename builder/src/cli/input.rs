@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::{Cursor, Read};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::Environment;
@@ -9,7 +10,7 @@ use super::args::Build;
 use crate::dockerfile::{Diagnostic, ignore_file, parse};
 use crate::lower::MainContext;
 use crate::report::Report;
-use crate::rootfs::decompressed;
+use crate::rootfs::{Archive, Owners, Root, decompressed, unpack};
 use crate::source_text::{SourceText, Span};
 
 /// Longest Dockerfile or `.dockerignore` that is read, in bytes. The longest in use have some hundred kilobytes.
@@ -225,15 +226,18 @@ impl Unpacked {
         Ok(Self(folder))
     }
 
-    /// Unpacks an archive. Names that lead outside are left out, owners are this user.
+    /// Unpacks an archive, whose files are this user's.
     fn fill(&self, archive: impl Read) -> Result<(), Report> {
         let bad = |error: std::io::Error| {
             Report::new(format!("the archive on standard input cannot be unpacked: {error}"))
                 .hint("a context is a tar archive, also compressed")
         };
-        let mut archive = tar::Archive::new(decompressed(archive).map_err(bad)?);
-        archive.set_preserve_permissions(true);
-        archive.unpack(&self.0).map_err(bad)
+        let archive = decompressed(archive).map_err(bad)?;
+        let folder = std::fs::File::open(&self.0).map_err(bad)?;
+        let own = folder.metadata().map_err(bad)?;
+        let files = Archive::Files { owner: Some((own.uid(), own.gid())) };
+        unpack(archive, Root::new(&folder, Owners::Plain), files)
+            .map_err(|error| bad(std::io::Error::other(error)))
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn hidden(tree: &Tree, selector: &str) -> Result<Vec<Hidden>, EngineE
     };
     let located = tree.root().locate(Path::new(""), false)?;
     let mut hidden: Vec<Hidden> = vec![];
-    walk(Owners::Real, located.directory.as_fd(), &located.name, &look, &mut |entry: &Entry<'_>| {
+    walk(Owners::Plain, located.directory.as_fd(), &located.name, &look, &mut |entry: &Entry<'_>| {
         let covered = hidden.last().is_some_and(|above| entry.path.starts_with(&above.path));
         if entry.path.as_os_str().is_empty() || covered {
             return Ok::<(), RootError>(());

@@ -127,7 +127,7 @@ fn dress(part: &Temporary, folder: &Path, name: &OsStr) -> std::io::Result<()> {
         time: None,
         xattrs: xattrs(folder.as_fd(), name)?,
     };
-    metadata.apply(Owners::Real, folder.as_fd(), part.path().file_name().unwrap_or_default())
+    metadata.apply(Owners::Plain, folder.as_fd(), part.path().file_name().unwrap_or_default())
 }
 
 /// Writes `results` as one tar archive to the file `destination`, or to standard output for `-`. No file in it
@@ -240,7 +240,7 @@ pub(super) fn copy_contents(
     let copied =
         CopyOptions { owner: Some((0, 0)), mode: None, time, contents_only: true, replace: true, threads };
     for everything in tree.matches("/", false, true)?.found {
-        copy(tree, &everything, &|_, _| Visibility::Show, Root::new(to, Owners::Real), "/", &copied)?;
+        copy(tree, &everything, &|_, _| Visibility::Show, Root::new(to, Owners::Plain), "/", &copied)?;
     }
     Ok(())
 }

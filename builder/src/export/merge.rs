@@ -122,7 +122,7 @@ impl<'a> Merge<'a> {
                 time: Some(mtime(&stat)),
                 xattrs: xattrs(from.as_fd(), OsStr::new(".")).map_err(failed)?,
             };
-            let applied = metadata.apply(Owners::Real, to.as_fd(), OsStr::new("."));
+            let applied = metadata.apply(Owners::Plain, to.as_fd(), OsStr::new("."));
             applied.map_err(|error| RootError::new("cannot write", at, error))?;
         }
         Ok(both)
@@ -174,7 +174,7 @@ impl<'a> Merge<'a> {
         let again = |fd: &OwnedFd| {
             rustix::io::fcntl_dupfd_cloexec(fd, 0).map_err(|errno| RootError::new("cannot read", at, errno))
         };
-        copy_contents(&Tree::result(again(from)?, Owners::Real), part.open(), None, self.threads)?;
+        copy_contents(&Tree::result(again(from)?, Owners::Plain), part.open(), None, self.threads)?;
         self.tree(part.open().as_fd(), to.as_fd(), at)
     }
 

@@ -62,7 +62,13 @@ impl Owner {
         let device = match fields.next() {
             None => None,
             Some(kind @ ("b" | "c")) => {
-                Some(Device { block: kind == "b", major: number(&mut fields)?, minor: number(&mut fields)? })
+                let (major, minor) = (number(&mut fields)?, number(&mut fields)?);
+                // 0:0 would be the mark of a removed name.
+                (kind == "b" || (major, minor) != (0, 0)).then_some(Device {
+                    block: kind == "b",
+                    major,
+                    minor,
+                })
             }
             Some(_) => return None,
         };
@@ -78,7 +84,10 @@ impl Owner {
 /// How the owners of files are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owners {
-    /// By the kernel: root, or a user with a range of ids.
+    /// By the kernel, in a directory of the user: nothing is noted there.
+    Plain,
+    /// By the kernel, in layers of root or of a user with a range of ids. A device file that this user cannot make is an
+    /// empty file which says so in [`OWNER_ATTRIBUTE`]; owners in it mean nothing.
     Real,
     /// In [`OWNER_ATTRIBUTE`]: a user with one id. A file without it is root's.
     Pretended,
@@ -91,21 +100,27 @@ impl Owners {
     /// When it cannot be looked at.
     pub fn stat(self, directory: BorrowedFd<'_>, name: &OsStr) -> Result<Stat> {
         let mut stat = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
-        if self == Self::Real {
-            return Ok(stat);
-        }
-        let noted = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile | FileType::Directory => noted(directory, name),
-            // They can bear no note.
-            FileType::Symlink
-            | FileType::Fifo
-            | FileType::Socket
-            | FileType::CharacterDevice
-            | FileType::BlockDevice
-            | FileType::Unknown => None,
+        let may_be_device = stat.st_size == 0 && FileType::from_raw_mode(stat.st_mode).is_file();
+        let noted = match (self, FileType::from_raw_mode(stat.st_mode)) {
+            (Self::Pretended, FileType::RegularFile | FileType::Directory) => noted(directory, name),
+            (Self::Real, FileType::RegularFile) if may_be_device => noted(directory, name),
+            // The others can bear no note.
+            (
+                Self::Plain | Self::Real | Self::Pretended,
+                FileType::RegularFile
+                | FileType::Directory
+                | FileType::Symlink
+                | FileType::Fifo
+                | FileType::Socket
+                | FileType::CharacterDevice
+                | FileType::BlockDevice
+                | FileType::Unknown,
+            ) => None,
         };
         let owner = noted.unwrap_or(Owner { uid: 0, gid: 0, device: None });
-        (stat.st_uid, stat.st_gid) = (owner.uid, owner.gid);
+        if self == Self::Pretended {
+            (stat.st_uid, stat.st_gid) = (owner.uid, owner.gid);
+        }
         if let (Some(kind), Some(device)) = (owner.file_type(), owner.device) {
             stat.st_mode = stat.st_mode & 0o7777 | kind.as_raw_mode();
             stat.st_rdev = rustix::fs::makedev(device.major, device.minor);
@@ -118,7 +133,7 @@ impl Owners {
     /// # Errors
     /// When the system call fails; [`NoId`] when there is no such user or group here.
     pub fn change(self, directory: BorrowedFd<'_>, name: &OsStr, (uid, gid): (u32, u32)) -> io::Result<()> {
-        if self == Self::Real {
+        if self != Self::Pretended {
             return real((uid, gid), |uid, gid| {
                 rustix::fs::chownat(directory, name, Some(uid), Some(gid), AtFlags::SYMLINK_NOFOLLOW)
             });
@@ -139,12 +154,15 @@ impl Owners {
         owner: (u32, u32),
     ) -> io::Result<()> {
         match self {
-            Self::Real => real(owner, |uid, gid| rustix::fs::fchown(file, Some(uid), Some(gid))),
+            Self::Plain | Self::Real => {
+                real(owner, |uid, gid| rustix::fs::fchown(file, Some(uid), Some(gid)))
+            }
             Self::Pretended => self.change(directory, name, owner),
         }
     }
 
-    /// Makes a device or pipe; `false` when it is a device that this user cannot make.
+    /// Makes a device or pipe; `false` when it is a device that cannot be here: one that this user cannot make, in a
+    /// directory of theirs, or 0:0, which overlayfs takes for the mark of a removed name.
     ///
     /// # Errors
     /// When the system call fails.
@@ -154,18 +172,22 @@ impl Owners {
         name: &OsStr,
         (kind, mode, number): (FileType, Mode, u64),
     ) -> Result<bool> {
+        if kind == FileType::CharacterDevice && number == 0 {
+            return Ok(false);
+        }
         let is_device = matches!(kind, FileType::CharacterDevice | FileType::BlockDevice);
-        if self == Self::Pretended && is_device {
-            rustix::fs::mknodat(directory, name, FileType::RegularFile, mode, 0)?;
-            let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
-            let device = Some(Device { block: kind == FileType::BlockDevice, major, minor });
-            return note(directory, name, Owner { uid: 0, gid: 0, device }).map(|()| true);
+        if !(is_device && self == Self::Pretended) {
+            match rustix::fs::mknodat(directory, name, kind, mode, number) {
+                // An ordinary user makes no devices.
+                Err(Errno::PERM) if is_device && self == Self::Plain => return Ok(false),
+                Err(Errno::PERM) if is_device => {}
+                answer => return answer.map(|()| true),
+            }
         }
-        match rustix::fs::mknodat(directory, name, kind, mode, number) {
-            // An ordinary user makes no devices. Steps get their own /dev, so none is missed.
-            Err(Errno::PERM) if is_device => Ok(false),
-            answer => answer.map(|()| true),
-        }
+        rustix::fs::mknodat(directory, name, FileType::RegularFile, mode, 0)?;
+        let (major, minor) = (rustix::fs::major(number), rustix::fs::minor(number));
+        let device = Some(Device { block: kind == FileType::BlockDevice, major, minor });
+        note(directory, name, Owner { uid: 0, gid: 0, device }).map(|()| true)
     }
 }
 
@@ -267,6 +289,42 @@ mod tests {
         assert!(changed.expect_err("refused").to_string().contains("4294967295"));
     }
 
+    /// What a user cannot make is noted in layers, and left out elsewhere.
+    #[test]
+    fn devices_by_note() {
+        use std::os::fd::AsFd as _;
+        let place = tempfile::tempdir().expect("a directory");
+        let directory = std::fs::File::open(place.path()).expect("a directory");
+        let device = (FileType::CharacterDevice, Mode::from_raw_mode(0o640), rustix::fs::makedev(1, 3));
+        for owners in [Owners::Real, Owners::Pretended] {
+            let name = format!("{owners:?}");
+            let name = OsStr::new(&name);
+            assert!(owners.make_special(directory.as_fd(), name, device).expect("made"));
+            let stat = owners.stat(directory.as_fd(), name).expect("there");
+            let found = (FileType::from_raw_mode(stat.st_mode), stat.st_rdev);
+            assert_eq!(found, (FileType::CharacterDevice, device.2), "{owners:?}");
+        }
+        for owners in [Owners::Plain, Owners::Real, Owners::Pretended] {
+            let mark = (FileType::CharacterDevice, Mode::empty(), 0);
+            assert!(!owners.make_special(directory.as_fd(), OsStr::new("mark"), mark).expect("left out"));
+        }
+        // A note that no user's file could bear in earnest.
+        std::fs::write(place.path().join("noted"), "").expect("a file");
+        note(
+            directory.as_fd(),
+            OsStr::new("noted"),
+            Owner { uid: 5, gid: 5, device: Some(Device { block: true, major: 8, minor: 1 }) },
+        )
+        .expect("noted");
+        for (owners, expected) in
+            [(Owners::Plain, FileType::RegularFile), (Owners::Real, FileType::BlockDevice)]
+        {
+            let stat = owners.stat(directory.as_fd(), OsStr::new("noted")).expect("there");
+            assert_eq!(FileType::from_raw_mode(stat.st_mode), expected, "{owners:?}");
+            assert_ne!(stat.st_uid, 5, "{owners:?}");
+        }
+    }
+
     #[test]
     fn text_and_back() {
         let device = |block, major, minor| Some(Device { block, major, minor });
@@ -277,6 +335,9 @@ mod tests {
         ] {
             assert_eq!(Owner::parse(text.as_bytes()), Some(owner));
             assert_eq!(owner.format(), text);
+        }
+        for text in ["0:0:c:0:0", "5:6:c:0:0"] {
+            assert_eq!(Owner::parse(text.as_bytes()).map(|owner| owner.device), Some(None), "{text}");
         }
         for text in ["", "1", "1:", "a:b", "1:2:", "1:2:x:1:1", "1:2:c:1", "1:2:c:1:3:4", "-1:2", "\u{fc}"] {
             assert_eq!(Owner::parse(text.as_bytes()), None, "{text}");

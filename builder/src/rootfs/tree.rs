@@ -87,7 +87,7 @@ impl Tree {
     /// ids of this machine mean nothing in an image.
     #[must_use]
     pub fn context(directory: OwnedFd, filter: Option<Arc<dyn Filter>>) -> Self {
-        Self { directory: Arc::new(directory), filter, root_owned: true, owners: Owners::Real }
+        Self { directory: Arc::new(directory), filter, root_owned: true, owners: Owners::Plain }
     }
 
     /// The root directory.

@@ -105,7 +105,14 @@ impl Unpacker<'_> {
             return if counts { self.root_metadata(metadata) } else { Ok(()) };
         };
         let directory = self.enter(parent)?;
-        let is_mark = self.layer.as_mut().map(|layer| layer.takes_mark(directory.as_fd(), parent, name));
+        let is_device_mark = entry.kind.is_character_special() && entry.device == (0, 0);
+        let is_mark = self.layer.as_mut().map(|layer| {
+            if is_device_mark {
+                layer.take_device_mark(parent, name);
+                return Ok(true);
+            }
+            layer.takes_mark(directory.as_fd(), parent, name)
+        });
         if is_mark.transpose().map_err(|errno| fail(errno.into()))? != Some(true) {
             self.write((entry, content), directory.as_fd(), name, &path, metadata)?;
         }

@@ -226,6 +226,8 @@ impl<E: From<RootError>> Walk<'_, E> {
     fn entry(&mut self, name: OsString) -> Result<bool, E> {
         let stat = match self.owners.stat(self.descent.here(), &name) {
             Ok(stat) => stat,
+            // Listed and not there: a mark of overlayfs where there is nothing to remove, or just gone.
+            Err(rustix::io::Errno::NOENT) if !self.path.as_os_str().is_empty() => return Ok(false),
             Err(errno) => return Err(RootError::new("cannot look at", &self.path, errno).into()),
         };
         let is_directory = FileType::from_raw_mode(stat.st_mode).is_dir();

@@ -178,7 +178,7 @@ impl Store {
     pub fn open(root: &Path, now: i64, owners: Owners) -> Result<Self, StoreError> {
         private::folder(root)?;
         let root = &match owners {
-            Owners::Real => root.to_owned(),
+            Owners::Plain | Owners::Real => root.to_owned(),
             Owners::Pretended => root.join("one-uid"),
         };
         private::folder(root)?;

@@ -16,7 +16,7 @@ use rustix::io::Errno;
 
 use super::super::layers::{Below, Layers};
 use super::super::walk::{descriptor_path, xattrs};
-use super::super::{Metadata, Owners, Root, RootError, make_whiteout, mtime, read_link};
+use super::super::{Located, Metadata, Owners, Root, RootError, make_whiteout, mtime, read_link};
 
 /// A name in front of which this stands is removed.
 const PREFIX: &[u8] = b".wh.";
@@ -55,15 +55,24 @@ impl<'a> Layer<'a> {
         Ok(true)
     }
 
+    /// Takes a device 0:0 as containerd has it: it is overlayfs' own mark of a removed name.
+    pub(super) fn take_device_mark(&mut self, path: &Path, name: &OsStr) {
+        self.removed.push((path.to_owned(), name.to_owned()));
+    }
+
     /// Removes what was to be removed, as overlayfs has it: a character device 0:0, or a mark on the directory.
     pub(super) fn remove(&self, root: Root<'_>) -> Result<(), RootError> {
         for (above, name) in &self.removed {
             // Replaced by a later entry: then nothing of the layers below shows there anyway.
-            let Ok(directory) = root.open_directory(above) else { continue };
+            let Ok(Located { directory, path, .. }) = root.locate(&above.join(name), false) else { continue };
             let made = match rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(own) if is_directory(&own) => hide(directory.as_fd(), name),
                 Ok(_) => Ok(()),
-                Err(Errno::NOENT) => make_whiteout(directory.as_fd(), name),
+                // Where there is nothing to remove, the mark would be listed as a name.
+                Err(Errno::NOENT) => match self.below.find(&path) {
+                    Ok(Some(_)) => make_whiteout(directory.as_fd(), name),
+                    answer => answer.map(drop),
+                },
                 Err(errno) => Err(errno),
             };
             made.map_err(|errno| RootError::new("cannot remove", above.join(name), errno))?;

@@ -377,13 +377,26 @@ fn a_mark_and_a_name_in_one_layer() {
         ("all, last", &[directory, inside, all], &made),
         ("a file between", &[directory, file, directory, inside], &made),
         ("no mark", &[directory, inside], &[("gone/low", "low 644 0:0 7"), ("gone/new", "new 600 0:0 7")]),
+        (
+            "a device for a mark",
+            &[(T::Char, "gone", "", 0, (0, 0), &[])],
+            &[("gone", "nothing"), ("gone/low", "nothing")],
+        ),
+        (
+            "a mark of nothing",
+            &[(T::Regular, "new/.wh.nothing", "", 0, (0, 0), &[])],
+            &[("new/nothing", "nothing")],
+        ),
         ("the mark alone", &[mark], &[("gone", "nothing"), ("gone/low", "nothing")]),
         ("only a name below", &[mark, inside], &[("gone/low", "nothing"), ("gone/new", "new 600 0:0 7")]),
         ("a name below, first", &[inside, mark], &[("gone/low", "nothing"), ("gone/new", "new 600 0:0 7")]),
         ("a file instead", &[mark, file], &[("gone", "a file 600 0:0 7"), ("gone/low", "nothing")]),
         ("a file, first", &[file, mark], &[("gone", "a file 600 0:0 7")]),
     ] {
-        Stacked::new(&[LOWER, upper]).assert(case, expected);
+        let stacked = Stacked::new(&[LOWER, upper]);
+        stacked.assert(case, expected);
+        // overlayfs lists it where nothing else has the directory.
+        assert!(fs::symlink_metadata(stacked.layers[0].join("new/nothing")).is_err(), "{case}");
     }
 }
 
