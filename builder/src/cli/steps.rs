@@ -55,6 +55,7 @@ pub(super) fn options(run: &Run, environment: &Environment) -> Result<(StepOptio
     let agents = agents(&run.ssh, environment)?;
     let kind = match storage::settings(environment)?.network {
         NetworkSetting::Auto => DefaultNetwork::Own,
+        NetworkSetting::Bridge => DefaultNetwork::Bridge,
         NetworkSetting::Host => DefaultNetwork::Host,
     };
     let uplink = Uplink::new(kind, &environment.path);

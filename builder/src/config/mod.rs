@@ -3,7 +3,8 @@
 //! ```toml
 //! syntax-mirrors = ["mirror.example"]    # whose `docker/dockerfile` is the built-in front end, too
 //!
-//! network = "auto"                 # of steps: their own where `pasta` or `slirp4netns` is; `host`: the machine's
+//! network = "auto"                 # of steps: their own, where `pasta` or `slirp4netns` is; `bridge`: by the machine's
+//!                                  # nftables, for root; `host`: the machine's
 //!
 //! [registry."docker.io"]
 //! mirrors = ["hub.example:5000"]   # counts as one of them
@@ -52,6 +53,8 @@ pub enum NetworkSetting {
     /// One of their own, with connections outwards, where the machine can give it.
     #[default]
     Auto,
+    /// One of their own behind the machine's packet filter, for root.
+    Bridge,
     /// The machine's, without rights over it.
     Host,
 }

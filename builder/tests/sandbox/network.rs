@@ -13,6 +13,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use builder::sandbox::userns::Mode;
 use builder::sandbox::{Cancel, DefaultNetwork, Exit, Network, Step, Uplink, run};
 
 use crate::harness::{Case, Inside, Needs, debian_case as case, host, skipped};
@@ -22,6 +23,13 @@ pub(crate) const CASES: &[Case] = &[
     case("run_guarded_network", guarded),
     case("run_network_by_pasta", |_| on_a_machine("pasta")),
     case("run_network_by_slirp4netns", |_| on_a_machine("slirp4netns")),
+    case("run_network_by_bridge", |inside| {
+        if inside.mode == Mode::Root {
+            on_a_machine("bridge");
+        } else {
+            refuses_a_bridge(inside);
+        }
+    }),
     case("run_network_without_programs", without_programs),
     Case {
         name: "run_network_by_pasta_with_one_uid",
@@ -90,7 +98,8 @@ fn on_path(program: &str) -> Option<std::path::PathBuf> {
 /// Runs the case `_outward` in a network namespace.
 fn on_a_machine(program: &str) {
     let name = format!("run_network_by_{program}");
-    for needed in [program, "ip"] {
+    let programs = if program == "bridge" { ["ip", "nft"] } else { [program, "ip"] };
+    for needed in programs {
         if on_path(needed).is_none() {
             return skipped(&name, &format!("`{needed}` is not installed"));
         }
@@ -106,23 +115,29 @@ fn on_a_machine(program: &str) {
     assert!(status.unwrap().success(), "{program}");
 }
 
+/// The machine: an uplink, and a name server on loopback. The outside is the namespace of the process `$2`.
 const MACHINE: &str = "export PATH=$PATH:/usr/sbin:/sbin; ip link set lo up
-ip link add out0 type veth peer name far0
-ip addr add 198.51.100.2/24 dev out0; ip -6 addr add 2001:db8::2/64 dev out0 nodad
-ip addr add 203.0.113.9/32 dev far0; ip -6 addr add 2001:db8:1::9/128 dev far0 nodad
-ip link set out0 up; ip link set far0 up
+ip link add out0 type veth peer name far0 netns $2
+ip addr add 198.51.100.2/24 dev out0; ip -6 addr add 2001:db8::2/64 dev out0 nodad; ip link set out0 up
 ip route add default via 198.51.100.1; ip -6 route add default via 2001:db8::1
-printf 'search example.test\\nnameserver 127.0.0.1\\n' > \"$1/resolv\"; mount --bind \"$1/resolv\" /etc/resolv.conf";
+printf 'search example.test\\nnameserver 127.0.0.1\\n' > \"$1/resolv\"; mount --bind \"$1/resolv\" /etc/resolv.conf
+nsenter -t $2 -n sh -euc 'ip link set lo up; ip addr add 203.0.113.9/32 dev lo; ip -6 addr add 2001:db8:1::9/128 dev lo
+ip addr add 198.51.100.1/24 dev far0; ip -6 addr add 2001:db8::1/64 dev far0 nodad; ip link set far0 up'";
+
+/// Listens at port 7777 of all addresses, for as long as its standard input is open.
+const OUTSIDE: &str = "use Socket; $| = 1; socket(my $s, AF_INET6, SOCK_STREAM, 0);
+bind($s, Socket::pack_sockaddr_in6(7777, Socket::IN6ADDR_ANY)) && listen($s, 99) or die $!; print \"ready\n\"; <STDIN>";
 
 /// Tries addresses and names; the arguments are ports and a name.
-const REACH: &str = "use Socket; my ($out, $out6, $own, $own6, $name) = @ARGV; $| = 1;
+const REACH: &str = "use Socket; my ($own, $own6, $service, $name) = @ARGV; $| = 1;
 sub reach { my ($family, $to) = @_; socket(my $s, $family, SOCK_STREAM, 0);
   eval { local $SIG{ALRM} = sub { die }; alarm 5; connect($s, $to) or die; alarm 0; 1 } ? 'yes' : 'no' }
 sub four { my ($port, $address) = @_; reach(AF_INET, pack_sockaddr_in($port, inet_aton($address))) }
 sub six { my ($port, $address) = @_; reach(AF_INET6, Socket::pack_sockaddr_in6($port, Socket::inet_pton(AF_INET6, $address))) }
-print 'outside ', four($out, '203.0.113.9'), ' ', six($out6, '2001:db8:1::9'), \"\\n\";
+print 'outside ', four(7777, '203.0.113.9'), ' ', six(7777, '2001:db8:1::9'), \"\\n\";
 print 'loopback ', four($own, '127.0.0.1'), ' ', six($own6, '::1'), \"\\n\";
 print 'gateways ', join(' ', map { four($own, $_) } '198.51.100.1', '10.0.2.2', '169.254.1.1'), \"\\n\";
+print 'services ', four($service, '198.51.100.2'), \"\n\";
 print 'names ', join(' ', map { my $a = gethostbyname($_); $a ? inet_ntoa($a) : 'none' } 'machine.example.test', 'machine'), \"\\n\";
 socket(my $s, AF_UNIX, SOCK_STREAM, 0); print 'abstract ', connect($s, pack('Sa*', AF_UNIX, \"\\0$name\")) ? 'yes' : 'no', \"\\n\";";
 
@@ -130,32 +145,48 @@ socket(my $s, AF_UNIX, SOCK_STREAM, 0); print 'abstract ', connect($s, pack('Sa*
 const LISTEN: &str = "use Socket; $| = 1; socket(my $s, AF_INET6, SOCK_STREAM, 0);
 bind($s, Socket::pack_sockaddr_in6(43210, Socket::IN6ADDR_ANY)) && listen($s, 9) or die $!; print \"listening\\n\"; sleep 1000";
 
-/// A step on the default network of a build.
+/// What a step on the default network of a build reaches.
 fn outward(inside: &Inside) {
     let program = std::env::var("XX_TEST_PROGRAM").unwrap();
-    host("sh", &["-euc", MACHINE, "sh", inside.scratch.to_str().unwrap()]);
+    let mut outside = Command::new("unshare")
+        .args(["--net", "perl", "-e", OUTSIDE])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // It is in its namespace when it listens.
+    outside.stdout.take().unwrap().read_exact(&mut [0; 6]).unwrap();
+    host("sh", &["-euc", MACHINE, "sh", inside.scratch.to_str().unwrap(), &outside.id().to_string()]);
     let listen = |address: &str| TcpListener::bind(address).unwrap();
-    let listeners = ["203.0.113.9:0", "[2001:db8:1::9]:0", "127.0.0.1:0", "[::1]:0"].map(listen);
+    let listeners = ["127.0.0.1:0", "[::1]:0", "198.51.100.2:0"].map(listen);
     let ports = listeners.each_ref().map(|listener| listener.local_addr().unwrap().port().to_string());
     let name = "xx-test";
     let _abstract = UnixListener::bind_addr(&UnixAddress::from_abstract_name(name).unwrap()).unwrap();
     answer_names();
 
     let folder = inside.scratch.join(format!("bin{}", std::process::id()));
-    assert!(path_with(&folder, &program));
-    let uplink = Uplink::new(DefaultNetwork::Own, folder.as_os_str());
+    let (kind, programs) = match program.as_str() {
+        "bridge" => (DefaultNetwork::Bridge, &["ip", "nft"][..]),
+        program => (DefaultNetwork::Own, &[program][..]),
+    };
+    assert!(programs.iter().all(|program| path_with(&folder, program)));
+    let uplink = Uplink::new(kind, folder.as_os_str());
     let own = |uplink: &Uplink| match uplink.network() {
         (network @ Network::Outward(_), None) => network,
         other => panic!("{program}: {other:?}"),
     };
-    let mut step = perl(inside, "reach", &[REACH, &ports[0], &ports[1], &ports[2], &ports[3], name]);
+    let mut step = perl(inside, "reach", &[REACH, &ports[0], &ports[1], &ports[2], name]);
     step.network = own(&uplink);
-    // slirp4netns calls its own IPv6 experimental.
-    let ipv6 = if program == "pasta" { "yes" } else { "no" };
+    // slirp4netns calls its own IPv6 experimental, and has an address of its own: the machine's are those of a neighbour.
+    let (ipv6, services) = match program.as_str() {
+        "pasta" => ("yes", "no"),
+        "slirp4netns" => ("no", "yes"),
+        _ => ("no", "no"),
+    };
     assert_eq!(
         output(&step),
         format!(
-            "outside yes {ipv6}\nloopback no no\ngateways no no no\nnames 192.0.2.77 192.0.2.77\nabstract no\n"
+            "outside yes {ipv6}\nloopback no no\ngateways no no no\nservices {services}\nnames 192.0.2.77 192.0.2.77\nabstract no\n"
         ),
         "{program}"
     );
@@ -167,7 +198,10 @@ fn outward(inside: &Inside) {
         step.network = own(uplink);
         output(&step)
     };
-    let other = Uplink::new(DefaultNetwork::Own, folder.as_os_str());
+    if kind == DefaultNetwork::Bridge {
+        leave_a_table();
+    }
+    let other = Uplink::new(kind, folder.as_os_str());
     assert_eq!(look("one", &uplink), look("two", &uplink));
     assert_ne!(look("three", &uplink), look("four", &other));
 
@@ -176,7 +210,7 @@ fn outward(inside: &Inside) {
     let cancel = Cancel::new().unwrap();
     let mut tried = 0;
     let mut connect = |_, _: &[u8]| {
-        for address in ["127.0.0.1", "198.51.100.2", "203.0.113.9", "[::1]", "[2001:db8::2]"] {
+        for address in ["127.0.0.1", "198.51.100.2", "[::1]", "[2001:db8::2]"] {
             let address: SocketAddr = format!("{address}:43210").parse().unwrap();
             assert!(TcpStream::connect(address).is_err(), "{address} leads to the step");
             tried += 1;
@@ -184,10 +218,20 @@ fn outward(inside: &Inside) {
         cancel.cancel();
     };
     assert_eq!(run(&step, &cancel, &mut connect).unwrap().exit, Exit::Cancelled);
-    assert_eq!(tried, 5);
+    assert_eq!(tried, 4);
 
     drop((step, other, uplink));
     ends(&folder, &program);
+    if kind == DefaultNetwork::Bridge {
+        assert_eq!(host("nft", &["list", "tables"]), "", "nothing is left, and what was left is gone");
+        assert!(!host("ip", &["link"]).contains("xxb"));
+    }
+    outside.kill().and_then(|()| outside.wait()).unwrap();
+}
+
+/// What a killed build leaves: a table for an interface that is gone.
+fn leave_a_table() {
+    host("nft", &["add", "table", "inet", "xx_build_xxb99999"]);
 }
 
 /// A name server on the machine's loopback: every name has the address 192.0.2.77.
@@ -225,6 +269,14 @@ fn ends(folder: &Path, program: &str) {
         assert!(start.elapsed() < Duration::from_secs(10), "{program} outlived the builder");
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A user may not change the machine.
+fn refuses_a_bridge(_: &Inside) {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let (network, warning) = Uplink::new(DefaultNetwork::Bridge, &path).network();
+    assert!(matches!(network, Network::Guarded));
+    assert!(warning.as_ref().is_some_and(|warning| warning.ends_with("takes root")), "{warning:?}");
 }
 
 fn without_programs(inside: &Inside) {

@@ -6,6 +6,7 @@
 //! shared by the steps of one build. Not here: a machine with neither program, whose steps use its own network
 //! without rights over it ([`Network::Guarded`]).
 
+mod bridge;
 mod commands;
 mod helper;
 mod loopback;
@@ -22,6 +23,7 @@ use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::thread::{LinkNameSpaceType, UnshareFlags, move_into_link_name_space, unshare_unsafe};
 
+use self::bridge::Bridge;
 use self::commands::{HELPERS, Helper};
 use self::helper::Running;
 pub(super) use self::loopback::loopback_up;
@@ -34,6 +36,8 @@ pub enum DefaultNetwork {
     /// A namespace of their own where a program can bear it, else the machine's network without rights over it.
     #[default]
     Own,
+    /// A pair of interfaces and rules of the machine, for root; else the machine's network without rights over it.
+    Bridge,
     /// The latter at once.
     Host,
 }
@@ -43,15 +47,27 @@ pub enum DefaultNetwork {
 pub struct Outward {
     namespace: OwnedFd,
     resolv_conf: Option<Vec<u8>>,
-    /// `None` where there is nothing outside.
-    _running: Option<Running>,
+    _bearer: Bearer,
+}
+
+/// What leads outwards.
+#[derive(Debug)]
+enum Bearer {
+    /// There is nothing outside.
+    Nothing,
+    Program(#[expect(dead_code, reason = "runs until it is dropped")] Running),
+    Bridge(#[expect(dead_code, reason = "is there until it is dropped")] Bridge),
 }
 
 impl Outward {
     /// Moves this thread into it.
     pub(super) fn join(&self) -> rustix::io::Result<()> {
-        move_into_link_name_space(self.namespace.as_fd(), Some(LinkNameSpaceType::Network))
+        enter(&self.namespace)
     }
+}
+
+fn enter(namespace: &OwnedFd) -> rustix::io::Result<()> {
+    move_into_link_name_space(namespace.as_fd(), Some(LinkNameSpaceType::Network))
 }
 
 /// The default network of one build, made once it is needed.
@@ -72,7 +88,7 @@ impl Uplink {
 
     /// Makes it, unless it is there: some hundredths of a second, in which the builder has other things to do.
     pub fn prepare(&self) {
-        if self.kind == DefaultNetwork::Own {
+        if self.kind != DefaultNetwork::Host {
             let _made = self.made();
         }
     }
@@ -92,7 +108,16 @@ impl Uplink {
     }
 
     fn made(&self) -> &Result<Arc<Outward>, String> {
-        self.made.get_or_init(|| make(&self.path).map(Arc::new))
+        self.made.get_or_init(|| {
+            let made = match self.kind {
+                DefaultNetwork::Bridge => {
+                    let namespace = namespace().map_err(|error| error.to_string());
+                    namespace.and_then(|namespace| bridge::make(&self.path, namespace, name_servers()))
+                }
+                DefaultNetwork::Own | DefaultNetwork::Host => make(&self.path),
+            };
+            made.map(Arc::new)
+        })
     }
 }
 
@@ -108,9 +133,9 @@ fn warning(why: &str, scoped: bool) -> String {
 
 fn make(path: &OsStr) -> Result<Outward, String> {
     let text = |error: SandboxError| error.to_string();
-    let resolv_conf = fs::read("/etc/resolv.conf").ok();
+    let resolv_conf = name_servers();
     if is_offline(&routes("route"), &routes("ipv6_route")) {
-        return Ok(Outward { namespace: namespace().map_err(text)?, resolv_conf, _running: None });
+        return Ok(Outward { namespace: namespace().map_err(text)?, resolv_conf, _bearer: Bearer::Nothing });
     }
     let found: Vec<(&Helper, PathBuf)> = HELPERS
         .iter()
@@ -139,12 +164,17 @@ fn make(path: &OsStr) -> Result<Outward, String> {
         match Running::start(helper, &program, &namespace, &servers.forwards) {
             Ok(running) => {
                 let resolv_conf = resolv_conf.map(|_| servers.text.into_bytes());
-                return Ok(Outward { namespace, resolv_conf, _running: Some(running) });
+                return Ok(Outward { namespace, resolv_conf, _bearer: Bearer::Program(running) });
             }
             Err(reason) => failures.push(format!("`{}` failed: {reason}", helper.program)),
         }
     }
     Err(failures.join("; "))
+}
+
+/// The machine's own file.
+fn name_servers() -> Option<Vec<u8>> {
+    fs::read("/etc/resolv.conf").ok()
 }
 
 fn tun_hint(errno: Errno) -> &'static str {
@@ -192,7 +222,7 @@ impl Network {
     pub(super) fn resolv_conf(&self) -> Option<Vec<u8>> {
         match self {
             Self::Outward(outward) => outward.resolv_conf.clone(),
-            Self::Host | Self::Guarded | Self::None => fs::read("/etc/resolv.conf").ok(),
+            Self::Host | Self::Guarded | Self::None => name_servers(),
         }
     }
 }

@@ -9,6 +9,8 @@ pub(super) enum Forward {
     Given,
     /// At slirp's own: the first IPv4 server.
     Slirp,
+    /// At the machine's side of a pair of interfaces, if it is on the machine's loopback: the first IPv4 server.
+    Machine(Ipv4Addr),
 }
 
 /// Where pasta answers for the first IPv4 server; link-local, so that no network has it.
@@ -46,6 +48,8 @@ pub(super) fn inside(host: &str, forward: Forward, has_ipv6: bool) -> Servers {
                 match (first, forward) {
                     (true, Forward::Given) => Some(IPV4.into()),
                     (true, Forward::Slirp) => Some(SLIRP.into()),
+                    (true, Forward::Machine(machine)) if own.is_loopback() => Some(machine.into()),
+                    (true, Forward::Machine(_)) => Some(own.into()),
                     (false, _) => Some(own.into()).filter(|_| !own.is_loopback() && !own.is_unspecified()),
                 }
             }
@@ -68,6 +72,13 @@ pub(super) fn inside(host: &str, forward: Forward, has_ipv6: bool) -> Servers {
         servers.text.push_str(&format!("nameserver {address}\n"));
     }
     servers
+}
+
+/// The first IPv4 server, if it is on the machine's loopback.
+pub(super) fn on_loopback(host: &str) -> Option<Ipv4Addr> {
+    let servers = host.lines().filter_map(|line| line.trim_start().strip_prefix("nameserver"));
+    let mut servers = servers.filter_map(|rest| rest.split_whitespace().next()?.parse::<Ipv4Addr>().ok());
+    servers.next().filter(Ipv4Addr::is_loopback)
 }
 
 #[cfg(test)]
@@ -109,6 +120,18 @@ mod tests {
             for address in &servers.forwards {
                 assert!(servers.text.contains(&address.to_string()), "{host}");
             }
+        }
+        let machine = Ipv4Addr::new(10, 213, 0, 1);
+        for (host, loopback, text) in [
+            (
+                "nameserver 127.0.0.53\nnameserver 192.0.2.1\n",
+                true,
+                "nameserver 10.213.0.1\nnameserver 192.0.2.1\n",
+            ),
+            ("nameserver 192.0.2.1\nnameserver 127.0.0.1\n", false, "nameserver 192.0.2.1\n"),
+        ] {
+            assert_eq!(inside(host, Forward::Machine(machine), false).text, text, "{host}");
+            assert_eq!(on_loopback(host).is_some(), loopback, "{host}");
         }
         assert_eq!(inside("nameserver ::1\nnameserver 2001:db8::1\n", Forward::Given, false).text, "");
     }
