@@ -126,6 +126,16 @@ fn git_and_http_sources() {
     assert!(served.exists("main/.git/HEAD") && !served.exists("tag/.git"));
     assert_eq!(served.build(&dockerfile), 0, "nothing has changed");
 
+    // A file that the disk has damaged in the store is fetched again.
+    let below = |folder: &str| {
+        let entries = fs::read_dir(served.place.store(folder)).expect("listed");
+        entries.map(|entry| entry.expect("listed").path()).collect::<Vec<_>>()
+    };
+    below("blobs/sha256").iter().for_each(|blob| fs::write(blob, "hellO\n").expect("written"));
+    below("layers").iter().for_each(|layer| fs::remove_dir_all(layer).expect("removed"));
+    served.build(&dockerfile);
+    assert_eq!((served.read("hello.txt"), served.read("checked")), ("hello\n".into(), "hello\n".into()));
+
     // A new name in the root of a base.
     served.build(&format!(
         "FROM debian AS b\nADD {git}#v1 /new\nADD {git}#v1 /srv/new\n\
