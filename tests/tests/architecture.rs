@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use integration_tests::repository;
+use integration_tests::{repository, skipped};
 
 /// Every file below `folder` whose name ends in `suffix`, sorted.
 fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
@@ -86,6 +86,7 @@ fn modules_of_the_builder_name_only_what_is_above_them() {
 fn trees_are_removed_in_one_place() {
     let is_test = |path: &PathBuf| path.iter().any(|name| name == "tests" || name == "tests.rs");
     let sources = files(&repository().join("builder/src"), ".rs");
+    assert!(sources.len() > 100, "{} files", sources.len());
     for path in sources.into_iter().filter(|path| !is_test(path)) {
         let text = fs::read_to_string(&path).expect("source");
         let is_code = |line: &&str| !line.trim_start().starts_with("//");
@@ -111,8 +112,14 @@ fn no_registry_is_named() {
     }
     hosts.sort();
     hosts.dedup();
+    if hosts.is_empty() {
+        return skipped("no_registry_is_named", "this machine installs from nowhere that is known");
+    }
     let output = Command::new("git").args(["ls-files", "-z"]).current_dir(repository()).output();
     let listed = String::from_utf8(output.expect("git runs").stdout).expect("names are text");
+    if listed.is_empty() {
+        return skipped("no_registry_is_named", "the repository is not a clone of git");
+    }
     let mut wrong = vec![];
     for name in listed.split('\0').filter(|name| !name.is_empty() && !name.starts_with(allowed)) {
         let Ok(text) = fs::read_to_string(repository().join(name)) else { continue };
