@@ -36,6 +36,12 @@ fn remote(context: Context<'_>, source: &pb::SourceOp) -> Result<Remote, EngineE
         // Whoever asks for a signature does not want the content without it.
         return Err(EngineError::Unsupported(format!("the check of a signature (`{name}`)")));
     }
+    if let Some(name) =
+        ["git.bundle", "git.checkoutbundle"].into_iter().find(|name| attribute(name).is_some())
+    {
+        // Left out, other content would come.
+        return Err(EngineError::Unsupported(format!("a git bundle (`{name}`)")));
+    }
     let secret = |name: &str| {
         let value = context.request.secrets.get(name)?;
         Some(String::from_utf8_lossy(value).trim_end().to_owned())

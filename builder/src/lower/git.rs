@@ -220,14 +220,15 @@ impl Parts {
             if text.starts_with("github.com/") { format!("https://{text}") } else { text.to_owned() };
         let (rest, fragment) = text_with_scheme.split_once('#').unwrap_or((&text_with_scheme, ""));
         let (remote, query) = rest.split_once('?').unwrap_or((rest, ""));
-        let (scheme, host, path) = match remote.split_once("://") {
+        let known = |scheme: &str| matches!(scheme, "http" | "https" | "ssh" | "git");
+        let url = remote.split_once("://").map(|(scheme, after)| (scheme.to_ascii_lowercase(), after));
+        let (scheme, host, path) = match url.filter(|(scheme, _)| known(scheme)) {
             Some((scheme, after)) => {
-                let scheme = scheme.to_ascii_lowercase();
-                if !matches!(scheme.as_str(), "http" | "https" | "ssh" | "git") {
-                    return None;
-                }
                 let slash = after.find('/').unwrap_or(after.len());
                 let (authority, path) = after.split_at_checked(slash)?;
+                if is_malformed(authority, path) {
+                    return None;
+                }
                 let host = authority.rsplit('@').next().unwrap_or(authority);
                 (scheme, host.to_owned(), decode(path))
             }
@@ -282,6 +283,18 @@ pub fn without_secrets(url: &str) -> String {
     }
 }
 
+/// Whether a host with its port, or a path, is none that a URL can have.
+fn is_malformed(host: &str, path: &str) -> bool {
+    let escaped = |(at, _): (usize, &str)| {
+        path.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
+    };
+    let port =
+        host.rsplit(['@', ']']).next().and_then(|host| host.rsplit_once(':')).map_or("", |(_, port)| port);
+    (host.contains('%') && !host.contains('['))
+        || !port.bytes().all(|byte| byte.is_ascii_digit())
+        || !path.match_indices('%').all(escaped)
+}
+
 /// Name of a download whose URL ends in none, or is malformed.
 const UNNAMED: &str = "__unnamed__";
 
@@ -290,12 +303,7 @@ pub(super) fn file_name_of_url(url: &str) -> String {
     let rest = url.split(['?', '#']).next().unwrap_or(url);
     let path = rest.split_once("://").map_or(rest, |(_, after)| after);
     let (host, path) = path.split_at(path.find('/').unwrap_or(path.len()));
-    let escaped = |(at, _): (usize, &str)| {
-        path.get(at + 1..at + 3).is_some_and(|hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
-    };
-    let malformed = url.contains(|c: char| c.is_ascii_control())
-        || (host.contains('%') && !host.contains('['))
-        || !path.match_indices('%').all(escaped);
+    let malformed = url.contains(|c: char| c.is_ascii_control()) || is_malformed(host, path);
     if malformed {
         return UNNAMED.to_owned();
     }
@@ -330,6 +338,10 @@ mod tests {
             ("./x.git", None),
             ("a/b", None),
             ("ftp://host/r.git", None),
+            ("https://host/%x.git", None),
+            ("https://host:x/r.git", None),
+            ("https://host:/%41.git", Some("git://host:/A.git")),
+            ("a@b://h/r.git", Some("git://b/h/r.git")),
             ("https://host/r\u{13}.git", None),
         ];
         for (url, expected) in cases {
@@ -375,6 +387,9 @@ mod tests {
             ("https://h", "__unnamed__"),
             ("https://h/dir/", "dir"),
             ("https://h%20h/a", "__unnamed__"),
+            ("https://:h/a", "__unnamed__"),
+            ("https://[::1]:80/a", "a"),
+            ("https://u:p@h/a", "a"),
             ("https://h/a%2", "__unnamed__"),
             ("https://h/a\u{1}", "__unnamed__"),
         ];

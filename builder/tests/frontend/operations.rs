@@ -342,6 +342,10 @@ fn what_a_request_may_not_ask_for_is_refused() {
         Kind::Source(pb::SourceOp { identifier: url.clone(), attrs })
     };
     let named = |name: &str| with("http.filename", name);
+    let git = |name: &str, value: &str| {
+        let attrs = [(name.to_owned(), value.to_owned())].into();
+        Kind::Source(pb::SourceOp { identifier: "git://127.0.0.1:9/r.git".into(), attrs })
+    };
     for (name, kind, part) in [
         ("rights that are not allowed", exec(1, 0), "security.insecure"),
         ("rights that nobody knows", exec(77, 0), "security mode 77"),
@@ -350,6 +354,8 @@ fn what_a_request_may_not_ask_for_is_refused() {
         ("a file name that climbs", named("../../../../tmp/xx-build-was-here"), "file name"),
         ("an absolute file name", named("/tmp/xx-build-was-here"), "file name"),
         ("no file name", named(".."), "file name"),
+        ("a bundle in place of files", git("git.checkoutbundle", "true"), "git.checkoutbundle"),
+        ("a signature of a commit", git("git.sig.pubkey", "key"), "git.sig.pubkey"),
         ("a signature that would not be checked", with("http.sig.pubkey", "key"), "http.sig.pubkey"),
         ("a secret that is not there", with("http.authheadersecret", "mine"), "no secret named `mine`"),
     ] {

@@ -127,6 +127,8 @@ pub enum Problem {
 /// # Errors
 /// The word is malformed, or asks with `?` for a variable that is not there.
 pub fn expand(word: &str, variables: &impl Variables, rules: Rules) -> Result<Expanded, ExpandError> {
+    // Go's scanner, which BuildKit reads words with, drops a byte order mark in front.
+    let word = word.strip_prefix(BYTE_ORDER_MARK).unwrap_or(word);
     let mut walk =
         Walk { word, at: 0, variables, rules, used: BTreeSet::new(), missing: BTreeSet::new(), depth: 0 };
     let (text, words) = walk.until(None, rules.raw_escapes)?;
@@ -136,8 +138,10 @@ pub fn expand(word: &str, variables: &impl Variables, rules: Rules) -> Result<Ex
 /// Whether expansion can change the text at all: a cheap test that spares most words the walk.
 #[must_use]
 pub fn is_plain(word: &str, rules: Rules) -> bool {
-    !word.contains(['$', '\'', '"', rules.escape])
+    !word.contains(['$', '\'', '"', rules.escape, BYTE_ORDER_MARK])
 }
+
+const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// `${a:-${b:-...}}` deeper than this is an attack, not a Dockerfile.
 const MAX_DEPTH: usize = 64;

@@ -12,6 +12,7 @@ fn variables() -> BTreeMap<String, String> {
 fn words() {
     let cases = [
         ("hello", "hello"),
+        ("\u{feff}a\u{feff}", "a\u{feff}"),
         ("he'll'o", "hello"),
         ("he'llo", "!unclosed quote '"),
         ("he\\'llo", "he'llo"),
