@@ -59,9 +59,11 @@ out/python: | needs-test
 test: needs-test programs base image out/python
 	@XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx tests/run
 
-test-long: needs-test programs base image
+test-long: needs-test programs base image out/python
 	XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx XX_TEST_KILLS=500 \
 	    cargo test --locked -p integration-tests --test kills -- --nocapture
+	XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx \
+	    cargo test --locked -p integration-tests --test answers -- --nocapture --ignored
 
 fuzz: needs-fuzz
 	tests/fuzz 30

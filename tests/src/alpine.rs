@@ -72,3 +72,25 @@ pub fn build(case: &str, kit: &Kit) -> Option<Command> {
     command.arg("--build-context").arg(layout("alpine", &base));
     Some(command)
 }
+
+/// A Rust toolchain of its own, for glibc, with the standard libraries for musl; `None` where rustup is missing or cannot
+/// fetch it, which is noted as a skip of `case`.
+#[must_use]
+pub fn rust(case: &str) -> Option<PathBuf> {
+    let version = "1.95.0";
+    let home = repository().join("out/alpine/rustup");
+    let lock = File::create(repository().join("out/alpine/rustup.lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    let toolchain = home.join(format!("toolchains/{version}-x86_64-unknown-linux-gnu"));
+    if !toolchain.exists() {
+        let mut command = Command::new("rustup");
+        command.env("RUSTUP_HOME", &home).args(["toolchain", "install", version, "--no-self-update"]);
+        command.args(["--profile", "minimal", "--target", "aarch64-unknown-linux-musl"]);
+        let made = command.args(["--target", "x86_64-unknown-linux-musl"]).output();
+        if !made.is_ok_and(|made| made.status.success()) {
+            skipped(case, "no Rust for musl: rustup is missing, or cannot fetch it");
+            return None;
+        }
+    }
+    Some(toolchain)
+}

@@ -204,6 +204,8 @@ fn triples_of_rust() {
         (true, "linux/386", &[], "i586-alpine-linux-musl"),
         (true, "linux/riscv64", &[], "riscv64-alpine-linux-musl"),
         (true, "linux/arm64", &[], "aarch64-alpine-linux-musl"),
+        (true, "linux/arm64", &[("XX_VENDOR", "alpine")], "aarch64-alpine-linux-musl"),
+        (true, "linux/arm64", &[("XX_VENDOR", "unknown")], "aarch64-unknown-linux-musl"),
     ];
     for (alpine, platform, vars, expected) in cases {
         let host = FakeHost::new(os(*alpine))

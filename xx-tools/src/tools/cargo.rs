@@ -246,10 +246,11 @@ fn host_compiler(env: &Env, host: &dyn Host, target: &Target) -> Option<String> 
     ))
 }
 
-/// Rust's name of the target; Alpine's own Rust has its own vendor word.
+/// Rust's name of the target; Alpine's own Rust has its own vendor word, unless the user says another.
 fn rust_triple(env: &Env, host: &dyn Host, target: &Target) -> Result<String, Failure> {
     let platform = target.known()?;
-    let alpine = target.distro.family == Family::Alpine && host.program("rustup").is_none();
+    let vendor = matches!(env.var("XX_VENDOR"), "" | "alpine");
+    let alpine = vendor && target.distro.family == Family::Alpine && host.program("rustup").is_none();
     let named = match platform.alpine_gnu_words().filter(|_| alpine && target.libc == "musl") {
         Some(words) => Some(format!("{}-alpine-linux-musl{}", words.cpu, words.abi)),
         None => platform.rust(target.libc_id()).or_else(|| platform.rust(Libc::System)).map(str::to_owned),

@@ -1,16 +1,17 @@
-//! The helpers in a real Alpine, with apk and a signed repository: what they answer to commands is what the original's
-//! scripts answered, but for listed differences.
+//! The helpers in a real Alpine, with apk and a signed repository, and in Debian: what they answer to commands is what the
+//! original's scripts answered, but for listed differences.
 //!
-//! `tests/data/alpine/answers` has a file for each case, run in an Alpine of its own. Lines begin with `$ ` (a command),
-//! two spaces (what both answer), `< ` (the original alone), `> ` (these tools alone), or `# ` (why they differ, before that).
-//! Where `XX_ORIGINAL` names a folder with the original's scripts, they are asked again.
+//! `tests/data/answers` has a folder for each base and a file for each case, run in a fresh base. Lines begin with `$ ` (a
+//! command), two spaces (what both answer), `< ` (the original alone), `> ` (these tools alone), or `# ` (why they differ, before
+//! that). Folders named `-long` are for `make test-long`. Where `XX_ORIGINAL` names a folder with the original's scripts, they
+//! are asked again.
 #![expect(clippy::expect_used, clippy::panic, reason = "what the test itself needs must work")]
 
 use std::fs;
 use std::path::Path;
 
 use integration_tests::original::original;
-use integration_tests::{Built, Kit, alpine, repository};
+use integration_tests::{Built, Kit, alpine, repository, shared};
 
 /// A case as it is recorded.
 struct Case {
@@ -53,8 +54,8 @@ impl Case {
         case
     }
 
-    fn all() -> Vec<Self> {
-        let folder = repository().join("tests/data/alpine/answers");
+    fn all(folder: &str) -> Vec<Self> {
+        let folder = repository().join("tests/data/answers").join(folder);
         let files = fs::read_dir(folder).expect("the answers").map(|entry| entry.expect("an entry").path());
         let mut cases: Vec<Self> = files
             .map(|path| {
@@ -67,21 +68,39 @@ impl Case {
     }
 }
 
+/// Where cases run.
+#[derive(Clone, Copy)]
+enum Base {
+    Alpine,
+    /// With a Rust toolchain in `/usr/local/rust`.
+    AlpineWithRust,
+    Debian,
+}
+
 /// Has every case answered by the helpers of a kit, into files in `directory`; `None` where that cannot be.
-fn ask(test: &str, kit: &Kit, cases: &[Case], directory: &Path) -> Option<()> {
-    let mut command = alpine::build(test, kit)?;
+fn ask(test: &str, kit: &Kit, base: Base, cases: &[Case], directory: &Path) -> Option<()> {
+    let mut command = match base {
+        Base::Alpine | Base::AlpineWithRust => alpine::build(test, kit)?,
+        Base::Debian => shared::build(kit),
+    };
+    let mut mount = "";
+    if matches!(base, Base::AlpineWithRust) {
+        command.arg("--build-context").arg(format!("rust={}", alpine::rust(test)?.display()));
+        mount = "--mount=from=rust,target=/usr/local/rust ";
+    }
     let context = directory.join("cases");
     fs::create_dir_all(&context).expect("a directory");
-    fs::copy(repository().join("tests/data/alpine/answer"), context.join("answer")).expect("a copy");
-    let mut dockerfile =
-        "FROM --platform=$BUILDPLATFORM xx AS xx\nFROM --platform=$BUILDPLATFORM alpine AS base\n\
-        COPY --from=xx / /\nCOPY answer /usr/bin/\n"
-            .to_owned();
+    fs::copy(repository().join("tests/data/answers/answer"), context.join("answer")).expect("a copy");
+    let name = if matches!(base, Base::Debian) { "debian" } else { "alpine" };
+    let mut dockerfile = format!(
+        "FROM --platform=$BUILDPLATFORM xx AS xx\nFROM --platform=$BUILDPLATFORM {name} AS base\n\
+         COPY --from=xx / /\nCOPY answer /usr/bin/\n"
+    );
     let mut result = "FROM scratch\n".to_owned();
     for case in cases {
         let name = &case.name;
         fs::write(context.join(name), &case.commands).expect("a file");
-        dockerfile.push_str(&format!("FROM base AS {name}\nCOPY {name} /cases/\nRUN answer {name}\n"));
+        dockerfile.push_str(&format!("FROM base AS {name}\nCOPY {name} /cases/\nRUN {mount}answer {name}\n"));
         result.push_str(&format!("COPY --from={name} /out /\n"));
     }
     fs::write(context.join("Dockerfile"), dockerfile + &result).expect("a file");
@@ -108,20 +127,46 @@ fn compare(cases: &[Case], directory: &Path, recorded: impl Fn(&Case) -> &str) {
     assert!(wrong.is_empty(), "{wrong}");
 }
 
-#[test]
-fn answers_in_alpine_are_the_originals() {
-    let test = "answers_in_alpine_are_the_originals";
+/// What these tools answer to the cases of a folder.
+fn ours(test: &str, folder: &str, base: Base) {
     let Some(kit) = Kit::find(test) else { return };
-    let (cases, directory) = (Case::all(), tempfile::tempdir().expect("a directory"));
-    let Some(()) = ask(test, &kit, &cases, directory.path()) else { return };
+    let (cases, directory) = (Case::all(folder), tempfile::tempdir().expect("a directory"));
+    let Some(()) = ask(test, &kit, base, &cases, directory.path()) else { return };
     compare(&cases, directory.path(), |case| &case.ours);
 }
 
-#[test]
-fn the_originals_answers_in_alpine_are_as_recorded() {
-    let test = "the_originals_answers_in_alpine_are_as_recorded";
-    let (cases, directory) = (Case::all(), tempfile::tempdir().expect("a directory"));
+/// What the original answers.
+fn theirs(test: &str, folder: &str, base: Base) {
+    let (cases, directory) = (Case::all(folder), tempfile::tempdir().expect("a directory"));
     let Some(kit) = original(test, directory.path()) else { return };
-    let Some(()) = ask(test, &kit, &cases, directory.path()) else { return };
+    let Some(()) = ask(test, &kit, base, &cases, directory.path()) else { return };
     compare(&cases, directory.path(), |case| &case.theirs);
+}
+
+const LONG: &[(&str, Base)] = &[("alpine-long", Base::AlpineWithRust), ("debian-long", Base::Debian)];
+
+#[test]
+fn answers_are_the_originals() {
+    ours("answers_are_the_originals", "alpine", Base::Alpine);
+}
+
+#[test]
+fn answers_of_the_original_are_as_recorded() {
+    theirs("answers_of_the_original_are_as_recorded", "alpine", Base::Alpine);
+}
+
+#[test]
+#[ignore = "minutes; part of `make test-long`"]
+fn long_answers_are_the_originals() {
+    for (folder, base) in LONG {
+        ours("long_answers_are_the_originals", folder, *base);
+    }
+}
+
+#[test]
+#[ignore = "minutes; part of `make test-long`"]
+fn long_answers_of_the_original_are_as_recorded() {
+    for (folder, base) in LONG {
+        theirs("long_answers_of_the_original_are_as_recorded", folder, *base);
+    }
 }
