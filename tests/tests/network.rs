@@ -17,6 +17,17 @@ fn place(case: &str) -> Option<Place> {
     Kit::find(case).map(Place::new)
 }
 
+/// Without a way to any other machine, steps have an empty network, whatever is installed; noted as a skip of the case.
+fn is_offline(case: &str) -> bool {
+    let routes = |table: &str| fs::read_to_string(Path::new("/proc/net").join(table)).unwrap_or_default();
+    let offline =
+        routes("route").lines().count() < 2 && routes("ipv6_route").lines().all(|line| line.ends_with(" lo"));
+    if offline {
+        skipped(case, "this machine has no routes");
+    }
+    offline
+}
+
 /// A helper on `PATH`, and a device that it can open; otherwise the case is noted as skipped.
 fn has_helper(case: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -93,6 +104,9 @@ const LOOK: &str = "perl -e 'use Socket; print readlink(\"/proc/self/ns/net\"), 
 fn steps_have_the_network_that_the_machine_can_give() {
     const CASE: &str = "steps_have_the_network_that_the_machine_can_give";
     let Some(place) = place(CASE) else { return };
+    if is_offline(CASE) {
+        return;
+    }
     let has_helper = has_helper(CASE);
     let root = integration_tests::run("id", &["-u"]).is_some_and(|id| id.stdout == "0\n");
     let machines = fs::read_link("/proc/self/ns/net").expect("a namespace").display().to_string();
@@ -164,4 +178,43 @@ fn a_proxy_of_the_machine_is_out_of_reach_and_named() {
         let built = build(&place, machine, &[&proxy[..], options].concat());
         assert!(built.code == Some(1) && !built.stderr.contains("3128"), "{}", built.stderr);
     }
+}
+
+/// A build starts the program when a step is to run that needs it, and not for what is cached or comes after.
+#[test]
+fn the_program_is_started_for_steps_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+    const CASE: &str = "the_program_is_started_for_steps_alone";
+    let Some(place) = place(CASE) else { return };
+    if is_offline(CASE) {
+        return;
+    }
+    if fs::OpenOptions::new().read(true).write(true).open("/dev/net/tun").is_err() {
+        return skipped(CASE, "/dev/net/tun cannot be opened");
+    }
+    let folder = without_helpers(&place);
+    let (program, mark) = (folder.join("pasta"), place.path("mark"));
+    fs::write(&program, format!("#!/bin/sh\necho started >> {}\necho no >&2; exit 1\n", mark.display()))
+        .expect("a file");
+    fs::write(&mark, "").expect("a file");
+    // Root's runs as nobody.
+    for (path, mode) in [(place.directory.path(), 0o755), (&program, 0o755), (&mark, 0o666)] {
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("its mode");
+    }
+    let build = |file: &str| {
+        place.write("file", file);
+        let built = build(&place, Machine::WithoutHelpers, &[]);
+        assert_eq!(built.code, Some(0), "{}", built.stderr);
+        let starts = fs::read_to_string(&mark).expect("the mark").lines().count();
+        fs::write(&mark, "").expect("a file");
+        (starts, built.stderr.matches("`pasta` failed: no").count())
+    };
+    place.write("Dockerfile", "FROM debian\nRUN --network=none : none\nCOPY file /\n");
+    assert_eq!(build("1"), (0, 0), "no step uses it");
+    place.write("Dockerfile", "FROM debian\nRUN : once\nRUN : twice\nCOPY file /\n");
+    assert_eq!(build("1"), (1, 1));
+    assert_eq!(build("1"), (0, 0), "all is cached");
+    assert_eq!(build("2"), (0, 0), "no step comes after what is new");
+    place.write("Dockerfile", "FROM debian\nCOPY file /\nRUN : after\n");
+    assert_eq!(build("3"), (1, 1));
 }

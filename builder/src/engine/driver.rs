@@ -1,6 +1,6 @@
 //! Drives the step machine: lookups at once, everything else on a thread of its own.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, OnceLock, mpsc};
 use std::time::Instant;
 
@@ -43,14 +43,14 @@ pub fn solve(
         })?;
     }
     let context = Context { store, request, observer, cancel, number: 0 };
-    let wants_network = graph.iter().any(|(_, vertex)| exec::uses_default_network(&vertex.op));
+    let before_steps = before_steps(&graph);
     let mut driver = Driver {
         context,
         cancel,
         machine: Machine::new(graph, &wanted, request.now.unsigned_abs()),
         digests: Digests::default(),
-        wants_network,
-        missed: false,
+        before_steps,
+        wants_network: false,
         running: 0,
         numbers: 0,
         failure: None,
@@ -67,14 +67,28 @@ struct Driver<'a> {
     cancel: &'a Cancel,
     machine: Machine,
     digests: Digests,
-    /// Whether there are steps on the default network, which is not being made yet.
+    /// Steps on the default network, and what they are made of.
+    before_steps: HashSet<VertexId>,
+    /// Whether one of these is not in the cache.
     wants_network: bool,
-    /// Whether something is not in the cache.
-    missed: bool,
     running: usize,
     numbers: usize,
     failure: Option<Failure>,
     solved: Solved,
+}
+
+/// The steps of a graph on the default network, with everything that they are made of.
+fn before_steps(graph: &Graph) -> HashSet<VertexId> {
+    let steps = graph.iter().filter(|(_, vertex)| exec::uses_default_network(&vertex.op));
+    let mut open: Vec<VertexId> = steps.map(|(id, _)| id).collect();
+    let mut found = HashSet::new();
+    while let Some(id) = open.pop() {
+        if found.insert(id) {
+            let inputs = graph.get(id).into_iter().flat_map(|vertex| &vertex.inputs);
+            open.extend(inputs.map(|edge| edge.vertex));
+        }
+    }
+    found
 }
 
 /// What a thread sends back.
@@ -92,8 +106,12 @@ impl Driver<'_> {
             let (sender, reports) = mpsc::channel::<Report>();
             loop {
                 while let Some(work) = self.machine.next(self.running < context.request.parallelism.max(1)) {
-                    self.missed |= matches!(work, Work::Execute { .. });
-                    if self.missed && std::mem::take(&mut self.wants_network) {
+                    if let Work::Execute { vertex, .. } = work {
+                        self.wants_network |= self.before_steps.contains(&vertex);
+                    }
+                    if std::mem::take(&mut self.wants_network) {
+                        // Once.
+                        self.before_steps.clear();
                         // It is there when the base is.
                         scope.spawn(move || context.request.steps.uplink.prepare());
                     }
@@ -149,7 +167,7 @@ impl Driver<'_> {
             Ok(Some(Known::Here(identity))) => Outcome::Found(Some(identity)),
             Ok(Some(Known::Evicted(identity))) => Outcome::Evicted(identity),
             Ok(None) => {
-                self.missed = true;
+                self.wants_network |= self.before_steps.contains(&vertex);
                 Outcome::Found(None)
             }
             Err(error) => {
