@@ -35,8 +35,8 @@ impl<W: Write> Compressor<W> {
     pub(super) fn finish(self) -> io::Result<()> {
         match self {
             Self::Uncompressed(mut to) => to.flush(),
-            Self::Gzip(to) => to.finish().map(drop),
-            Self::Zstd(to) => to.finish().map(drop),
+            Self::Gzip(to) => to.finish()?.flush(),
+            Self::Zstd(to) => to.finish()?.flush(),
         }
     }
 }

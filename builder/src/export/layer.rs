@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub(super) fn blob(
     let mut writer = store.blob_writer()?;
     let failed = |source| ExportError::Write { action: "compress", path: layer.path.clone(), source };
     let diff_id = {
-        let to = Compressor::new(&mut writer, options).map_err(failed)?;
+        let to = Compressor::new(BufWriter::with_capacity(PIECE, &mut writer), options).map_err(failed)?;
         let mut hashed = HashWriter { to, hasher: Sha256::new() };
         let old = known.filter(|_| is_base);
         match &old {
@@ -303,11 +303,12 @@ fn write_entry<W: Write>(
     match kind {
         FileType::RegularFile => {
             header.set_entry_type(EntryType::Regular);
-            header.set_size(entry.stat.st_size.unsigned_abs());
+            let size = entry.stat.st_size.unsigned_abs();
+            header.set_size(size);
             let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let fd = rustix::fs::openat(entry.directory, entry.name, flags, Mode::empty())
                 .map_err(io::Error::from)?;
-            tar.append_data(&mut header, entry.path, File::from(fd))?;
+            tar.append_data(&mut header, entry.path, Exactly::open(fd.into(), size))?;
         }
         FileType::Fifo => {
             header.set_entry_type(EntryType::Fifo);
@@ -323,6 +324,38 @@ fn write_entry<W: Write>(
         FileType::Directory | FileType::Symlink | FileType::Socket | FileType::Unknown => {}
     }
     Ok(())
+}
+
+/// Bytes that are read or written at once.
+const PIECE: usize = 128 << 10;
+
+/// A file of which the size is known: nothing is read to find its end, and an end that comes early is an error, since
+/// the header of the entry has been written. Large files are read in large pieces.
+struct Exactly {
+    file: File,
+    left: u64,
+}
+
+impl Exactly {
+    fn open(file: File, size: u64) -> BufReader<Self> {
+        let piece = usize::try_from(size).map_or(PIECE, |size| size.min(PIECE));
+        BufReader::with_capacity(piece, Self { file, left: size })
+    }
+}
+
+impl Read for Exactly {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = usize::try_from(self.left).unwrap_or(usize::MAX).min(buffer.len());
+        if wanted == 0 {
+            return Ok(0);
+        }
+        let count = self.file.read(buffer.get_mut(..wanted).unwrap_or_default())?;
+        if count == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "it has become shorter"));
+        }
+        self.left -= count as u64;
+        Ok(count)
+    }
 }
 
 fn header(entry: &Entry<'_>) -> Header {

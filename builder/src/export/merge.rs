@@ -4,7 +4,7 @@
 //! whatever it was, as BuildKit does. What is to be removed goes last. Nothing is held open but two directories, however
 //! deep they lie; what is mounted below the destination is written, and never removed.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use super::ExportError;
 use super::files::copy_contents;
 use super::temporary::{Temporary, is_temporary};
-use crate::rootfs::{Metadata, Owners, RootError, Tree, list, mtime, open_beneath, remove_all, xattrs};
+use crate::rootfs::{Metadata, Owners, RootError, Tree, list_kinds, mtime, open_beneath, remove_all, xattrs};
 
 /// Where something is mounted, as the process sees it at the moment.
 #[derive(Debug, Default)]
@@ -96,16 +96,18 @@ impl<'a> Merge<'a> {
         let failed = |errno| RootError::new("cannot write", at, errno);
         let look = |fd: &OwnedFd| rustix::fs::fstat(fd).map_err(failed);
         let stat = look(from)?;
-        let names = list(from.as_fd()).map_err(failed)?;
+        let names = list_kinds(from.as_fd()).map_err(failed)?;
+        let old = list_kinds(to.as_fd()).map_err(failed)?;
+        let old: HashMap<OsString, FileType> = old.into_iter().map(|(name, kind, _)| (name, kind)).collect();
         if self.delete {
-            let new: HashSet<&OsString> = names.iter().collect();
-            let old = list(to.as_fd()).map_err(failed)?;
-            let over = old.into_iter().filter(|name| !new.contains(name) && !is_temporary(name));
+            let new: HashSet<&OsString> = names.iter().map(|(name, ..)| name).collect();
+            let over = old.keys().filter(|name| !new.contains(name) && !is_temporary(name));
             self.over.extend(over.map(|name| at.join(name)));
         }
         let mut both = vec![];
-        for name in &names {
-            match self.name(from.as_fd(), to.as_fd(), name, &at.join(name)) {
+        for (name, kind, _) in &names {
+            let kinds = (*kind, old.get(name).copied());
+            match self.name((from.as_fd(), to.as_fd()), name, kinds, &at.join(name)) {
                 Ok(Moved::Whole) => {}
                 Ok(Moved::Both) => both.push(name.clone()),
                 Err(Errno::XDEV) => {
@@ -128,14 +130,24 @@ impl<'a> Merge<'a> {
         Ok(both)
     }
 
-    /// Moves one name.
+    /// Moves one name, which had these kinds when the directories were listed.
     fn name(
         &self,
-        from: BorrowedFd<'_>,
-        to: BorrowedFd<'_>,
+        (from, to): (BorrowedFd<'_>, BorrowedFd<'_>),
         name: &OsStr,
+        kinds: (FileType, Option<FileType>),
         at: &Path,
     ) -> rustix::io::Result<Moved> {
+        match kinds {
+            (FileType::Directory, Some(FileType::Directory)) => return Ok(Moved::Both),
+            (FileType::Directory | FileType::Unknown, _)
+            | (_, None | Some(FileType::Directory | FileType::Unknown)) => {}
+            // Unless that has changed: then it is looked again.
+            (_, Some(_)) => match renameat(from, name, to, name) {
+                Err(Errno::ISDIR | Errno::EXIST | Errno::NOTEMPTY) => {}
+                result => return result.map(|()| Moved::Whole),
+            },
+        }
         let rename = |flags| renameat_with(from, name, to, name, flags);
         // Some file systems know no flags; then it is looked first.
         let is_free = |error: Errno| {

@@ -39,6 +39,7 @@ pub use mode::{BadMode, Clause, ModeChange};
 pub use owner::{Device, MORE_IDS, NoId, OWNER_ATTRIBUTE, Owner, Owners};
 pub use pattern::has_wildcard;
 pub use remove::{remove_all, remove_tree};
+pub(crate) use scan::list_kinds;
 pub use scan::{Listed, Listing, Select, Visitor};
 pub use tree::{Absence, Match, Matches, Missing, Tree};
 pub use unpack::{Archive, is_archive, unpack};

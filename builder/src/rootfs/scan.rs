@@ -358,7 +358,7 @@ impl<V: Visitor> Scan<'_, V> {
 }
 
 /// Names in a directory with their kinds and inodes, sorted by name.
-pub(super) fn list_kinds(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<(OsString, FileType, u64)>> {
+pub(crate) fn list_kinds(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<(OsString, FileType, u64)>> {
     use std::os::unix::ffi::OsStringExt as _;
     let mut names = vec![];
     let mut buffer = Vec::with_capacity(32 * 1024);

@@ -45,6 +45,26 @@ fn fill(root: &Path) {
 }
 
 #[test]
+fn a_file_is_read_to_the_size_that_its_entry_says() {
+    let place = tempfile::tempdir().expect("a directory");
+    let path = place.path().join("file");
+    for (content, size, expected) in [
+        (0, 0, Ok(0)),
+        (7, 7, Ok(7)),
+        // Written on meanwhile, and cut meanwhile.
+        (9, 7, Ok(7)),
+        (3 * PIECE + 1, 3 * PIECE + 1, Ok(3 * PIECE + 1)),
+        (6, 7, Err(io::ErrorKind::UnexpectedEof)),
+    ] {
+        fs::write(&path, vec![b'x'; content]).expect("a file");
+        let mut reader = Exactly::open(File::open(&path).expect("a file"), size as u64);
+        let mut bytes = vec![];
+        let read = reader.read_to_end(&mut bytes).map_err(|error| error.kind());
+        assert_eq!(read, expected, "{content} of {size}");
+    }
+}
+
+#[test]
 fn targets_of_links_are_as_they_are() {
     let place = tempfile::tempdir().expect("a directory");
     let long = format!("{}//x", "a/".repeat(60));
