@@ -108,6 +108,28 @@ impl Filter for PatternFilter {
 mod tests {
     use super::*;
 
+    /// Whatever is remembered of other directories, and in whichever order they are asked for.
+    #[test]
+    fn more_directories_than_are_remembered() {
+        let list = |patterns: &[&str]| patterns.iter().map(|&pattern| pattern.to_owned()).collect::<Vec<_>>();
+        let new = || {
+            PatternFilter::new(&list(&["d1*", "!d1*/no"]), &list(&["**/f*", "!d12/f"])).expect("well formed")
+        };
+        let filter = new();
+        for round in 0..3 {
+            for number in 0..2 * REMEMBERED {
+                for (name, is_directory) in
+                    [("", true), ("/no", true), ("/no/x", false), ("/f", false), ("/g", false)]
+                {
+                    let path = format!("d{}{name}", number * (round + 1));
+                    let path = Path::new(&path);
+                    assert_eq!(filter.look(path, is_directory), new().look(path, is_directory), "{path:?}");
+                }
+            }
+        }
+        assert!(lock(&filter.directories).len() <= REMEMBERED);
+    }
+
     #[test]
     fn patterns_choose_paths() {
         use Visibility::{Enter, Hide, Show};

@@ -278,3 +278,20 @@ fn file(
     };
     metadata.apply(root.owners(), place.directory.as_fd(), &place.name).map_err(|error| fail(error).into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_far_a_download_is() {
+        for (so_far, total, expected) in [
+            (0, 0, "waiting for the server"),
+            (0, 5_000_000, "waiting for the server"),
+            (1_250_000, 0, "1.2 MB received"),
+            (1_250_000, 13_000_000, "1.2 MB of 13.0 MB received"),
+        ] {
+            assert_eq!(received(&Transfer::new(so_far, total)), expected);
+        }
+    }
+}

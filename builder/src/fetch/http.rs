@@ -116,6 +116,12 @@ pub struct Transfer {
 }
 
 impl Transfer {
+    /// One that is so far, of so many bytes; of 0 when nobody knows.
+    #[must_use]
+    pub fn new(received: u64, total: u64) -> Self {
+        Self { received: received.into(), total: total.into() }
+    }
+
     /// Bytes of the file that have come, and how many there are, if the server has said so.
     #[must_use]
     pub fn bytes(&self) -> (u64, Option<u64>) {

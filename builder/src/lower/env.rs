@@ -104,6 +104,21 @@ mod tests {
         assert_eq!((list.to_vec().len(), list.get("c")), (2, None));
     }
 
+    /// As an image may bring them: searching for each among the others takes minutes.
+    #[test]
+    fn hundreds_of_thousands_are_set_and_found() {
+        const COUNT: usize = 300_000;
+        let variables: Vec<(String, String)> =
+            (0..COUNT).map(|number| (format!("A{number}"), String::new())).collect();
+        let (mut list, mut env) = (EnvList::default(), vec![]);
+        for _ in 0..2 {
+            variables.iter().for_each(|(key, value)| list.set(key, value));
+            set_in_image(&mut env, &variables);
+        }
+        assert!(variables.iter().all(|(key, _)| list.get(key).is_some()));
+        assert_eq!((list.iter().count(), env.len()), (COUNT, COUNT));
+    }
+
     #[test]
     fn variables_of_an_image_stay_in_their_places() {
         let mut env = ["a=1", "b", "a=2"].map(str::to_owned).to_vec();
