@@ -223,7 +223,7 @@ mod tests {
             let (step, inner) = UnixStream::pair().unwrap();
             let (outer, agent) = UnixStream::pair().unwrap();
             let stop: OwnedFd = eventfd(0, EventfdFlags::CLOEXEC).unwrap();
-            std::thread::scope(|scope| {
+            let heard = std::thread::scope(|scope| {
                 scope.spawn(|| {
                     let _closed = requests(&inner, &outer, &stop);
                     inner.shutdown(Shutdown::Both).and(outer.shutdown(Shutdown::Both))
@@ -237,9 +237,11 @@ mod tests {
                 (&step).write_all(&request).unwrap();
                 let mut heard = [0; 64];
                 let length = (&step).read(&mut heard).unwrap();
-                assert_eq!((length > 0).then_some(&heard[..length]), expected, "{request:?}");
+                // Before anything is judged: the others wait for it.
                 step.shutdown(Shutdown::Both).unwrap();
+                heard[..length].to_vec()
             });
+            assert_eq!((!heard.is_empty()).then_some(&heard[..]), expected, "{request:?}");
         }
     }
 }

@@ -154,4 +154,36 @@ mod tests {
             assert_eq!(found, expected, "{asked}");
         }
     }
+
+    /// A link of a layer is a link, wherever it stands in a path and wherever it leads.
+    #[test]
+    fn no_link_of_a_layer_is_followed() {
+        let place = tempfile::tempdir().expect("a directory");
+        let path = |name: &str| place.path().join(name);
+        for directory in ["layer/a/b", "outside/b"] {
+            fs::create_dir_all(path(directory)).expect("a directory");
+            fs::write(path(directory).join("x"), "").expect("a file");
+        }
+        let outside = path("outside");
+        for (name, to) in
+            [("up", "../outside"), ("there", outside.to_str().expect("text")), ("own", "a"), ("a/on", "b")]
+        {
+            std::os::unix::fs::symlink(to, path("layer").join(name)).expect("a link");
+        }
+        let layers = Layers::open(&[path("layer")], Owners::Real).expect("opened");
+        let layer = || OwnedFd::from(File::open(path("layer")).expect("the layer"));
+        assert!(layers.find(Path::new("a/b/x")).expect("looked").is_some());
+        crate::rootfs::open_beneath(layer(), Path::new("a/b")).expect("opened");
+        for link in ["up", "there", "own", "a/on"] {
+            let below = Path::new(link).join("b/x");
+            assert!(layers.find(&below).expect("looked").is_none(), "{link}");
+            for path in [Path::new(link), below.parent().expect("a directory"), &Path::new("a/..").join(link)]
+            {
+                assert!(crate::rootfs::open_beneath(layer(), path).is_err(), "{}", path.display());
+            }
+        }
+        for path in ["..", "../outside", "a/../../outside", "/", "/proc/self/cwd"] {
+            assert!(crate::rootfs::open_beneath(layer(), Path::new(path)).is_err(), "{path}");
+        }
+    }
 }
