@@ -66,6 +66,16 @@ impl<'a> CopyAction<'a> {
             // What was named outright is copied, whatever is said of other sources.
             found.retain(|source| !select.excludes(Path::new(&source.name)));
         }
+        if !action.include_patterns.is_empty() {
+            // The patterns are about what is in directories.
+            let mut directories = vec![];
+            for source in found {
+                if is_directory(&source)? {
+                    directories.push(source);
+                }
+            }
+            found = directories;
+        }
         let look = |path: &Path, is_directory: bool| select.look(path, is_directory);
         for required in &action.required_paths {
             let below = Path::new(required).strip_prefix(&action.src).ok();
@@ -154,8 +164,7 @@ impl<'a> CopyAction<'a> {
     /// What is copied, if it is one directory.
     fn only_directory(&self) -> Result<Option<&Match>, RootError> {
         let [source] = &self.found[..] else { return Ok(None) };
-        let stat = source.located().stat()?;
-        Ok(stat.filter(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()).map(|_| source))
+        Ok(is_directory(source)?.then_some(source))
     }
 
     /// Names copies that have all in common but when they are made, and which files are chosen.
@@ -168,6 +177,11 @@ impl<'a> CopyAction<'a> {
         hasher.field(format!("{:?}", (self.options.owner, &self.options.mode, self.options.time)).as_bytes());
         Ok(hasher.finish())
     }
+}
+
+fn is_directory(source: &Match) -> Result<bool, RootError> {
+    let stat = source.located().stat()?;
+    Ok(stat.is_some_and(|stat| FileType::from_raw_mode(stat.st_mode).is_dir()))
 }
 
 fn not_there(path: &str) -> Missing {

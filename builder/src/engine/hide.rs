@@ -34,15 +34,16 @@ pub(super) fn hidden(tree: &Tree, selector: &str) -> Result<Vec<Hidden>, EngineE
     let shown = |path: &Path, is_directory: bool| {
         tree.filter().map_or(Visibility::Show, |filter| filter.look(path, is_directory))
     };
-    // Directories are entered for what is hidden in them; of everything else the kind counts.
-    let look = |path: &Path, is_directory: bool| match shown(path, is_directory) {
-        _ if !path.starts_with(&selected) && !selected.starts_with(path) => Visibility::Hide,
-        Visibility::Show | Visibility::Enter if is_directory => Visibility::Enter,
-        Visibility::Hide | Visibility::Show | Visibility::Enter => Visibility::Show,
+    let look = |path: &Path, _: bool| match path.starts_with(&selected) || selected.starts_with(path) {
+        true => Visibility::Show,
+        false => Visibility::Hide,
     };
     let located = tree.root().locate(Path::new(""), false)?;
     let mut hidden: Vec<Hidden> = vec![];
+    // Directories on the way that are there only for what may show in them.
+    let mut entered: Vec<Entered> = vec![];
     walk(Owners::Plain, located.directory.as_fd(), &located.name, &look, &mut |entry: &Entry<'_>| {
+        close(&mut entered, &mut hidden, entry.path);
         let covered = hidden.last().is_some_and(|above| entry.path.starts_with(&above.path));
         if entry.path.as_os_str().is_empty() || covered {
             return Ok::<(), RootError>(());
@@ -50,14 +51,41 @@ pub(super) fn hidden(tree: &Tree, selector: &str) -> Result<Vec<Hidden>, EngineE
         let kind = FileType::from_raw_mode(entry.stat.st_mode);
         let pipe = (kind == FileType::Fifo).then_some(entry.stat);
         let leads_out = kind.is_socket() || kind.is_char_device() || kind.is_block_device();
-        if shown(entry.path, kind.is_dir()) == Visibility::Hide || leads_out {
+        let visibility = shown(entry.path, kind.is_dir());
+        if visibility == Visibility::Hide || leads_out {
             hidden.push(Hidden { path: entry.path.to_owned(), pipe: None });
-        } else if pipe.is_some() {
-            hidden.push(Hidden { path: entry.path.to_owned(), pipe });
+        } else if visibility == Visibility::Enter && kind.is_dir() {
+            let (path, hidden) = (entry.path.to_owned(), hidden.len());
+            entered.push(Entered { path, hidden, shows: false });
+        } else {
+            entered.iter_mut().for_each(|above| above.shows = true);
+            if pipe.is_some() {
+                hidden.push(Hidden { path: entry.path.to_owned(), pipe });
+            }
         }
         Ok(())
     })?;
+    close(&mut entered, &mut hidden, Path::new(""));
     Ok(hidden)
+}
+
+/// A directory of which the ignore file leaves what is in it, if anything.
+struct Entered {
+    path: PathBuf,
+    /// How many names were hidden before it.
+    hidden: usize,
+    /// Whether something in it shows.
+    shows: bool,
+}
+
+/// Leaves the directories that `path` is not in: one in which nothing shows is hidden as a whole.
+fn close(entered: &mut Vec<Entered>, hidden: &mut Vec<Hidden>, path: &Path) {
+    while let Some(left) = entered.pop_if(|last| !path.starts_with(&last.path)) {
+        if !left.shows {
+            hidden.truncate(left.hidden);
+            hidden.push(Hidden { path: left.path, pipe: None });
+        }
+    }
 }
 
 /// Fills the empty directory `layer` with what hides these names of `tree`.
@@ -149,6 +177,8 @@ mod tests {
         fn look(&self, path: &Path, _: bool) -> Visibility {
             if path.file_name().is_some_and(|name| name == self.0) {
                 Visibility::Hide
+            } else if path.starts_with("entered") && !path.ends_with("kept") {
+                Visibility::Enter
             } else {
                 Visibility::Show
             }
@@ -159,7 +189,7 @@ mod tests {
     fn what_a_mount_of_a_directory_does_not_show() {
         let place = tempfile::tempdir().expect("a directory");
         let (context, layer) = (place.path().join("context"), place.path().join("layer"));
-        for directory in ["private/deep", "plain", "off"] {
+        for directory in ["private/deep", "plain", "off", "entered/a/b", "entered/c/off", "entered/kept"] {
             fs::create_dir_all(context.join(directory)).expect("a directory");
         }
         fs::create_dir(&layer).expect("a directory");
@@ -201,10 +231,20 @@ mod tests {
             let names = hidden(&tree, selector).expect("walked");
             names.iter().map(|hidden| hidden.path.display().to_string()).collect::<Vec<_>>()
         };
-        let expected = ["device", "off", "private/deep/off", "private/deep/socket", "private/pipe", "socket"];
+        let expected = [
+            "device",
+            "entered/a",
+            "entered/c",
+            "off",
+            "private/deep/off",
+            "private/deep/socket",
+            "private/pipe",
+            "socket",
+        ];
         assert_eq!(paths(""), expected);
-        assert_eq!(paths("/private/deep"), expected[2..4]);
+        assert_eq!(paths("/private/deep"), expected[4..6]);
         assert_eq!(paths("off/inside"), ["off"]);
+        assert_eq!(paths("entered/a/b"), ["entered"]);
         // It may yet come to be anywhere.
         assert_eq!(paths("nothing"), expected);
         hide(&tree, &hidden(&tree, "").expect("walked"), &layer).expect("hidden");

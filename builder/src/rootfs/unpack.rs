@@ -141,6 +141,8 @@ impl Unpacker<'_> {
         let (owners, layer, times) = (self.root.owners(), &self.layer, &mut self.directory_times);
         self.root.create_directories_with(path, &mut |directory, name, path| {
             make_directory(owners, directory, name, NEW_DIRECTORIES)?;
+            // Not of the group of the directory above, whatever that gives to files.
+            owners.change(directory, name, NEW_DIRECTORIES.owner)?;
             let below = layer.as_ref().map(|layer| layer.directory(path)).transpose()?.flatten();
             if let Some(metadata) = below {
                 metadata.apply(owners, directory, name)?;

@@ -14,9 +14,18 @@ use crate::docker::Docker;
 /// So many cases are one build: a file system has no more layers than some hundred.
 const MOST: usize = 40;
 
+/// Who answers, and the base of what runs.
+#[derive(Debug)]
+pub struct Builder {
+    /// Who builds.
+    pub who: Who,
+    /// A Debian base, as an OCI layout.
+    pub debian: PathBuf,
+}
+
 /// Who answers.
 #[derive(Debug)]
-pub enum Builder {
+pub enum Who {
     /// This project, with its program and a store.
     Ours(PathBuf, PathBuf),
     /// BuildKit at an address, by its `buildctl`.
@@ -30,9 +39,9 @@ pub enum Builder {
 #[must_use]
 pub fn answers(builder: &Builder, cases: &[Case], refused: impl Fn(usize) -> bool) -> Vec<Answer> {
     let (alone, together): (Vec<usize>, Vec<usize>) = (0..cases.len()).partition(|at| refused(*at));
-    let alone = alone.chunks(1);
+    let (own, together): (Vec<usize>, Vec<usize>) = together.iter().partition(|at| cases[**at].is_alone());
     let mut answers = BTreeMap::new();
-    for chosen in together.chunks(MOST).chain(alone) {
+    for chosen in together.chunks(MOST).chain(alone.chunks(1)).chain(own.chunks(1)) {
         let batch: Vec<Case> = chosen.iter().map(|at| cases[*at].clone()).collect();
         answers.extend(chosen.iter().copied().zip(some(builder, &batch)));
     }
@@ -41,7 +50,11 @@ pub fn answers(builder: &Builder, cases: &[Case], refused: impl Fn(usize) -> boo
 
 /// Cases that are built in one, without those that turn out to be refused.
 fn some(builder: &Builder, cases: &[Case]) -> Vec<Answer> {
-    let directory = tempfile::tempdir().expect("a temporary directory");
+    let mut directory = tempfile::tempdir().expect("a temporary directory");
+    if std::env::var_os("XX_RANDOM_KEEP").is_some() {
+        directory.disable_cleanup(true);
+        eprintln!("kept: {}", directory.path().display());
+    }
     let main = directory.path().join("main");
     fs::create_dir(&main).expect("a directory");
     fs::write(main.join("fixture.tar"), fixture().archive()).expect("a file");
@@ -85,11 +98,15 @@ fn some(builder: &Builder, cases: &[Case]) -> Vec<Answer> {
 
 /// One Dockerfile for cases, as lines.
 fn dockerfile(cases: &[&Case]) -> Vec<String> {
-    let mut lines = vec!["FROM scratch AS fixture".to_owned(), "ADD fixture.tar /".to_owned()];
+    let mut lines = vec![];
+    if !cases.iter().all(|case| case.is_alone()) {
+        lines.extend(["FROM scratch AS fixture", "ADD fixture.tar /"].map(str::to_owned));
+        lines.extend(["FROM debian AS fixture-run", "ADD fixture.tar /w"].map(str::to_owned));
+    }
     cases.iter().for_each(|case| lines.extend(case.stages()));
     lines.push("FROM scratch".to_owned());
     for case in cases {
-        lines.push(format!("COPY --from=target-{0} / /{0}/", case.name()));
+        lines.push(format!("COPY --from=target-{0} {1} /{0}/", case.name(), case.place()));
     }
     lines
 }
@@ -113,17 +130,28 @@ fn position(lines: &[String], line: usize, cases: &[&Case]) -> Option<usize> {
 fn build(builder: &Builder, directory: &Path, cases: &[&Case], lines: &[String]) -> Built {
     let file = directory.join("Dockerfile");
     fs::write(&file, lines.join("\n") + "\n").expect("a Dockerfile");
-    let main = directory.join("main");
+    let main = match cases {
+        [case] if case.is_alone() => directory.join(case.context_name()),
+        _ => directory.join("main"),
+    };
+    let beside = directory.join("Dockerfile.dockerignore");
+    match cases {
+        [case] if case.beside().is_some() => {
+            fs::write(beside, case.beside().unwrap_or_default()).expect("a file")
+        }
+        _ => drop(fs::remove_file(beside)),
+    }
     let output = format!("type=tar,dest={}", directory.join("result.tar").display());
-    let contexts = cases.iter().map(|case| case.context_name());
+    let contexts = cases.iter().filter(|case| case.names_context()).map(|case| case.context_name());
     let named = |name: &String| format!("{name}={}", directory.join(name).display());
-    let mut command = match builder {
-        Builder::Ours(program, store) => {
+    let debian = builder.debian.display();
+    let mut command = match &builder.who {
+        Who::Ours(program, store) => {
             let mut command = Command::new(program);
             command.arg("build").arg("--store").arg(store).env("NO_COLOR", "1");
             command
         }
-        Builder::BuildKit(address) => {
+        Who::BuildKit(address) => {
             let mut command = Command::new("buildctl");
             command.args(["--addr", address, "build", "--no-cache", "--progress", "plain"]);
             command
@@ -137,9 +165,12 @@ fn build(builder: &Builder, directory: &Path, cases: &[&Case], lines: &[String])
                     .arg("--opt")
                     .arg(format!("context:{name}=local:{name}"));
             }
+            command.arg("--oci-layout").arg(format!("base={debian}"));
+            let digest = digest(&builder.debian);
+            command.arg("--opt").arg(format!("context:debian=oci-layout://base@{digest}"));
             return Built::of(command.arg("--output").arg(output).output().expect("buildctl starts"));
         }
-        Builder::Docker(docker) => {
+        Who::Docker(docker) => {
             let mut command = docker.command("docker");
             command.args(["buildx", "build", "--no-cache", "--progress", "plain"]);
             command
@@ -148,6 +179,14 @@ fn build(builder: &Builder, directory: &Path, cases: &[&Case], lines: &[String])
     for name in contexts {
         command.arg("--build-context").arg(named(&name));
     }
+    command.arg("--build-context").arg(format!("debian=oci-layout://{debian}"));
     command.arg("--file").arg(file).arg("--output").arg(output).arg(main);
     Built::of(command.output().expect("the builder starts"))
+}
+
+/// The digest of a layout's one image.
+fn digest(layout: &Path) -> String {
+    let index = fs::read(layout.join("index.json")).expect("an index");
+    let index: serde_json::Value = serde_json::from_slice(&index).expect("JSON");
+    index["manifests"][0]["digest"].as_str().expect("a digest").to_owned()
 }

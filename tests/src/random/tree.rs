@@ -33,6 +33,11 @@ pub(super) struct Node {
 }
 
 impl Node {
+    /// Something of root's.
+    pub(super) fn new(path: &str, kind: Kind, mode: u32) -> Self {
+        Self { path: path.to_owned(), kind, mode, owner: (0, 0), time: 981_173_106 }
+    }
+
     pub(super) fn is_link(&self) -> bool {
         matches!(self.kind, Kind::Link(_))
     }
@@ -139,6 +144,17 @@ impl Tree {
             writeln!(lines, "{path:?} {kind:?} {mode:o} {uid}:{gid} {time}").expect("text");
         }
         lines
+    }
+
+    /// An archive with one file.
+    pub(super) fn of_file(name: &str, bytes: Vec<u8>) -> Vec<u8> {
+        let mut archive = Builder::new(Vec::new());
+        let mut header = Header::new_gnu();
+        header.set_mode(0o644);
+        header.set_mtime(981_173_106);
+        header.set_size(bytes.len() as u64);
+        archive.append_data(&mut header, name, bytes.as_slice()).expect("an entry");
+        archive.into_inner().expect("an archive")
     }
 
     /// The tree as an archive.

@@ -163,22 +163,23 @@ impl<R: Read> Reader<R> {
             // As the oldest archives name directories.
             kind = if name.ends_with(b"/") { EntryType::Directory } else { EntryType::Regular };
         }
+        let old = header.as_old();
         let size = match records.number("size")? {
             Some(size) => size,
-            None => header.entry_size()?,
+            None => field(&old.size, || header.entry_size())?,
         };
         self.set_content(if has_content(kind) { size } else { 0 });
         let time = records.get("mtime").and_then(|text| nanoseconds(std::str::from_utf8(text).ok()?));
-        let seconds = header.mtime()?.cast_signed();
+        let seconds = field(&old.mtime, || header.mtime())?.cast_signed();
         let device = |number: io::Result<Option<u32>>| number.ok().flatten().unwrap_or(0);
         let mut entry = Entry {
             kind,
             name,
             link,
-            mode: header.mode()?,
+            mode: field(&old.mode, || header.mode())?,
             owner: (
-                records.number("uid")?.map_or_else(|| header.uid(), Ok)?,
-                records.number("gid")?.map_or_else(|| header.gid(), Ok)?,
+                records.number("uid")?.map_or_else(|| field(&old.uid, || header.uid()), Ok)?,
+                records.number("gid")?.map_or_else(|| field(&old.gid, || header.gid()), Ok)?,
             ),
             time: time.unwrap_or_else(|| seconds.saturating_mul(1_000_000_000)),
             device: (device(header.device_major()), device(header.device_minor())),
@@ -305,6 +306,11 @@ impl<R: Read> Read for Reader<R> {
         self.content -= count as u64;
         Ok(count)
     }
+}
+
+/// A number of a header. An empty field stands for none: archives that are to name no owner have such.
+fn field<T: Default>(bytes: &[u8], number: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    if bytes.iter().all(|byte| matches!(byte, 0 | b' ')) { Ok(T::default()) } else { number() }
 }
 
 /// Whether a header of this kind is followed by content. Of some kinds the size means something else, or nothing.

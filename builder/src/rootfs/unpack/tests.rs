@@ -139,6 +139,21 @@ fn the_last_of_several_entries_counts() {
 }
 
 #[test]
+fn numbers_that_are_left_out_are_none() {
+    let mut bytes = archive(&[(T::Directory, b"d", b"", b"")]);
+    let mut header = tar::Header::from_byte_slice(&bytes[..512]).clone();
+    let old = header.as_old_mut();
+    (old.uid, old.gid, old.mtime, old.size) = ([0; 8], [b' '; 8], [0; 12], [b' '; 12]);
+    header.set_cksum();
+    bytes[..512].copy_from_slice(header.as_bytes());
+    assert!(is_archive(bytes.as_slice()));
+    let (place, result) = unpack_beside(&bytes, false);
+    result.expect("unpacked");
+    let made = fs::metadata(place.path().join("root/d")).expect("the directory");
+    assert_eq!((made.mtime(), made.mode() & 0o7777), (0, 0o644));
+}
+
+#[test]
 fn archives_that_lie_about_sizes_are_refused() {
     let whole = archive(&[(T::Regular, b"a", b"", &[7; 5000])]);
     for length in [0, 100, 511, 700, 5000, 5511] {
