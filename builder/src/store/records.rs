@@ -49,6 +49,13 @@ impl Store {
     /// # Errors
     /// When the store cannot be read.
     pub fn usage(&self) -> Result<Usage, StoreError> {
+        let mut usage = self.holdings()?;
+        usage.records.extend(self.work_records()?);
+        Ok(usage)
+    }
+
+    /// As [`Store::usage`], but for what is in the making.
+    pub(super) fn holdings(&self) -> Result<Usage, StoreError> {
         let measured = self.measure_layers()?;
         let (mut records, bases) = self.layer_records(&measured)?;
         records.extend(self.mount_records()?);
@@ -227,20 +234,9 @@ impl Store {
         Ok(records)
     }
 
-    /// What the store needs for itself: blobs of no layer, layers that are not known any more, and work directories.
+    /// What the store needs for itself: blobs of no layer, and layers that are not known any more.
     pub(super) fn internal_records(&self) -> Result<Vec<Record>, StoreError> {
         let mut records = vec![];
-        let record = |id: &str, description: &str, size: u64, in_use: bool| Record {
-            id: id.to_owned(),
-            parent: None,
-            kind: RecordKind::Internal,
-            description: description.to_owned(),
-            size,
-            created: 0,
-            used: 0,
-            uses: 0,
-            in_use,
-        };
         let builds = !self.work.others()?.is_empty();
         let downloads = self.names("SELECT replace(digest, 'sha256:', '') FROM downloads")?;
         let of_layers = self.names("SELECT replace(digest, 'sha256:', '') FROM layer_blobs")?;
@@ -256,24 +252,34 @@ impl Store {
             (BLOBS, "manifests, configurations and other blobs that belong to no layer", free),
             (DOWNLOADS, "files from URLs, as they came", fetched),
         ] {
-            records.extend((size > 0).then(|| record(id, what, size, builds)));
+            records.extend((size > 0).then(|| internal(id, what, size, builds)));
         }
         let known = self.names("SELECT coalesce(directory, name) FROM layers")?;
-        let size = |path: &Path| measure(path, self.threads).map_or(0, |extent| extent.disk);
         for (name, path) in self.listed("layers")? {
             if !known.contains(&name) {
-                records.push(record(&name, "a layer that is not known any more", size(&path), false));
+                records.push(internal(&name, "a layer that is not known any more", self.taken(&path), false));
             }
         }
+        Ok(records)
+    }
+
+    /// What other builds make, and what killed ones left.
+    fn work_records(&self) -> Result<Vec<Record>, StoreError> {
+        let mut records = vec![];
         for (name, path) in self.listed("work")? {
             if path.is_dir() && name != self.work.name() {
                 let lives = FileLock::is_held(&path.with_extension("lock"))?;
                 let what =
                     if lives { "the work of a running build" } else { "left by a build that was killed" };
-                records.push(record(&name, what, size(&path), true));
+                records.push(internal(&name, what, self.taken(&path), true));
             }
         }
         Ok(records)
+    }
+
+    /// What a directory takes on the disk, as far as it can be read.
+    fn taken(&self, path: &Path) -> u64 {
+        measure(path, self.threads).map_or(0, |extent| extent.disk)
     }
 
     /// The bytes of blobs by the layer that they are counted with.
@@ -320,5 +326,19 @@ impl Store {
         let mut query = database.prepare(query)?;
         let rows = query.query_map([], |row| row.get::<_, String>(0))?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+}
+
+fn internal(id: &str, description: &str, size: u64, in_use: bool) -> Record {
+    Record {
+        id: id.to_owned(),
+        parent: None,
+        kind: RecordKind::Internal,
+        description: description.to_owned(),
+        size,
+        created: 0,
+        used: 0,
+        uses: 0,
+        in_use,
     }
 }

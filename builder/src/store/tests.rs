@@ -246,6 +246,34 @@ fn what_steps_see_is_open_to_them_and_the_store_to_nobody_else() {
     }
 }
 
+#[test]
+fn what_belongs_to_no_layer_is_shown_and_goes() {
+    let place = tempfile::tempdir().expect("a directory");
+    let builder = open(place.path());
+    let layer = builder.new_layer().expect("a layer");
+    fs::write(layer.files().join("file"), vec![1; 100_000]).expect("a file");
+    let other = open(place.path());
+    let shown = |store: &Store| -> Vec<(String, bool, bool)> {
+        let records = store.usage().expect("readable").records.into_iter();
+        let big = |record: &Record| record.size >= 100_000;
+        records.map(|record| (record.description.clone(), big(&record), record.in_use)).collect()
+    };
+    assert_eq!(shown(&other), [("the work of a running build".to_owned(), true, true)]);
+    drop((layer, builder));
+    other.put_blob(&vec![1; 100_000]).expect("a blob");
+    fs::create_dir(place.path().join("layers/unknown")).expect("a directory");
+    let mut found = shown(&other);
+    found.sort();
+    let blobs = "manifests, configurations and other blobs that belong to no layer".to_owned();
+    let unknown = "a layer that is not known any more".to_owned();
+    assert_eq!(found, [(unknown, false, false), (blobs.clone(), true, false)]);
+    let removed = other.prune(&[Policy::default()], 2000).expect("pruned");
+    let big: Vec<_> = removed.iter().filter(|removed| removed.record.size >= 100_000).collect();
+    assert_eq!(names(big.iter().map(|removed| &removed.record)), [blobs.as_str()]);
+    assert!(big.iter().all(|removed| removed.why.is_none()), "no policy asked for it");
+    assert_eq!(shown(&other), []);
+}
+
 type Damage = (&'static str, fn(&Path), &'static [u8]);
 
 /// What a power cut does to the layer directory of result 2, and the results that are still there after it.
