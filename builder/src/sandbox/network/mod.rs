@@ -148,11 +148,7 @@ fn make(path: &OsStr) -> Result<Outward, String> {
     }
     if let Err(errno) = rustix::fs::openat(CWD, "/dev/net/tun", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())
     {
-        return Err(format!(
-            "cannot open `/dev/net/tun`: {}; {}",
-            std::io::Error::from(errno),
-            tun_hint(errno)
-        ));
+        return Err(format!("`/dev/net/tun` {}", no_device(errno)));
     }
     let mut failures = vec![];
     for (helper, program) in found {
@@ -177,10 +173,13 @@ fn name_servers() -> Option<Vec<u8>> {
     fs::read("/etc/resolv.conf").ok()
 }
 
-fn tun_hint(errno: Errno) -> &'static str {
+/// Why the device that programs make an interface by cannot be opened, and what to do.
+fn no_device(errno: Errno) -> &'static str {
     match errno {
-        Errno::ACCESS | Errno::PERM => "as root: `chmod 666 /dev/net/tun`, as udev does",
-        _ => "as root: `modprobe tun`; in a container: `--device /dev/net/tun`",
+        Errno::ACCESS | Errno::PERM => {
+            "is closed to this user; as root: `chmod 666 /dev/net/tun`, which udev does elsewhere"
+        }
+        _ => "is not there; as root: `modprobe tun`; for a container: `--device /dev/net/tun`",
     }
 }
 
