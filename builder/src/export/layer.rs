@@ -39,6 +39,8 @@ pub(super) fn blob(
     below: &[Layer],
     options: &ImageOptions,
 ) -> Result<LayerBlob, ExportError> {
+    // What was made apart is the same blob wherever it lies.
+    let below = if layer.is_shared { &[] } else { below };
     let is_base = store.is_base_layer(layer.id)?;
     let clamp = options.epoch.filter(|_| options.rewrite_timestamp && !is_base);
     let known = store.layer_blob(layer.id)?;

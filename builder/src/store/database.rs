@@ -120,6 +120,8 @@ pub struct Layer {
     pub created: i64,
     /// The step that made it.
     pub description: String,
+    /// Whether it was made on other layers than those it lies on, as that of `COPY --link` was.
+    pub is_shared: bool,
 }
 
 /// What one output of a step consists of.
@@ -388,15 +390,16 @@ impl Store {
     pub fn layer_chain(&self, top: Option<LayerId>) -> Result<Vec<Layer>, StoreError> {
         let database = self.database();
         let mut query = database.prepare_cached(
-            "SELECT parent, coalesce(directory, name), created, description FROM layers WHERE id = ?1",
+            "SELECT parent, coalesce(directory, name), created, description, directory IS NOT NULL
+             FROM layers WHERE id = ?1",
         )?;
         let mut chain = vec![];
         let mut next = top.map(|id| id.0);
         while let Some(id) = next {
             let (parent, layer) = query.query_row([id], |row| {
                 let path = self.root.join("layers").join(row.get::<_, String>(1)?);
-                let (created, description) = (row.get(2)?, row.get(3)?);
-                Ok((row.get(0)?, Layer { id: LayerId(id), path, created, description }))
+                let (created, description, is_shared) = (row.get(2)?, row.get(3)?, row.get(4)?);
+                Ok((row.get(0)?, Layer { id: LayerId(id), path, created, description, is_shared }))
             })?;
             chain.push(layer);
             next = parent;

@@ -432,3 +432,21 @@ fn a_store_of_an_earlier_layout_is_taken_over_and_a_later_one_refused() {
     drop(store);
     assert!(matches!(Store::open(place.path(), 0, Owners::Real), Err(StoreError::Version { found: 99, .. })));
 }
+
+/// What was made on other layers is known by it: it is written as a whole, the same wherever it lies.
+#[test]
+fn layers_that_are_put_on_others_are_known() {
+    let place = tempfile::tempdir().expect("a directory");
+    let store = open(place.path());
+    let base = result(&store, 1, None, "base");
+    let apart = result(&store, 2, None, "apart");
+    let above = result(&store, 3, Some(base), "above");
+    let merged = store.merge(&[Some(base), Some(apart)]).expect("merged");
+    let shared = |top| {
+        let chain = store.layer_chain(top).expect("a chain");
+        chain.iter().map(|layer| layer.is_shared).collect::<Vec<_>>()
+    };
+    assert_eq!(shared(merged), [true, false]);
+    assert_eq!(shared(Some(above)), [false, false]);
+    assert_eq!(shared(store.above(Some(base), Some(above)).expect("looked").expect("above")), [true]);
+}
