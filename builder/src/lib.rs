@@ -1,40 +1,13 @@
-//! Turns a Dockerfile into a multi-platform OCI image.
+//! Turns a Dockerfile into a multi-platform OCI image: the command, and what it shows of a build.
 //!
-//! The modules below stand in layers, lowest first: a module names only modules above it in this list
-//! (held by `tests/tests/architecture.rs`). Text becomes a syntax tree, the tree becomes one LLB
-//! definition per target platform, the engine solves the definitions, exporters write the results.
+//! The work is done by the crates below this one, in layers, lowest first: `xx-build-frontend`, `xx-build-solve`,
+//! `xx-build-rootfs`, `xx-build-sandbox`, `xx-build-store`, `xx-build-fetch`, `xx-build-engine`, `xx-build-export`.
+//! Text becomes a syntax tree, the tree becomes one LLB definition per target platform, the engine solves the
+//! definitions, exporters write the results.
 
-mod sync;
-
-pub mod source_text;
-
-pub mod oci;
-
-pub mod dockerfile;
-
-pub mod lint;
-
-pub mod llb;
-
-pub mod lower;
-
-pub mod solve;
-
-pub mod rootfs;
+#![forbid(unsafe_code)]
 
 pub mod config;
-
-pub mod store;
-
-pub mod fetch;
-
-pub mod sandbox;
-
-pub mod engine;
-
-pub mod verify;
-
-pub mod export;
 
 pub mod progress;
 

@@ -1,7 +1,7 @@
 //! Rules that hold the house up: who may name whom, and what must not stand in the repository.
 #![expect(clippy::expect_used, clippy::disallowed_methods, reason = "helpers of tests")]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -26,8 +26,59 @@ fn files(folder: &Path, suffix: &str) -> Vec<PathBuf> {
     found
 }
 
+/// Which crate depends on which, tests included. A new edge is a decision, with a page in `docs/decisions`.
+const EDGES: &[(&str, &[&str])] = &[
+    ("platform-db", &[]),
+    ("xx-tools", &["platform-db"]),
+    ("xx-build-frontend", &["platform-db"]),
+    ("xx-build-solve", &["xx-build-frontend"]),
+    ("xx-build-rootfs", &["platform-db"]),
+    ("xx-build-sandbox", &["platform-db", "xx-build-rootfs"]),
+    ("xx-build-store", &["xx-build-frontend", "xx-build-rootfs", "xx-build-solve"]),
+    ("xx-build-fetch", &["platform-db", "xx-build-frontend", "xx-build-rootfs", "xx-build-store"]),
+    (
+        "xx-build-engine",
+        &[
+            "platform-db",
+            "xx-build-fetch",
+            "xx-build-frontend",
+            "xx-build-rootfs",
+            "xx-build-sandbox",
+            "xx-build-solve",
+            "xx-build-store",
+        ],
+    ),
+    (
+        "xx-build-export",
+        &[
+            "platform-db",
+            "xx-build-engine",
+            "xx-build-fetch",
+            "xx-build-frontend",
+            "xx-build-rootfs",
+            "xx-build-sandbox",
+            "xx-build-solve",
+            "xx-build-store",
+        ],
+    ),
+    (
+        "builder",
+        &[
+            "platform-db",
+            "xx-build-engine",
+            "xx-build-export",
+            "xx-build-fetch",
+            "xx-build-frontend",
+            "xx-build-rootfs",
+            "xx-build-sandbox",
+            "xx-build-store",
+        ],
+    ),
+    ("integration-tests", &[]),
+];
+
 #[test]
-fn crates_meet_only_in_platform_db() {
+fn crates_depend_as_the_table_says() {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--no-deps", "--offline"])
         .current_dir(repository())
@@ -36,56 +87,32 @@ fn crates_meet_only_in_platform_db() {
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("JSON");
     let packages = metadata["packages"].as_array().expect("packages");
     let names: Vec<&str> = packages.iter().filter_map(|package| package["name"].as_str()).collect();
-    let mut edges: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for package in packages {
         let dependencies = package["dependencies"].as_array().expect("dependencies").iter();
         let inner = dependencies.filter_map(|dependency| dependency["name"].as_str());
         let inner = inner.filter(|name| names.contains(name)).collect();
         edges.insert(package["name"].as_str().expect("a name"), inner);
     }
-    let expected: BTreeMap<&str, Vec<&str>> = BTreeMap::from([
-        ("builder", vec!["platform-db"]),
-        ("integration-tests", vec![]),
-        ("platform-db", vec![]),
-        ("xx-tools", vec!["platform-db"]),
-    ]);
-    assert_eq!(edges, expected);
+    let table = EDGES.iter().map(|(name, uses)| (*name, uses.iter().copied().collect()));
+    assert_eq!(edges, table.collect());
 }
 
+/// Unsafe code is in the sandbox alone; the compiler holds the others to it.
 #[test]
-fn modules_of_the_builder_name_only_what_is_above_them() {
-    let source = repository().join("builder/src");
-    let list = fs::read_to_string(source.join("lib.rs")).expect("lib.rs");
-    let layers: Vec<&str> = list
-        .lines()
-        .filter_map(|line| line.trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'))
-        .collect();
-    assert!(layers.len() > 10, "{layers:?}");
-    let height = |name: &str| layers.iter().position(|layer| *layer == name);
-    let mut wrong = vec![];
-    for file in files(&source, ".rs") {
-        let inside = file.strip_prefix(&source).expect("below the source");
-        let module = inside.iter().next().expect("a name").to_string_lossy().replace(".rs", "");
-        let Some(own) = height(&module) else { continue };
-        for (number, line) in fs::read_to_string(&file).expect("a source file").lines().enumerate() {
-            let code = line.split("//").next().unwrap_or_default();
-            for used in code.split("crate::").skip(1) {
-                let name: String =
-                    used.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect();
-                if height(&name).is_some_and(|other| other > own) {
-                    wrong.push(format!("{}:{}: `{module}` names `{name}`", inside.display(), number + 1));
-                }
-            }
-        }
+fn every_crate_but_the_sandbox_forbids_unsafe_code() {
+    for name in EDGES.iter().filter_map(|(name, _)| name.strip_prefix("xx-build-")) {
+        let path = repository().join("builder").join(name).join("src/lib.rs");
+        let text = fs::read_to_string(path).expect("the crate's first file");
+        assert_eq!(text.contains("#![forbid(unsafe_code)]"), name != "sandbox", "{name}");
     }
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 /// The standard library's recurses, and takes a descriptor a level: a deep tree of a step ends the builder.
 #[test]
 fn trees_are_removed_in_one_place() {
     let is_test = |path: &PathBuf| path.iter().any(|name| name == "tests" || name == "tests.rs");
-    let sources = files(&repository().join("builder/src"), ".rs");
+    let sources = files(&repository().join("builder"), ".rs");
     assert!(sources.len() > 100, "{} files", sources.len());
     for path in sources.into_iter().filter(|path| !is_test(path)) {
         let text = fs::read_to_string(&path).expect("source");

@@ -17,11 +17,11 @@ use super::input::{self, Context, Input};
 use super::print::Print;
 use super::steps::{self, HOST_NETWORK};
 use super::{epoch, refused, remote, settings, storage};
-use crate::dockerfile;
-use crate::dockerfile::front_end::FrontEnd;
-use crate::lower::{self, BuildConfig, MainContext, NoCache, ResolveMode};
 use crate::progress::terminal;
 use crate::report::Report;
+use xx_build_frontend::dockerfile;
+use xx_build_frontend::dockerfile::front_end::FrontEnd;
+use xx_build_frontend::lower::{self, BuildConfig, MainContext, NoCache, ResolveMode};
 
 /// Runs the command.
 pub(super) fn run(environment: &Environment, mut args: Build) -> Result<(), Report> {

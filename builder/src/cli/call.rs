@@ -6,12 +6,12 @@ use std::io::Write;
 use super::Environment;
 use super::checks;
 use super::table;
-use crate::dockerfile::{Diagnostic, Dockerfile, csv};
-use crate::lint::{self, check};
-use crate::lower::{BuildConfig, LowerError, outline, problems};
 use crate::progress::terminal;
 use crate::report::Report;
-use crate::source_text::SourceText;
+use xx_build_frontend::dockerfile::{Diagnostic, Dockerfile, csv};
+use xx_build_frontend::lint::{self, check};
+use xx_build_frontend::lower::{BuildConfig, LowerError, outline, problems};
+use xx_build_frontend::source_text::SourceText;
 
 /// What is asked, and in which form it is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::io::Write;
 
-use crate::dockerfile::{Diagnostic, Dockerfile};
-use crate::lint::{Base, Context, InvalidControl, check};
-use crate::lower::{BuildConfig, LoweredTarget};
 use crate::report::Report;
-use crate::source_text::SourceText;
+use xx_build_frontend::dockerfile::{Diagnostic, Dockerfile};
+use xx_build_frontend::lint::{Base, Context, InvalidControl, check};
+use xx_build_frontend::lower::{BuildConfig, LoweredTarget};
+use xx_build_frontend::source_text::SourceText;
 
 /// What the checks know besides the text.
 pub(super) fn context(config: &BuildConfig, bases: BTreeMap<usize, Base>) -> Context {

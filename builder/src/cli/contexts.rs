@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::Environment;
 use super::input::ignore_list;
 use super::remote::{is_remote, is_url};
-use crate::dockerfile::csv;
-use crate::fetch::Layout;
-use crate::lower::{BuildConfig, Lowered, NamedContext, is_git_url};
 use crate::report::Report;
+use xx_build_fetch::Layout;
+use xx_build_frontend::dockerfile::csv;
+use xx_build_frontend::lower::{BuildConfig, Lowered, NamedContext, is_git_url};
 
 /// Contexts with a name, and where they lie.
 #[derive(Debug, Default)]

@@ -11,8 +11,8 @@ use super::Environment;
 use super::args::Run;
 use super::output::Output;
 use super::steps::LOCAL_DELETE;
-use crate::export::{Destination, resolved};
 use crate::report::Report;
+use xx_build_export::{Destination, resolved};
 
 /// What the destinations were before the build, by the names that they were given.
 #[derive(Debug, Default)]

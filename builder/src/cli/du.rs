@@ -9,11 +9,11 @@ use super::Environment;
 use super::args::{DiskUsage, Format};
 use super::execute::enter_namespaces;
 use super::storage::{filters, open_store, size};
-use crate::oci::time::rfc3339;
 use crate::progress::terminal;
 use crate::report::Report;
-use crate::store::Usage;
-use crate::store::policy::{Filter, Record, RecordKind};
+use xx_build_frontend::oci::time::rfc3339;
+use xx_build_store::Usage;
+use xx_build_store::policy::{Filter, Record, RecordKind};
 
 /// Runs `xx-build du`.
 pub(super) fn du(environment: &Environment, args: &DiskUsage) -> Result<(), Report> {

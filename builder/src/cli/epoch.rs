@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use super::execute::Session;
 use super::remote;
-use crate::dockerfile::Dockerfile;
-use crate::llb::pb;
-use crate::lower::{BuildConfig, epoch_sources, source_definition};
 use crate::report::Report;
+use xx_build_frontend::dockerfile::Dockerfile;
+use xx_build_frontend::llb::pb;
+use xx_build_frontend::lower::{BuildConfig, epoch_sources, source_definition};
 
 /// Fills in [`BuildConfig::source_times`]. A session is opened by `open` only when something has to be fetched.
 pub(super) fn find<'a>(

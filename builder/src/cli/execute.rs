@@ -14,17 +14,17 @@ use super::metadata;
 use super::output::{self, Common, Output};
 use super::output_fields;
 use super::{programs, steps, storage};
-use crate::engine::{self, PlatformResult, Request};
-use crate::export::Annotation;
-use crate::llb::pb;
-use crate::oci::image::Image;
 use crate::progress::{Detail, Plain};
 use crate::report::Report;
-use crate::rootfs::Owners;
-use crate::sandbox::{Cancel, Signals, is_filtered, userns};
-use crate::source_text::SourceText;
-use crate::store::Store;
-use crate::store::policy::Policy;
+use xx_build_engine::{self as engine, PlatformResult, Request};
+use xx_build_export::Annotation;
+use xx_build_frontend::llb::pb;
+use xx_build_frontend::oci::image::Image;
+use xx_build_frontend::source_text::SourceText;
+use xx_build_rootfs::Owners;
+use xx_build_sandbox::{Cancel, Signals, is_filtered, userns};
+use xx_build_store::Store;
+use xx_build_store::policy::Policy;
 
 /// What is to be solved, and what it refers to.
 pub(super) struct Graph {

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::contexts::Contexts;
-use crate::dockerfile::{Diagnostic, Dockerfile};
-use crate::fetch::Layout;
-use crate::lower::{
+use crate::report::Report;
+use xx_build_fetch::Layout;
+use xx_build_frontend::dockerfile::{Diagnostic, Dockerfile};
+use xx_build_frontend::lower::{
     BuildConfig, ImageKey, ImageRequest, ImageSource, LowerError, Lowered, ResolvedImage, ResolvedImages,
     lower, stand_in,
 };
-use crate::report::Report;
 
 /// What is done about images that were not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 
 use super::Environment;
 use super::args::Build;
-use crate::dockerfile::{Diagnostic, ignore_file, parse};
-use crate::lower::MainContext;
 use crate::report::Report;
-use crate::rootfs::{Archive, Owners, Root, decompressed, unpack};
-use crate::source_text::{SourceText, Span};
+use xx_build_frontend::dockerfile::{Diagnostic, ignore_file, parse};
+use xx_build_frontend::lower::MainContext;
+use xx_build_frontend::source_text::{SourceText, Span};
+use xx_build_rootfs::{Archive, Owners, Root, decompressed, unpack};
 
 /// Longest Dockerfile or `.dockerignore` that is read, in bytes. The longest in use have some hundred kilobytes.
 pub(super) const MAX_TEXT: u64 = 16 << 20;
@@ -244,7 +244,7 @@ impl Unpacked {
 impl Drop for Unpacked {
     fn drop(&mut self) {
         // What cannot be removed lies in the folder for temporary files.
-        let _ = crate::rootfs::remove_tree(&self.0);
+        let _ = xx_build_rootfs::remove_tree(&self.0);
     }
 }
 

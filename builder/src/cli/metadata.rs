@@ -7,9 +7,9 @@ use serde_json::json;
 
 use super::args::Run;
 use super::output::Output;
-use crate::export::{Assembled, write_file};
-use crate::oci::media_type;
 use crate::report::Report;
+use xx_build_export::{Assembled, write_file};
+use xx_build_frontend::oci::media_type;
 
 /// An image that was written.
 pub(super) struct ImageResult {

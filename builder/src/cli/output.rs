@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use super::metadata::ImageResult;
 use super::output_fields::Fields;
 use super::refused;
-use crate::dockerfile::csv;
-use crate::engine::PlatformResult;
-use crate::export::{self, Annotation, Destination, ExportError, FileOptions, Form, ImageOptions};
-use crate::fetch::Layout;
 use crate::report::Report;
-use crate::store::{Store, is_disk_full};
+use xx_build_engine::PlatformResult;
+use xx_build_export::{
+    self as export, Annotation, Destination, ExportError, FileOptions, Form, ImageOptions,
+};
+use xx_build_fetch::Layout;
+use xx_build_frontend::dockerfile::csv;
+use xx_build_store::{Store, is_disk_full};
 
 /// One place for the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -337,7 +339,7 @@ mod tests {
     use platform_db::Platform;
 
     use super::*;
-    use crate::export::Compression;
+    use xx_build_export::Compression;
 
     fn image(dest: &str, form: Form, options: ImageOptions) -> Output {
         Output::Image { dest: PathBuf::from(dest), form, names: vec![], options: Box::new(options) }

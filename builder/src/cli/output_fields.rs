@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use platform_db::Platform;
 
-use crate::export::{Annotation, AnnotationLevel, Compression, ImageOptions};
-use crate::oci::reference::Reference;
 use crate::report::Report;
+use xx_build_export::{Annotation, AnnotationLevel, Compression, ImageOptions};
+use xx_build_frontend::oci::reference::Reference;
 
 /// The fields of an output as they are read.
 #[derive(Default)]

@@ -5,9 +5,9 @@ use std::io::Write;
 use platform_db::Platform;
 
 use super::images::Lacking;
-use crate::llb::{json, wire};
-use crate::lower::{Lowered, plan};
 use crate::report::Report;
+use xx_build_frontend::llb::{json, wire};
+use xx_build_frontend::lower::{Lowered, plan};
 
 /// What is shown, and in which form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

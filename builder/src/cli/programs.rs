@@ -3,11 +3,11 @@
 use std::os::unix::ffi::OsStrExt as _;
 
 use super::args::{Run, Verify};
-use crate::dockerfile::ignore::Matcher;
-use crate::engine::{PlatformResult, Solved};
 use crate::report::Report;
-use crate::store::Store;
-use crate::verify::{self, Misfit};
+use xx_build_engine::{PlatformResult, Solved};
+use xx_build_export::verify::{self, Misfit};
+use xx_build_frontend::dockerfile::ignore::Matcher;
+use xx_build_store::Store;
 
 /// Holds the executables of the results against their platforms; gives what is worth a warning.
 pub(super) fn check(

@@ -9,8 +9,8 @@ use super::execute::enter_namespaces;
 use super::storage::{bad, filters, open_store, size};
 use crate::progress::terminal;
 use crate::report::Report;
-use crate::store::Removed;
-use crate::store::policy::{Policy, seconds};
+use xx_build_store::Removed;
+use xx_build_store::policy::{Policy, seconds};
 
 /// Runs `xx-build prune`.
 pub(super) fn prune(environment: &Environment, args: &Prune) -> Result<(), Report> {

@@ -3,8 +3,8 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::args::Build;
-use crate::dockerfile::csv;
 use crate::report::Report;
+use xx_build_frontend::dockerfile::csv;
 
 /// Options of `docker buildx build` and what to do instead, sorted.
 const OPTIONS: [(&str, &str); 13] = [

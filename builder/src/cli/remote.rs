@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use super::args::Build;
 use super::execute::Session;
 use super::input::{self, Context, Input};
-use crate::lower::{DOWNLOAD, MainContext, is_git_url, remote_context};
 use crate::report::Report;
-use crate::rootfs::Root;
-use crate::source_text::SourceText;
+use xx_build_frontend::lower::{DOWNLOAD, MainContext, is_git_url, remote_context};
+use xx_build_frontend::source_text::SourceText;
+use xx_build_rootfs::Root;
 
 /// A remote context named by an argument; `None` for one on this machine.
 ///

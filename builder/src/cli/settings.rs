@@ -2,9 +2,9 @@
 
 use std::net::IpAddr;
 
-use crate::dockerfile::{csv, mount, size, suggest};
-use crate::lower::{NetworkMode, Ulimit};
 use crate::report::Report;
+use xx_build_frontend::dockerfile::{csv, mount, size, suggest};
+use xx_build_frontend::lower::{NetworkMode, Ulimit};
 
 /// Every `--add-host`, each of which may hold several between commas.
 pub(super) fn hosts(texts: &[String]) -> Result<Vec<(String, IpAddr)>, Report> {

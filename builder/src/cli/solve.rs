@@ -13,16 +13,16 @@ use super::args::Solve;
 use super::contexts::{existing, existing_layout, layout_reference};
 use super::execute::{Graph, Session, Target};
 use super::settings;
-use crate::fetch::Layout;
-use crate::llb::replace::replace_sources;
-use crate::llb::validate::{Valid, inputs_first, validate};
-use crate::llb::wire::DecodeError;
-use crate::llb::{pb, wire};
-use crate::lower::{empty_image, to_op};
-use crate::oci::image::Image;
-use crate::oci::reference::Reference;
 use crate::report::Report;
-use crate::source_text::SourceText;
+use xx_build_fetch::Layout;
+use xx_build_frontend::llb::replace::replace_sources;
+use xx_build_frontend::llb::validate::{Valid, inputs_first, validate};
+use xx_build_frontend::llb::wire::DecodeError;
+use xx_build_frontend::llb::{pb, wire};
+use xx_build_frontend::lower::{empty_image, to_op};
+use xx_build_frontend::oci::image::Image;
+use xx_build_frontend::oci::reference::Reference;
+use xx_build_frontend::source_text::SourceText;
 
 /// Longest definition that is read, in bytes; BuildKit's clients stop at 16 MB.
 const MAX_DEFINITION: u64 = 256 << 20;

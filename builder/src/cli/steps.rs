@@ -7,12 +7,12 @@ use super::Environment;
 use super::args::Run;
 use super::storage;
 use crate::config::NetworkSetting;
-use crate::dockerfile::{csv, size, suggest};
-use crate::engine::{self, Keys, SshSource, StepOptions, is_socket};
-use crate::llb::pb;
-use crate::llb::wire::decode_op;
 use crate::report::Report;
-use crate::sandbox::{Cgroups, DefaultNetwork, Limits, Runtime, Uplink};
+use xx_build_engine::{self as engine, Keys, SshSource, StepOptions, is_socket};
+use xx_build_frontend::dockerfile::{csv, size, suggest};
+use xx_build_frontend::llb::pb;
+use xx_build_frontend::llb::wire::decode_op;
+use xx_build_sandbox::{Cgroups, DefaultNetwork, Limits, Runtime, Uplink};
 
 /// Lets `type=local,mode=delete` remove files outside of what lies below the current directory; buildx's name for it.
 pub(super) const LOCAL_DELETE: &str = "buildx.local.delete";
@@ -246,7 +246,7 @@ const MAX_KEY: u64 = 100 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::llb::wire::encode_op;
+    use xx_build_frontend::llb::wire::encode_op;
 
     #[test]
     fn a_machine_without_a_filter_is_named_once_and_when_a_step_runs() {

@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use super::Environment;
 use crate::config::{PolicySettings, Settings};
 use crate::report::Report;
-use crate::rootfs::Owners;
-use crate::sandbox::userns;
-use crate::store::policy::{BadSetting, Filter, Limit, Policy, default_policies, seconds};
-use crate::store::{Removed, Store, StoreError, is_disk_full};
+use xx_build_rootfs::Owners;
+use xx_build_sandbox::userns;
+use xx_build_store::policy::{BadSetting, Filter, Limit, Policy, default_policies, seconds};
+use xx_build_store::{Removed, Store, StoreError, is_disk_full};
 
 /// Opens the store at `path`, or where it lies when nobody says.
 pub(super) fn open_store(
@@ -196,7 +196,7 @@ pub(super) fn size(bytes: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::policy::{Choice, Record, RecordKind};
+    use xx_build_store::policy::{Choice, Record, RecordKind};
 
     #[test]
     fn sizes_for_a_reader() {

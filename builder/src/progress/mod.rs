@@ -16,8 +16,8 @@ use printable::one_line;
 pub use printable::printable;
 use step::Step;
 
-use crate::engine::{Event, Observer};
-use crate::sync::lock;
+use xx_build_engine::{Event, Observer};
+use xx_build_rootfs::sync::lock;
 
 /// How much of the build is shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

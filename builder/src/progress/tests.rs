@@ -1,7 +1,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::engine::Stream;
+use xx_build_engine::Stream;
 
 /// What is shown of these events, each at a time in milliseconds. Times of lines are left out.
 fn shown(detail: Detail, events: &[(u64, usize, Event<'_>)]) -> String {

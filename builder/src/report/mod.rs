@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use crate::dockerfile::Diagnostic;
-use crate::engine::Failure;
 use crate::progress::printable;
-use crate::source_text::{SourceText, Span};
+use xx_build_engine::Failure;
+use xx_build_frontend::dockerfile::Diagnostic;
+use xx_build_frontend::source_text::{SourceText, Span};
 
 /// An error as the user sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
