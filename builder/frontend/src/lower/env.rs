@@ -4,35 +4,62 @@ use std::collections::HashMap;
 
 use crate::dockerfile::expand::Variables;
 
+/// So many variables are searched one after the other, which is faster than hashing.
+const FEW: usize = 32;
+
 /// Names and values; a name that is set again moves to the end, as in BuildKit's operations. An image may bring hundreds
-/// of thousands of them: none is searched for.
+/// of thousands of them: none is searched for among many.
 #[derive(Debug, Clone, Default)]
 pub(super) struct EnvList {
-    /// In order; a name that moved leaves a hole.
+    /// In order; among many, a name that moved leaves a hole.
     variables: Vec<Option<(String, String)>>,
-    /// Where each name stands.
+    /// Where each name stands; empty as long as there are few.
     places: HashMap<String, usize>,
 }
 
 impl EnvList {
     pub(super) fn set(&mut self, key: impl Into<String>, value: impl Into<String>) {
         let key = key.into();
-        let known = self.places.insert(key.clone(), self.variables.len());
-        if let Some(variable) = known.and_then(|place| self.variables.get_mut(place)) {
-            *variable = None;
+        self.remove(&key);
+        if !self.places.is_empty() {
+            self.places.insert(key.clone(), self.variables.len());
         }
         self.variables.push(Some((key, value.into())));
-        if self.variables.len() > 2 * self.places.len() + 16 {
-            self.variables.retain(Option::is_some);
-            let names = self.variables.iter().flatten().map(|(key, _)| key.clone());
-            self.places = names.zip(0..).collect();
+        let holes = self.variables.len() - self.places.len();
+        if self.variables.len() > FEW && holes > self.places.len() + 16 {
+            self.index();
         }
     }
 
     pub(super) fn remove(&mut self, key: &str) {
-        let place = self.places.remove(key);
-        if let Some(variable) = place.and_then(|place| self.variables.get_mut(place)) {
-            *variable = None;
+        let Some(place) = self.place(key) else { return };
+        if self.places.is_empty() {
+            self.variables.remove(place);
+        } else {
+            self.places.remove(key);
+            if let Some(variable) = self.variables.get_mut(place) {
+                *variable = None;
+            }
+        }
+    }
+
+    fn place(&self, key: &str) -> Option<usize> {
+        if self.places.is_empty() {
+            let is_it =
+                |variable: &Option<(String, String)>| variable.as_ref().is_some_and(|(name, _)| name == key);
+            self.variables.iter().position(is_it)
+        } else {
+            self.places.get(key).copied()
+        }
+    }
+
+    /// Closes the holes and notes where each name stands.
+    fn index(&mut self) {
+        self.variables.retain(Option::is_some);
+        self.places.clear();
+        if self.variables.len() > FEW {
+            let names = self.variables.iter().flatten().map(|(key, _)| key.clone());
+            self.places = names.zip(0..).collect();
         }
     }
 
@@ -53,8 +80,7 @@ impl EnvList {
 
 impl Variables for EnvList {
     fn get(&self, name: &str) -> Option<&str> {
-        let place = self.places.get(name)?;
-        self.variables.get(*place)?.as_ref().map(|(_, value)| value.as_str())
+        self.variables.get(self.place(name)?)?.as_ref().map(|(_, value)| value.as_str())
     }
 }
 
@@ -102,6 +128,30 @@ mod tests {
         assert_eq!(list.to_vec(), ["b=b49", "a=last", "c=again"]);
         list.remove("c");
         assert_eq!((list.to_vec().len(), list.get("c")), (2, None));
+    }
+
+    /// On both sides of the number from which they are not searched, there and back.
+    #[test]
+    fn few_and_many_are_the_same_list() {
+        for count in [3, FEW, FEW + 1, 4 * FEW] {
+            let mut list = EnvList::default();
+            let mut expected: Vec<String> = vec![];
+            for step in 0..20 * count {
+                let key = format!("k{}", step * 7 % (count + 1));
+                expected.retain(|variable| split(variable).0 != key);
+                if step % 3 == 0 {
+                    list.remove(&key);
+                } else {
+                    list.set(key.as_str(), step.to_string());
+                    expected.push(format!("{key}={step}"));
+                }
+                assert_eq!(list.get(&key).is_some(), step % 3 != 0, "{count} {step}");
+            }
+            assert_eq!(list.to_vec(), expected, "{count}");
+            (0..=count).for_each(|key| list.remove(&format!("k{key}")));
+            list.set("last", "");
+            assert_eq!((list.to_vec(), list.get("last")), (vec!["last=".to_owned()], Some("")), "{count}");
+        }
     }
 
     /// As an image may bring them: searching for each among the others takes minutes.
