@@ -34,12 +34,11 @@ fn store() -> PathBuf {
     let helpers = fs::read(repository().join("out/xx/index.json")).expect("the helper image");
     let lock = File::create(store.with_extension("lock")).expect("a lock file");
     lock.lock().expect("the lock");
-    let made_with = store.join("helpers");
+    let made_with = store.with_extension("helpers");
     if fs::read(&made_with).ok().as_ref() != Some(&helpers) {
         if store.exists() {
             fs::remove_dir_all(&store).expect("the old store is removed");
         }
-        fs::create_dir_all(&store).expect("a directory");
         fs::write(made_with, helpers).expect("a file");
     }
     store
