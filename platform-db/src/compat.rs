@@ -94,7 +94,7 @@ impl Platform {
         });
         let all =
             own.chain(besides).filter(move |(arch, variant, _)| table::find(os, *arch, *variant).is_some());
-        all.map(move |(arch, variant, why)| (Self::from_parts(os, arch, variant, None), why))
+        all.map(move |(arch, variant, why)| (Self::from_ids(os, arch, variant, None), why))
     }
 }
 

@@ -24,7 +24,7 @@ fn name(names: &[Named], platform: &Platform) -> Option<&'static str> {
 /// Names that two platforms share mean the first.
 fn named(names: &[Named], text: &str) -> Option<Platform> {
     let found = names.iter().find(|row| row.3 == text);
-    found.map(|(os, arch, variant, _)| Platform::from_parts(*os, *arch, *variant, None))
+    found.map(|(os, arch, variant, _)| Platform::from_ids(*os, *arch, *variant, None))
 }
 
 impl Platform {
@@ -86,7 +86,7 @@ impl Platform {
             _ => (Os::Windows, tag),
         };
         let found = WHEEL.iter().find(|row| row.0 == os && row.3 == machine);
-        found.map(|(os, arch, variant, _)| Self::from_parts(*os, *arch, *variant, None))
+        found.map(|(os, arch, variant, _)| Self::from_ids(*os, *arch, *variant, None))
     }
 
     /// Returns npm's `os` and `cpu`, which are Node's `process.platform` and `process.arch`: `win32`, `x64`.
@@ -104,7 +104,7 @@ impl Platform {
         let arches = || NPM_CPU.iter().filter(|(_, known)| *known == cpu);
         let mut pairs = oses.flat_map(|(os, _)| arches().map(|(arch, _)| (*os, *arch)));
         let (os, arch) = pairs.find(|(os, arch)| table::runs_on(*os, *arch))?;
-        Some(Self::from_parts(os, arch, arch.default_variant(), None))
+        Some(Self::from_ids(os, arch, arch.default_variant(), None))
     }
 
     /// Returns the file that UEFI firmware of the machine boots from removable media: `BOOTX64.EFI`.
@@ -119,7 +119,7 @@ impl Platform {
     #[must_use]
     pub fn from_efi_boot_file(file: &str) -> Option<Self> {
         let arch = EFI.iter().find(|(_, known)| known.eq_ignore_ascii_case(file))?.0;
-        Some(Self::from_parts(Os::Uefi, arch, arch.default_variant(), None))
+        Some(Self::from_ids(Os::Uefi, arch, arch.default_variant(), None))
     }
 }
 

@@ -35,7 +35,7 @@ impl Platform {
         let version = self.os_version();
         own.chain(narrower)
             .filter(known)
-            .map(move |(arch, variant)| Self::from_parts(os, arch, variant, version))
+            .map(move |(arch, variant)| Self::from_ids(os, arch, variant, version))
     }
 
     /// Returns the place of `content` in [`Platform::only`]; `None` when it does not serve. Lower is better, so the

@@ -37,16 +37,38 @@ pub(crate) fn read(input: &str) -> Result<Platform, Part> {
         return Err(Part::Shape);
     }
     let (os, version) = split_version(os).ok_or(Part::OsVersion)?;
+    read_parts(os, arch, variant.unwrap_or_default(), version)
+}
+
+pub(crate) fn parse_parts(
+    os: &str,
+    arch: &str,
+    variant: &str,
+    version: &str,
+) -> Result<Platform, ParsePlatformError> {
+    let version = Some(version).filter(|version| !version.is_empty());
+    let read = match version {
+        Some(version) if !is_version(version) => Err(Part::OsVersion),
+        _ => read_parts(os, arch, variant, version),
+    };
+    read.map_err(|part| {
+        let whole =
+            if variant.is_empty() { format!("{os}/{arch}") } else { format!("{os}/{arch}/{variant}") };
+        ParsePlatformError::new(&whole, part, suggestion(&whole, part))
+    })
+}
+
+fn read_parts(os: &str, arch: &str, variant: &str, version: Option<&str>) -> Result<Platform, Part> {
     let os = read_os(os).ok_or(Part::Os)?;
     let read = read_arch(arch).ok_or(Part::Arch)?;
     let variant = match read.variant {
         Some(fixed) => fixed,
-        None => read.arch.variant(variant.unwrap_or_default()).ok_or(Part::Variant)?,
+        None => read.arch.variant(variant).ok_or(Part::Variant)?,
     };
     if table::find(os, read.arch, variant).is_none() {
         return Err(Part::Combination);
     }
-    Ok(Platform::from_parts(os, read.arch, variant, version))
+    Ok(Platform::from_ids(os, read.arch, variant, version))
 }
 
 /// Reads one part (`linux` or `arm64`) or a whole platform, taking what is missing from `host`.
@@ -62,7 +84,7 @@ pub(crate) fn parse_on(input: &str, host: &Platform) -> Result<Platform, ParsePl
     if !table::runs_on(os, arch) {
         return Err(ParsePlatformError::new(input, Part::Combination, None));
     }
-    Ok(Platform::from_parts(os, arch, variant, None))
+    Ok(Platform::from_ids(os, arch, variant, None))
 }
 
 fn read_os(text: &str) -> Option<Os> {
@@ -96,9 +118,12 @@ fn split_version(os: &str) -> Option<(&str, Option<&str>)> {
         return (!os.contains(')')).then_some((os, None));
     };
     let version = rest.strip_suffix(')')?;
+    is_version(version).then_some((name, Some(version)))
+}
+
+fn is_version(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
-    (!version.is_empty() && version.len() <= LONGEST_VERSION && version.bytes().all(plain))
-        .then_some((name, Some(version)))
+    !text.is_empty() && text.len() <= LONGEST_VERSION && text.bytes().all(plain)
 }
 
 /// Builds the nearest known platform for a message.

@@ -32,8 +32,42 @@ pub struct Platform {
 }
 
 impl Platform {
-    pub(crate) fn from_parts(os: Os, arch: Arch, variant: Variant, os_version: Option<&str>) -> Self {
+    pub(crate) fn from_ids(os: Os, arch: Arch, variant: Variant, os_version: Option<&str>) -> Self {
         Self { os, arch, variant, os_version: os_version.map(Box::from) }
+    }
+
+    /// Returns the platform of an operating system on an architecture, when there is one.
+    ///
+    /// ```
+    /// use platform_db::{Arch, Os, Platform, Variant};
+    ///
+    /// let platform = Platform::new(Os::Linux, Arch::Arm, Variant::V6).unwrap();
+    /// assert_eq!(platform.to_string(), "linux/arm/v6");
+    /// assert_eq!(Platform::new(Os::Darwin, Arch::S390x, Variant::Base), None);
+    /// ```
+    #[must_use]
+    pub fn new(os: Os, arch: Arch, variant: Variant) -> Option<Self> {
+        crate::table::find(os, arch, variant).map(|_| Self::from_ids(os, arch, variant, None))
+    }
+
+    /// Reads a platform from the four fields that OCI's documents have; the last two may be empty.
+    ///
+    /// ```
+    /// use platform_db::Platform;
+    ///
+    /// let platform = Platform::from_parts("windows", "amd64", "", "10.0.17763.1").unwrap();
+    /// assert_eq!(platform.to_string(), "windows(10.0.17763.1)/amd64");
+    /// ```
+    ///
+    /// # Errors
+    /// When a part is unknown, or the parts do not go together.
+    pub fn from_parts(
+        os: &str,
+        arch: &str,
+        variant: &str,
+        os_version: &str,
+    ) -> Result<Self, ParsePlatformError> {
+        parse::parse_parts(os, arch, variant, os_version)
     }
 
     /// Returns the operating system's name: Go's `GOOS`.
@@ -139,6 +173,6 @@ impl fmt::Display for Platform {
 impl Platform {
     /// Iterates over every known platform, each architecture with each of its variants, sorted.
     pub fn all() -> impl Iterator<Item = Self> {
-        crate::table::all().map(|(os, arch, variant)| Self::from_parts(os, arch, variant, None))
+        crate::table::all().map(|(os, arch, variant)| Self::from_ids(os, arch, variant, None))
     }
 }

@@ -53,7 +53,7 @@ impl Platform {
     #[must_use]
     pub fn from_rust(target: &str) -> Option<Self> {
         let (os, arch, variant) = crate::rust::platform(target)?;
-        Some(Self::from_parts(os, arch, variant, None))
+        Some(Self::from_ids(os, arch, variant, None))
     }
 
     /// Returns the platform of Go's pair of names, without a variant.
@@ -100,7 +100,7 @@ impl Platform {
     #[must_use]
     pub fn from_release_name(name: &str) -> Option<Self> {
         if let Some((os, arch, variant)) = rust::contained(name) {
-            return Some(Self::from_parts(os, arch, variant, None));
+            return Some(Self::from_ids(os, arch, variant, None));
         }
         let name = name.to_ascii_lowercase().replace("x86_64", "amd64").replace("x86-64", "amd64");
         let words = || name.split(['_', '-', '.', ' ']);
@@ -122,7 +122,7 @@ fn lookup(table: &[(&str, &'static str)], word: &str) -> Option<&'static str> {
 fn first(matches: impl Fn(&Row) -> bool) -> Option<Platform> {
     let (os, arch, variant): (Os, Arch, Variant) =
         ROWS.iter().find(|row| matches(row)).map(|row| (row.os, row.arch, row.variant))?;
-    Some(Platform::from_parts(os, arch, variant, None))
+    Some(Platform::from_ids(os, arch, variant, None))
 }
 
 /// Processors of which rpm knows more than of the architecture that their packages are for. Source: `rpmrc`.

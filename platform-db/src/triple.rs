@@ -27,12 +27,12 @@ impl Platform {
         if let Some((os, arch, variant)) =
             rust::platform(text).or_else(|| linux_words(text)).or_else(|| riscv(text))
         {
-            return Some(Self::from_parts(os, arch, variant, None));
+            return Some(Self::from_ids(os, arch, variant, None));
         }
         let triple: Triple = known_spelling(text)?.parse().ok()?;
         let (arch, variant) = arch(&triple)?;
         let os = os(&triple)?;
-        table::find(os, arch, variant).map(|_| Self::from_parts(os, arch, variant, None))
+        table::find(os, arch, variant).map(|_| Self::from_ids(os, arch, variant, None))
     }
 }
 

@@ -71,7 +71,7 @@ const MACHINES: &[(&str, Arch, Variant)] = &[
 
 pub(crate) fn platform(machine: &str) -> Result<Platform, ParsePlatformError> {
     match MACHINES.binary_search_by_key(&machine, |(name, ..)| name).ok().and_then(|at| MACHINES.get(at)) {
-        Some((_, arch, variant)) => Ok(Platform::from_parts(Os::Linux, *arch, *variant, None)),
+        Some((_, arch, variant)) => Ok(Platform::from_ids(Os::Linux, *arch, *variant, None)),
         None => {
             let near = nearest(machine, MACHINES.iter().map(|(name, ..)| *name));
             Err(ParsePlatformError::new(machine, Part::Machine, near.map(str::to_owned)))

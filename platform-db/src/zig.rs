@@ -65,7 +65,7 @@ impl Platform {
         // Where the soft-float variant does not run, the words say how the system passes floats, as on OpenBSD.
         let variant = soft_variant.filter(|variant| soft && table::find(os, arch, *variant).is_some());
         let variant = variant.unwrap_or(arch.default_variant());
-        table::find(os, arch, variant).map(|_| Self::from_parts(os, arch, variant, None))
+        table::find(os, arch, variant).map(|_| Self::from_ids(os, arch, variant, None))
     }
 
     fn zig_abi(&self, libc: Libc) -> &'static str {

@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use platform_db::{Libc, Platform};
+use platform_db::{Libc, Part, Platform};
 
 /// Which of the variants that share a name is read.
 #[derive(Clone, Copy, PartialEq)]
@@ -126,5 +126,32 @@ fn every_name_is_read_as_what_it_names() {
             used.contains(&(*spelling, (*name).to_owned())) && !why.is_empty(),
             "{spelling} {name} is no name"
         );
+    }
+}
+
+#[test]
+fn parts_are_the_platform_that_prints_them() {
+    for platform in Platform::all() {
+        let made = Platform::new(platform.os_id(), platform.arch_id(), platform.variant_id());
+        assert_eq!(made.as_ref(), Some(&platform));
+        for version in ["", "10.0.17763.1"] {
+            let made =
+                Platform::from_parts(platform.os(), platform.arch(), platform.variant(), version).unwrap();
+            let printed = made.to_string();
+            assert_eq!(made.os_version().unwrap_or_default(), version, "{printed}");
+            assert_eq!(printed.parse(), Ok(made));
+        }
+    }
+    let refused = [
+        ("", "amd64", "", "", Part::Os),
+        ("linux", "", "", "", Part::Arch),
+        ("linux", "arm/v7", "", "", Part::Arch),
+        ("windows(10)", "amd64", "", "", Part::Os),
+        ("linux", "amd64", "v9", "", Part::Variant),
+        ("linux", "amd64", "", "1 0", Part::OsVersion),
+        ("darwin", "s390x", "", "", Part::Combination),
+    ];
+    for (os, arch, variant, version, part) in refused {
+        assert_eq!(Platform::from_parts(os, arch, variant, version).unwrap_err().part, part, "{os} {arch}");
     }
 }

@@ -154,7 +154,7 @@ impl Target {
     /// on ARMv7) that compilers build for on others, too.
     #[must_use]
     pub fn level(&self) -> Option<Platform> {
-        let arm = || format!("linux/arm/{}", self.variant).parse().ok();
+        let arm = || Platform::from_parts("linux", "arm", &self.variant, "").ok();
         let platform = self.platform.clone()?;
         if platform.arch_id() == Arch::Arm { arm().or(Some(platform)) } else { Some(platform) }
     }
@@ -236,7 +236,7 @@ impl Target {
     }
 
     fn plain(&self) -> Result<Platform, platform_db::ParsePlatformError> {
-        format!("{}/{}", self.os, self.arch).parse()
+        Platform::from_parts(&self.os, &self.arch, "", "")
     }
 
     /// Returns the family whose package names the vendor word selects.

@@ -67,10 +67,9 @@ pub(super) fn read(env: &Env, target: &Target) -> Option<Names> {
 
 /// Package architectures are asked for other systems too; they are those of Linux on the same processor.
 fn linux_twin(platform: &Platform) -> Option<Platform> {
-    format!("linux/{}/{}", platform.arch(), platform.variant())
-        .parse()
-        .or_else(|_| format!("linux/{}", platform.arch()).parse())
-        .ok()
+    let arch = platform.arch_id();
+    let linux = |variant| Platform::new(Os::Linux, arch, variant);
+    linux(platform.variant_id()).or_else(|| linux(arch.default_variant()))
 }
 
 /// A target that the table does not have, when the user names it whole (`XX_MARCH` and `XX_TRIPLE`).

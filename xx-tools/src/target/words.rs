@@ -80,11 +80,8 @@ impl Words {
     /// other word for v7.
     fn is_unknown_variant(&self) -> bool {
         let Self { os, arch, written, .. } = self;
-        let is = |text: String| text.parse::<Platform>().is_ok();
-        arch != "arm"
-            && !written.is_empty()
-            && is(format!("{os}/{arch}"))
-            && !is(format!("{os}/{arch}/{written}"))
+        let is = |variant: &str| Platform::from_parts(os, arch, variant, "").is_ok();
+        arch != "arm" && !written.is_empty() && is("") && !is(written)
     }
 
     /// Returns the platform that the words name. Of two variants the one in TARGETPLATFORM counts; one left over from
@@ -93,10 +90,9 @@ impl Words {
         if self.is_unknown_variant() {
             return None;
         }
-        let plain = format!("{}/{}", self.os, self.arch);
+        let with = |variant: &str| Platform::from_parts(&self.os, &self.arch, variant, "").ok();
         let variants = [&self.written, &self.variant].into_iter().filter(|variant| !variant.is_empty());
-        let with = |variant: &String| format!("{plain}/{variant}").parse().ok();
-        variants.into_iter().find_map(with).or_else(|| plain.parse().ok())
+        variants.into_iter().find_map(|variant| with(variant)).or_else(|| with(""))
     }
 }
 

@@ -88,12 +88,7 @@ pub struct DescriptorPlatform {
 /// The platform that an image configuration or a descriptor names, when it is a known one.
 #[must_use]
 pub fn known_platform(os: &str, architecture: &str, variant: &str, os_version: &str) -> Option<Platform> {
-    if os.is_empty() || architecture.is_empty() {
-        return None;
-    }
-    let version = if os_version.is_empty() { String::new() } else { format!("({os_version})") };
-    let variant = if variant.is_empty() { String::new() } else { format!("/{variant}") };
-    format!("{os}{version}/{architecture}{variant}").parse().ok()
+    Platform::from_parts(os, architecture, variant, os_version).ok()
 }
 
 /// The manifest of one image.
