@@ -12,7 +12,7 @@ use rustix::io::Errno;
 
 use super::copy::CopyAction;
 use super::job::{Input, Job};
-use super::{Context, EngineError, account};
+use super::{Context, EngineError, chown};
 use xx_build_frontend::llb::pb::{self, file_action::Action};
 use xx_build_rootfs::{
     CopyOptions, Located, Metadata, NewDirectories, Root, RootError, Tree, copy, remove_all,
@@ -179,7 +179,7 @@ fn owner(
     };
     let named = chown.and_then(|chown| index(&chown.user).or_else(|| index(&chown.group)));
     let accounts = named.filter(|input| *input >= 0).map(tree).transpose()?;
-    account::owner(chown, &|_| accounts.as_ref().map(Tree::root))
+    chown::owner(chown, &|_| accounts.as_ref().map(Tree::root))
 }
 
 /// A time stamp of an operation: -1 and less stand for none.

@@ -7,9 +7,9 @@
 
 #![forbid(unsafe_code)]
 
-mod account;
 mod agent;
 mod cache_mount;
+mod chown;
 mod copy;
 mod digest;
 mod driver;
