@@ -4,6 +4,7 @@
 //! first resolved, to a commit or to the digest of a file, and that is its key. A server is asked once in a build:
 //! whatever it says later, all parts of the build see the same.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Write as _;
@@ -53,7 +54,7 @@ fn remote(context: Context<'_>, source: &pb::SourceOp) -> Result<Remote, EngineE
         }
         let basic = |token: String| {
             let pair = format!("x-access-token:{token}");
-            format!("basic {}", xx_build_frontend::oci::base64::encode(pair.as_bytes()))
+            format!("basic {}", BASE64_STANDARD.encode(pair.as_bytes()))
         };
         let host = repository.remote.split_once("://").map(|(_, rest)| rest.split('/').next());
         let host = host.flatten().and_then(|authority| authority.rsplit('@').next()).unwrap_or_default();

@@ -9,6 +9,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod accounts;
 mod copy;
 mod decompress;
 mod descent;

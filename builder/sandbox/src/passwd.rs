@@ -1,12 +1,7 @@
-//! `/etc/passwd` and `/etc/group` text, and the user of a step resolved against them. Pure.
-//!
-//! Names are looked up in the text of the step's own root, never through the host's name service. Lines with
-//! a number that is none are passed over, so that a broken line can never make somebody root.
+//! The user of a step, resolved against the texts of `/etc/passwd` and `/etc/group` of its own root. Pure.
 
 use thiserror::Error;
-
-/// Ids above this are refused, as every other builder does.
-const MAX_ID: u32 = i32::MAX.unsigned_abs();
+use xx_build_rootfs::accounts::{MAX_ID, accounts, groups};
 
 /// Who runs a step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,33 +26,6 @@ pub enum UserError {
     /// A number that is no id.
     #[error("`{0}` is not an id: ids go from 0 to 2147483647")]
     OutOfRange(String),
-}
-
-/// One line of a passwd file.
-struct Account<'a> {
-    name: &'a str,
-    uid: u32,
-    gid: u32,
-    home: &'a str,
-}
-
-fn accounts(text: &str) -> impl Iterator<Item = Account<'_>> {
-    text.lines().filter_map(|line| {
-        let mut fields = line.trim().split(':');
-        let (name, _password) = (fields.next()?, fields.next()?);
-        let (uid, gid) = (fields.next()?.parse().ok()?, fields.next()?.parse().ok()?);
-        let home = fields.nth(1).unwrap_or_default();
-        (!name.is_empty() && uid <= MAX_ID && gid <= MAX_ID).then_some(Account { name, uid, gid, home })
-    })
-}
-
-/// Name, id and members of each line of a group file.
-fn groups(text: &str) -> impl Iterator<Item = (&str, u32, &str)> {
-    text.lines().filter_map(|line| {
-        let mut fields = line.trim().split(':');
-        let (name, _password, gid) = (fields.next()?, fields.next()?, fields.next()?.parse().ok()?);
-        (!name.is_empty() && gid <= MAX_ID).then_some((name, gid, fields.next().unwrap_or_default()))
-    })
 }
 
 /// The name of user `uid` in the text of a passwd file.
@@ -100,7 +68,7 @@ pub(super) fn resolve(user: &str, users: &str, group_text: &str) -> Result<User,
 
 fn group_id(group: &str, text: &str) -> Result<u32, UserError> {
     let number = id(group)?;
-    let named = || groups(text).find(|(name, ..)| *name == group).map(|(_, gid, _)| gid);
+    let named = || groups(text).find(|line| line.name == group).map(|line| line.gid);
     number
         .or_else(named)
         .or((group == "root").then_some(0))
@@ -108,10 +76,7 @@ fn group_id(group: &str, text: &str) -> Result<u32, UserError> {
 }
 
 fn memberships(user: &str, text: &str) -> Vec<u32> {
-    groups(text)
-        .filter(|(_, _, members)| members.split(',').any(|member| member == user))
-        .map(|(_, gid, _)| gid)
-        .collect()
+    groups(text).filter(|group| group.members().any(|member| member == user)).map(|group| group.gid).collect()
 }
 
 /// `Ok(None)` for what is a name.

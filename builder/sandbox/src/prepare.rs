@@ -9,15 +9,13 @@ use std::os::fd::{AsFd, OwnedFd};
 use rustix::fs::{CWD, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
+use xx_build_rootfs::accounts;
 
 use super::SandboxError;
 use super::inside::{Inside, Make, read_bounded};
 use super::mountapi::clone_tree;
 use super::passwd::{self, User};
 use super::step::{BindSource, MountKind, Step, Ulimit};
-
-/// Bound on `/etc/passwd` and `/etc/group` in bytes; BuildKit's.
-const MAX_USER_FILE: u64 = 10 << 20;
 
 /// What a shell without `PATH` searches.
 const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
@@ -70,7 +68,7 @@ pub(super) fn prepare(step: &Step) -> Result<Prepared, SandboxError> {
 
 fn user(root: Inside<'_>, user: &str) -> Result<User, SandboxError> {
     let read = |path: &str| -> Result<String, SandboxError> {
-        let bytes = read_bounded(root, path, MAX_USER_FILE).map_err(|error| SandboxError::Refused {
+        let bytes = read_bounded(root, path, accounts::MAX_FILE).map_err(|error| SandboxError::Refused {
             action: "look up the step's user in",
             subject: format!("/{path}"),
             reason: error.to_string(),

@@ -1,12 +1,20 @@
 //! "Did you mean": the nearest of some known names.
 
+use strsim::osa_distance;
+
+/// Words longer than this are no typing mistakes, in bytes.
+const LONGEST: usize = 64;
+
 /// The nearest name at a distance that a typing mistake makes: one edit for short words, two for longer ones.
 pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<&'n str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let lower = word.to_ascii_lowercase();
     let limit = if lower.len() < 5 { 1 } else { 2 };
     names
         .into_iter()
-        .map(|name| (distance(&lower, &name.to_ascii_lowercase()), name))
+        .map(|name| (osa_distance(&lower, &name.to_ascii_lowercase()), name))
         .filter(|(distance, name)| *distance <= limit && *distance < name.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
@@ -15,27 +23,6 @@ pub(crate) fn nearest<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) 
 /// `did you mean ...?` for the nearest name.
 pub fn hint<'n>(word: &str, names: impl IntoIterator<Item = &'n str>) -> Option<String> {
     nearest(word, names).map(|name| format!("did you mean `{name}`?"))
-}
-
-/// Number of insertions, deletions, replacements and swaps of neighbours between two words.
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().take(64).collect(), b.chars().take(64).collect());
-    let mut before: Vec<usize> = Vec::new();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, x) in a.iter().enumerate() {
-        let mut next = vec![i + 1];
-        for (j, y) in b.iter().enumerate() {
-            let at = |row: &[usize], index: usize| row.get(index).copied().unwrap_or(usize::MAX - 1);
-            let mut best = (at(&row, j) + usize::from(x != y)).min(at(&row, j + 1) + 1).min(at(&next, j) + 1);
-            let swapped = i > 0 && j > 0 && a.get(i - 1) == Some(y) && b.get(j - 1) == Some(x);
-            if swapped {
-                best = best.min(at(&before, j - 1) + 1);
-            }
-            next.push(best);
-        }
-        before = std::mem::replace(&mut row, next);
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! A report as JSON, in the schema of BuildKit's subrequest `frontend.lint`.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use serde_json::{Value, json};
 
 use super::{RULES, Report};
@@ -35,7 +36,7 @@ pub fn report(source: &SourceText, report: &Report, error: Option<&Diagnostic>) 
         "sources": [{
             "filename": source.name(),
             "language": "Dockerfile",
-            "data": crate::oci::base64::encode(source.text().as_bytes()),
+            "data": BASE64_STANDARD.encode(source.text().as_bytes()),
         }],
     });
     if let (Some(error), Some(map)) = (error, out.as_object_mut()) {

@@ -13,8 +13,8 @@ use super::pb::file_action::Action;
 use super::pb::op::Op as Kind;
 use super::pb::user_opt::User;
 use super::wire::{DecodeError, decode_op};
-use crate::oci::base64::encode as base64;
 use crate::oci::digest::Digest;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// Renders a definition, operations by digest.
 ///
@@ -221,7 +221,7 @@ fn file_action(a: &pb::FileAction) -> Value {
             Object::default()
                 .text("path", &x.path)
                 .int32("mode", x.mode)
-                .text("data", &base64(&x.data))
+                .text("data", &BASE64_STANDARD.encode(&x.data))
                 .opt("owner", x.owner.as_ref(), owner)
                 .int64("timestamp", x.timestamp)
                 .done(),
@@ -333,7 +333,7 @@ fn source_map(s: &pb::Source) -> Value {
     let info = |i: &pb::SourceInfo| {
         Object::default()
             .text("filename", &i.filename)
-            .text("data", &base64(&i.data))
+            .text("data", &BASE64_STANDARD.encode(&i.data))
             .text("language", &i.language)
             .done()
     };

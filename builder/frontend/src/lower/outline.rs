@@ -17,8 +17,8 @@ use crate::dockerfile::ast::{Command, Instruction, Stage};
 use crate::dockerfile::expand::{Rules, Variables as _, expand};
 use crate::dockerfile::mount;
 use crate::dockerfile::node::Word;
-use crate::oci::base64;
 use crate::source_text::SourceText;
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 
 /// The description in the comment above an instruction: the rest of a line that begins with the name.
 fn description(instruction: &Instruction, name: &str) -> String {
@@ -45,7 +45,7 @@ fn object(fields: Vec<(&str, Value)>) -> Value {
 }
 
 fn sources(source: &SourceText) -> Value {
-    json!([base64::encode(source.text().as_bytes())])
+    json!([BASE64_STANDARD.encode(source.text().as_bytes())])
 }
 
 /// The stages that can be built.

@@ -4,7 +4,6 @@
 //! the parsed value. Own types rather than a crate's because Docker's fields (health check, ONBUILD, shell) and
 //! fields nobody here knows must survive a round trip. Not here: fetching, storing, and validation of contents.
 
-pub mod base64;
 pub mod digest;
 pub mod image;
 pub mod index;
