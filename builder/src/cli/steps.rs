@@ -12,7 +12,7 @@ use xx_build_engine::{self as engine, Keys, SshSource, StepOptions, is_socket};
 use xx_build_frontend::dockerfile::{csv, size, suggest};
 use xx_build_frontend::llb::pb;
 use xx_build_frontend::llb::wire::decode_op;
-use xx_build_sandbox::{Cgroups, DefaultNetwork, Limits, Runtime, Uplink};
+use xx_build_sandbox::{Cgroups, DefaultNetwork, Limits, Runtime, Uplink, find_program};
 
 /// Lets `type=local,mode=delete` remove files outside of what lies below the current directory; buildx's name for it.
 pub(super) const LOCAL_DELETE: &str = "buildx.local.delete";
@@ -126,15 +126,11 @@ pub(super) fn unfiltered(
 
 /// A program by its path, or by its name on PATH.
 fn runtime(name: &str, environment: &Environment) -> Result<Runtime, Report> {
-    let mut candidates = if name.contains('/') {
-        vec![PathBuf::from(name)]
+    let program = if name.contains('/') {
+        std::path::absolute(name).ok().filter(|path| path.is_file())
     } else {
-        std::env::split_paths(&environment.path).map(|directory| directory.join(name)).collect()
+        find_program(&environment.path, name)
     };
-    // Debian's runtimes lie where only root's PATH leads.
-    candidates.push(Path::new("/usr/sbin").join(name));
-    let program = candidates.into_iter().find(|path| path.is_file());
-    let program = program.and_then(|path| std::path::absolute(path).ok());
     program.map(|program| Runtime { program }).ok_or_else(|| {
         Report::new(format!("`--oci-runtime {name}`: there is no such program"))
             .hint("install one of the packages `runc` and `crun`, or leave the option out")

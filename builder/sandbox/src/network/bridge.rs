@@ -14,6 +14,7 @@ use std::process::{Command, Stdio};
 
 use rustix::fs::{MemfdFlags, memfd_create};
 
+use super::super::machine::find_program;
 use super::super::program::follow_program;
 use super::super::step::Stream;
 use super::super::{Cancel, userns};
@@ -64,12 +65,9 @@ impl Bridge {
             return Err("`network = \"bridge\"` takes root".to_owned());
         }
         let find = |name: &str| {
-            let found = userns::find_program(path, name);
-            found
-                .or_else(|| Some(Path::new("/usr/sbin").join(name)).filter(|path| path.is_file()))
-                .ok_or_else(|| {
-                    format!("`network = \"bridge\"` takes `{name}`: install iproute2 and nftables")
-                })
+            find_program(path, name).ok_or_else(|| {
+                format!("`network = \"bridge\"` takes `{name}`: install iproute2 and nftables")
+            })
         };
         let tools = Tools { ip: find("ip")?, nft: find("nft")? };
         tools.sweep()?;

@@ -139,7 +139,7 @@ fn make(path: &OsStr) -> Result<Outward, String> {
     }
     let found: Vec<(&Helper, PathBuf)> = HELPERS
         .iter()
-        .filter_map(|helper| Some((helper, super::userns::find_program(path, helper.program)?)))
+        .filter_map(|helper| Some((helper, super::machine::find_program(path, helper.program)?)))
         .collect();
     if found.is_empty() {
         return Err(

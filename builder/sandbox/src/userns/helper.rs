@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, WaitOptions, getpid, waitpid};
 
+use super::super::machine::find_program;
 use super::super::passwd;
 use super::{NoSubIds, SubIdRange, map_arguments, ranges};
 
@@ -50,16 +51,12 @@ pub(super) fn plan(path: &OsStr, uid: u32, gid: u32) -> Result<Plan, NoSubIds> {
     };
     let (uids, gids) = (found(UID)?, found(GID)?);
     let call = |kind: Kind, own, ranges: &[SubIdRange]| {
-        let program = find(path, kind.program).ok_or(NoSubIds::NoProgram { program: kind.program })?;
+        let program =
+            find_program(path, kind.program).ok_or(NoSubIds::NoProgram { program: kind.program })?;
         Ok(Call { kind, program, arguments: map_arguments(own, ranges) })
     };
     let (uid, gid) = (call(UID, uid, &uids)?, call(GID, gid, &gids)?);
     Ok(Plan { uids, gids, uid, gid })
-}
-
-/// The first file of this name on `path`.
-pub(crate) fn find(path: &OsStr, program: &str) -> Option<PathBuf> {
-    std::env::split_paths(path).map(|directory| directory.join(program)).find(|candidate| candidate.is_file())
 }
 
 /// The waiting child.

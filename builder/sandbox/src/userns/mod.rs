@@ -18,7 +18,6 @@ use rustix::mount::{MountPropagationFlags, mount_change};
 use rustix::process::{getegid, geteuid};
 use rustix::thread::{UnshareFlags, unshare_unsafe};
 
-pub(super) use helper::find as find_program;
 pub use subid::{SubIdRange, map_arguments, ranges};
 
 use super::SandboxError;
