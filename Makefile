@@ -4,8 +4,8 @@
 # make demo-host  the examples for nine platforms, on this machine without any container
 # make test       all tests; ends with a summary
 # make test-long  the tests that take minutes; what they last gave is in tests/long-runs.md
-# make fuzz       half a minute of each fuzz target that reads object files and platforms
-# make lint       formatting and lints
+# make fuzz       half a minute of each fuzz target: object files, platforms, Dockerfiles, graphs
+# make lint       formatting, lints, and links in the documentation
 
 HOST := $(shell rustc -vV 2>/dev/null | sed -n 's/^host: //p')
 BIN := target/$(HOST)/release
@@ -71,6 +71,7 @@ fuzz: needs-fuzz
 lint:
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --locked -- -D warnings
+	RUSTDOCFLAGS=-Dwarnings cargo doc --workspace --no-deps --locked
 
 clean:
 	rm -rf out target

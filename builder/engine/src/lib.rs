@@ -1,7 +1,7 @@
 //! Solves LLB definitions: the part of a build that takes time.
 //!
 //! The engine here is embedded: it drives the step machine of [`xx_build_solve`], keeps results in the
-//! [`Store`](xx_build_store::Store) and runs steps in the [`sandbox`](xx_build_sandbox). What it needs from outside comes in one
+//! [`Store`] and runs steps in the [`sandbox`](xx_build_sandbox). What it needs from outside comes in one
 //! [`Request`]; what happens goes out through [`Observer`]. An engine that sends the same definitions to
 //! a BuildKit cluster fits behind the same two values.
 

@@ -1,7 +1,7 @@
 //! Which step of a build graph runs next, and what its cache keys are.
 //!
 //! Three values in a row: LLB definitions become one [`Graph`] (equal operations of several target
-//! platforms are one vertex), [`keys`] gives each vertex its cache keys, and [`Machine`] hands out
+//! platforms are one vertex), `keys` gives each vertex its cache keys, and [`Machine`] hands out
 //! [`Work`] and takes [`Outcome`]s until the wanted vertices are done.
 //!
 //! Nothing here reads a file, a clock or a database, and nothing starts a thread: the engine does the

@@ -1,9 +1,9 @@
 //! Holds the executables of a result against its platform.
 //!
 //! Looked at is every regular file that an instruction of the Dockerfile placed and that is still there in the end; files
-//! of base images are not the build's to judge. What the image runs ([`uses`]) must be for its platform. Other programs
+//! of base images are not the build's to judge. What the image runs (`uses`) must be for its platform. Other programs
 //! may be for another, as those of a cross compiler are, and are only spoken of; objects to be linked, archives, programs
-//! that nobody is to execute and files that lie [`beside`] others like them for further platforms are data.
+//! that nobody is to execute and files that lie `beside` others like them for further platforms are data.
 //!
 //! A layer that passed once is not read again, and of a layer that a copy made only what that
 //! found to start like an object file.

@@ -1,7 +1,7 @@
 //! The syntax of one instruction before its meaning: keyword, flags, arguments.
 //!
 //! The splitting depends on the keyword (see `FORMS`); unknown keywords keep their text for the error message.
-//! [`super::sexpr`] prints this level, [`super::instruction`] gives it meaning.
+//! [`super::sexpr`] prints this level, `instruction` gives it meaning.
 
 use super::diagnostic::Diagnostic;
 use super::heredoc::{self, Heredoc};
