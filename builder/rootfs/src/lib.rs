@@ -236,6 +236,21 @@ impl<'a> Root<'a> {
     pub fn read_file(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, RootError> {
         use std::io::Read as _;
         let fail = |source: io::Error| RootError::new("cannot read", path, source);
+        let Some(file) = self.open_file(path)? else { return Ok(None) };
+        let mut bytes = vec![];
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
+        if bytes.len() as u64 > limit {
+            return Err(fail(io::Error::other(format!("it is larger than {limit} bytes"))));
+        }
+        Ok(Some(bytes))
+    }
+
+    /// Opens the regular file `path` for reading; `None` when there is none.
+    ///
+    /// # Errors
+    /// When it is no regular file, or cannot be opened.
+    pub fn open_file(&self, path: &Path) -> Result<Option<std::fs::File>, RootError> {
+        let fail = |source: io::Error| RootError::new("cannot read", path, source);
         let located = match self.locate(path, true) {
             Ok(located) => located,
             Err(error) if error.source.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -248,12 +263,7 @@ impl<'a> Root<'a> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let fd = rustix::fs::openat(&located.directory, &located.name, flags, Mode::empty())
             .map_err(|errno| fail(errno.into()))?;
-        let mut bytes = vec![];
-        std::fs::File::from(fd).take(limit + 1).read_to_end(&mut bytes).map_err(fail)?;
-        if bytes.len() as u64 > limit {
-            return Err(fail(io::Error::other(format!("it is larger than {limit} bytes"))));
-        }
-        Ok(Some(bytes))
+        Ok(Some(fd.into()))
     }
 }
 

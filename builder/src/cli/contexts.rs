@@ -56,7 +56,7 @@ impl Contexts {
             remote(name, value)?
         } else {
             let path = existing(name, Path::new(value))?;
-            let dockerignore = ignore_list(&path.join(".dockerignore"), colour)?;
+            let dockerignore = ignore_list(&path, colour)?;
             self.locals.insert(name.to_owned(), path);
             NamedContext::Local { name: name.to_owned(), dockerignore }
         };

@@ -1,7 +1,8 @@
 //! Where the Dockerfile, its `.dockerignore` and the main context come from: files, or standard input.
 
 use std::ffi::OsString;
-use std::io::{Cursor, Read};
+use std::fs::File;
+use std::io::{Cursor, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -90,11 +91,17 @@ impl Input {
             Some(path) => path.clone(),
             None => named_by_default(context),
         };
+        let place = Place::of(context, &path)?;
         let dockerfile = match stdin {
             Some(stdin) => text(Path::new("-"), stdin, colour)?,
-            None => file(&path, colour)?,
+            None => place.dockerfile(colour)?,
         };
-        let dockerignore = dockerignore(&path, context, colour)?;
+        let own =
+            if path == Path::new("-") { None } else { place.with(".dockerignore").ignore_list(colour)? };
+        let dockerignore = match own {
+            Some(own) => Some(own),
+            None => ignore_list(context, colour)?,
+        };
         Ok(Self::new(dockerfile, dockerignore, Context::Folder(context_path)))
     }
 
@@ -105,7 +112,7 @@ impl Input {
         colour: bool,
     ) -> Result<Self, Report> {
         let path = folder(context)?;
-        let dockerignore = ignore_list(&context.join(".dockerignore"), colour)?;
+        let dockerignore = ignore_list(context, colour)?;
         Ok(Self::new(dockerfile, dockerignore, Context::Folder(path)))
     }
 }
@@ -133,7 +140,7 @@ pub(super) fn file(path: &Path, colour: bool) -> Result<SourceText, Report> {
     if path == Path::new("-") {
         return text(path, std::io::stdin().lock(), colour);
     }
-    let file = std::fs::File::open(path).map_err(|error| unreadable(path, &error))?;
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
     text(path, file, colour)
 }
 
@@ -179,28 +186,80 @@ fn whole_characters(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-/// `NAME.dockerignore` beside the Dockerfile, or else `.dockerignore` in the context.
-fn dockerignore(dockerfile: &Path, context: &Path, colour: bool) -> Result<Option<String>, Report> {
-    let mut own = OsString::from(dockerfile);
-    own.push(".dockerignore");
-    for path in [PathBuf::from(own), context.join(".dockerignore")] {
-        if let Some(text) = ignore_list(&path, colour)? {
-            return Ok(Some(text));
-        }
-    }
-    Ok(None)
+/// Where a text lies. The files of a context are another's work: a link among them is followed inside the context alone,
+/// as BuildKit does, which has nothing else of the machine.
+struct Place {
+    /// The folder that holds it, when it is part of the context.
+    context: Option<PathBuf>,
+    /// Its path: in the context, or as the user wrote it.
+    path: PathBuf,
 }
 
-/// The text of a `.dockerignore`, when there is one; its patterns are good.
-pub(super) fn ignore_list(path: &Path, colour: bool) -> Result<Option<String>, Report> {
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(Report::new(format!("cannot read `{}`: {error}", path.display()))),
-    };
-    let source = text(path, file, colour)?;
-    ignore_file::check(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
-    Ok(Some(source.text().to_owned()))
+impl Place {
+    fn of(context: &Path, path: &Path) -> Result<Self, Report> {
+        let absolute = |path: &Path| std::path::absolute(path).map_err(Report::new);
+        Ok(match absolute(path)?.strip_prefix(absolute(context)?) {
+            Ok(inside) => Self { context: Some(context.to_owned()), path: inside.to_owned() },
+            Err(_) => Self { context: None, path: path.to_owned() },
+        })
+    }
+
+    /// The file beside it whose name goes on with this.
+    fn with(&self, ending: &str) -> Self {
+        let mut path = OsString::from(&self.path);
+        path.push(ending);
+        Self { context: self.context.clone(), path: path.into() }
+    }
+
+    fn open(&self) -> Result<Option<File>, std::io::Error> {
+        match &self.context {
+            Some(context) => {
+                let folder = File::open(context)?;
+                let root = Root::new(&folder, Owners::Plain);
+                root.open_file(&self.path).map_err(|error| error.source)
+            }
+            None => match File::open(&self.path) {
+                Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+                opened => opened.map(Some),
+            },
+        }
+    }
+
+    fn whole(&self) -> PathBuf {
+        self.context.as_deref().map_or_else(|| self.path.clone(), |context| context.join(&self.path))
+    }
+
+    fn dockerfile(&self, colour: bool) -> Result<SourceText, Report> {
+        let path = self.whole();
+        match self.open().map_err(|error| unreadable(&path, &error))? {
+            Some(file) => text(&path, file, colour),
+            None if path.symlink_metadata().is_ok() => Err(Report::new(format!(
+                "`{}` is a link that leads out of the context",
+                path.display()
+            ))
+            .hint(
+                "put the file itself into the context, or name the file that the link leads to with `--file`",
+            )),
+            None => Err(unreadable(&path, &rustix::io::Errno::NOENT.into())),
+        }
+    }
+
+    /// The text of an ignore file, when there is one; its patterns are good.
+    fn ignore_list(&self, colour: bool) -> Result<Option<String>, Report> {
+        let path = self.whole();
+        let opened = self.open();
+        let opened =
+            opened.map_err(|error| Report::new(format!("cannot read `{}`: {error}", path.display())))?;
+        let Some(file) = opened else { return Ok(None) };
+        let source = text(&path, file, colour)?;
+        ignore_file::check(&source).map_err(|problems| Report::diagnostics(&problems, &source, colour))?;
+        Ok(Some(source.text().to_owned()))
+    }
+}
+
+/// The text of a context's `.dockerignore`, when there is one; its patterns are good.
+pub(super) fn ignore_list(context: &Path, colour: bool) -> Result<Option<String>, Report> {
+    Place { context: Some(context.to_owned()), path: ".dockerignore".into() }.ignore_list(colour)
 }
 
 /// Whether bytes begin an archive: a compressed one, or the header of a tar file.
@@ -233,7 +292,7 @@ impl Unpacked {
                 .hint("a context is a tar archive, also compressed")
         };
         let archive = decompressed(archive).map_err(bad)?;
-        let folder = std::fs::File::open(&self.0).map_err(bad)?;
+        let folder = File::open(&self.0).map_err(bad)?;
         let own = folder.metadata().map_err(bad)?;
         let files = Archive::Files { owner: Some((own.uid(), own.gid())) };
         unpack(archive, Root::new(&folder, Owners::Plain), files)

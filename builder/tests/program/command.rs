@@ -394,6 +394,47 @@ fn an_archive_is_a_context() {
     assert!(broken.code == Some(1) && broken.stderr.contains("cannot be unpacked"), "{}", broken.stderr);
 }
 
+/// What a context brings is somebody else's: a link in it shows nothing of the machine, in a folder as in an archive.
+#[test]
+fn links_of_a_context_stay_inside() {
+    let place = Place::new("links");
+    place.write("outside/secret", "t0psecret\n");
+    place.write("outside/ignore", "kept\n");
+    shell(
+        &place.path(""),
+        "for case in file folder ignore own inside pipe; do mkdir $case; printf 'FROM scratch\\nCOPY . /\\n' >$case/real; \
+             echo k >$case/kept; cp $case/real $case/Dockerfile; done
+         ln -sf $PWD/outside/secret file/Dockerfile
+         ln -s $PWD/outside folder/sub
+         ln -s ../outside/ignore ignore/.dockerignore; ln -s ../outside/ignore own/Dockerfile.dockerignore
+         ln -sf /real inside/Dockerfile
+         rm pipe/Dockerfile; mkfifo pipe/Dockerfile
+         for case in file folder ignore own inside pipe; do tar -C $case -cf $case.tar .; done",
+    );
+    let refused = [
+        ("file", "Dockerfile", "is a link that leads out of the context"),
+        ("folder", "sub/secret", "is a link that leads out of the context"),
+        ("pipe", "Dockerfile", "it is not a regular file"),
+    ];
+    for (case, file, message) in refused {
+        let archive = std::fs::read(place.path(&format!("{case}.tar"))).unwrap();
+        let named = format!("{case}/{file}");
+        for ran in [
+            place.run_with(&["build", "-q", "-f", file, "-"], &archive),
+            place.run_with(&["build", "-q", "-f", &named, case], b""),
+        ] {
+            assert!(ran.code == Some(1) && ran.stderr.contains(message), "{case}: {}", ran.stderr);
+            assert!(!ran.stderr.contains("t0psecret"), "{case}: {}", ran.stderr);
+        }
+    }
+    for case in ["ignore", "own", "inside"] {
+        let archive = std::fs::read(place.path(&format!("{case}.tar"))).unwrap();
+        good(&place.run_with(&["build", "-q", "-o", &format!("{case}.a"), "-"], &archive));
+        good(&place.run_with(&["build", "-q", "-o", &format!("{case}.f"), case], b""));
+        assert!(place.exists(&format!("{case}.a/kept")) && place.exists(&format!("{case}.f/kept")), "{case}");
+    }
+}
+
 #[test]
 fn contexts_take_the_place_of_stages() {
     let place = Place::new("contexts");
