@@ -19,6 +19,9 @@ use xx_build_rootfs::{
 };
 use xx_build_store::{ActiveLayer, LayerId, OutputLayer};
 
+/// The input of an action that stands for a file system without any file, such as a stage that is `FROM scratch` alone.
+const EMPTY: i64 = -1;
+
 /// A file system on its way through the actions.
 enum State {
     /// A result that must not change.
@@ -133,6 +136,9 @@ fn outputs(
 
 /// The files of a state, to read.
 fn tree(context: Context<'_>, states: &[State], index: i64) -> Result<Tree, EngineError> {
+    if index == EMPTY {
+        return context.tree(&Input::Layer(None));
+    }
     match usize::try_from(index).ok().and_then(|index| states.get(index)) {
         Some(State::Fixed(input)) => context.tree(input),
         Some(State::Open { root, .. }) => {

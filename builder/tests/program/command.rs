@@ -394,6 +394,22 @@ fn an_archive_is_a_context() {
     assert!(broken.code == Some(1) && broken.stderr.contains("cannot be unpacked"), "{}", broken.stderr);
 }
 
+/// As Dockerfiles have them that copy what another build may have put there.
+#[test]
+fn an_empty_stage_is_a_source() {
+    let place = Place::new("empty");
+    place.write("kept", "");
+    place.write(
+        "Dockerfile",
+        "FROM scratch AS e\nFROM scratch\nCOPY kept /\nCOPY --from=e / /x/\nCOPY --link --from=e /* /y/\nCOPY --from=scratch / /z\n",
+    );
+    good(&place.run(&["build", "-q", "-o", "out", "."]));
+    assert!(place.exists("out/kept") && place.exists("out/x") && !place.exists("out/x/kept"));
+    place.write("Dockerfile", "FROM scratch AS e\nFROM scratch\nCOPY --from=e /missing /x/\n");
+    let ran = place.run(&["build", "-q", "-o", "out", "."]);
+    assert!(ran.code == Some(1) && ran.stderr.contains("/missing"), "{}", ran.stderr);
+}
+
 /// What a context brings is somebody else's: a link in it shows nothing of the machine, in a folder as in an archive.
 #[test]
 fn links_of_a_context_stay_inside() {
