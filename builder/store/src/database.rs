@@ -388,14 +388,25 @@ impl Store {
     /// # Errors
     /// When the metadata cannot be read.
     pub fn layer_chain(&self, top: Option<LayerId>) -> Result<Vec<Layer>, StoreError> {
+        self.layers_above(top, &|_| false)
+    }
+
+    /// The layers from `top` down to the first one that `is_known`, which is left out; the uppermost first.
+    pub(super) fn layers_above(
+        &self,
+        top: Option<LayerId>,
+        is_known: &dyn Fn(LayerId) -> bool,
+    ) -> Result<Vec<Layer>, StoreError> {
         let database = self.database();
-        let mut query = database.prepare_cached(
+        // One, or SQLite locks its file for each layer anew.
+        let transaction = database.unchecked_transaction()?;
+        let mut query = transaction.prepare_cached(
             "SELECT parent, coalesce(directory, name), created, description, directory IS NOT NULL
              FROM layers WHERE id = ?1",
         )?;
         let mut chain = vec![];
         let mut next = top.map(|id| id.0);
-        while let Some(id) = next {
+        while let Some(id) = next.filter(|id| !is_known(LayerId(*id))) {
             let (parent, layer) = query.query_row([id], |row| {
                 let path = self.root.join("layers").join(row.get::<_, String>(1)?);
                 let (created, description, is_shared) = (row.get(2)?, row.get(3)?, row.get(4)?);

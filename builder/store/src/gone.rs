@@ -16,18 +16,15 @@ impl Store {
     /// # Errors
     /// When the metadata cannot be read or written.
     pub(super) fn is_there(&self, layer: LayerId) -> Result<bool, StoreError> {
-        for found in self.layer_chain(Some(layer))? {
-            if lock(&self.present).contains(&found.id) {
-                break;
-            }
+        // One that is present lies on others that are.
+        let new = self.layers_above(Some(layer), &|id| lock(&self.present).contains(&id))?;
+        for found in &new {
             if !found.path.is_dir() {
                 self.forget_directory(&found.path)?;
                 return Ok(false);
             }
         }
-        // All of them, as one that is present lies on others that are.
-        let chain = self.layer_chain(Some(layer))?;
-        lock(&self.present).extend(chain.into_iter().map(|layer| layer.id));
+        lock(&self.present).extend(new.into_iter().map(|layer| layer.id));
         Ok(true)
     }
 
