@@ -179,11 +179,14 @@ impl Store {
     /// When the directory cannot be made or written, or was written by another version.
     pub fn open(root: &Path, now: i64, owners: Owners) -> Result<Self, StoreError> {
         private::folder(root)?;
-        let root = &match owners {
-            Owners::Plain | Owners::Real => root.to_owned(),
-            Owners::Pretended => root.join("one-uid"),
+        let inner = root.join("one-uid");
+        let root = match owners {
+            Owners::Plain | Owners::Real => root,
+            Owners::Pretended => {
+                private::folder(&inner)?;
+                &inner
+            }
         };
-        private::folder(root)?;
         for name in ["blobs/sha256", "layers", "cache", "locks", "work"] {
             let path = root.join(name);
             std::fs::create_dir_all(&path).map_err(StoreError::io("create", &path))?;

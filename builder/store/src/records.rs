@@ -4,12 +4,12 @@
 //! themselves, and the work directory of whoever asks. Blocks are counted as the file system does, a file of several names
 //! with the oldest layer that has it, a blob with the oldest layer it was made of.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension as _, params};
+use rusqlite::{Connection, OptionalExtension as _, params};
 use rustix::fs::FlockOperation;
 
 use super::lock::FileLock;
@@ -57,10 +57,11 @@ impl Store {
     /// As [`Store::usage`], but for what is in the making.
     pub(super) fn holdings(&self) -> Result<Usage, StoreError> {
         let measured = self.measure_layers()?;
-        let (mut records, bases) = self.layer_records(&measured)?;
+        let (layers, blobs) = (self.listed("layers")?, self.blob_sizes()?);
+        let (mut records, bases) = self.layer_records(&measured, &layers)?;
         records.extend(self.mount_records()?);
-        records.extend(self.internal_records()?);
-        let blobs = self.blobs_of_layers()?;
+        records.extend(self.internal_records(&layers, &blobs)?);
+        let blobs = self.blobs_of_layers(&blobs)?;
         for record in &mut records {
             record.size += blobs.get(&record.id).copied().unwrap_or(0);
         }
@@ -150,6 +151,7 @@ impl Store {
     fn layer_records(
         &self,
         measured: &HashMap<i64, u64>,
+        directories: &BTreeMap<String, PathBuf>,
     ) -> Result<(Vec<Record>, HashSet<String>), StoreError> {
         let database = self.database();
         let mut query = database.prepare(
@@ -162,7 +164,7 @@ impl Store {
         let rows = query.query_map([], |row| {
             let is_dead: bool = row.get(10)?;
             let size = measured.get(&row.get(9)?).copied();
-            let is_there = self.root.join("layers").join(row.get::<_, String>(11)?).exists();
+            let is_there = directories.contains_key(&row.get::<_, String>(11)?);
             let record = Record {
                 id: row.get(0)?,
                 // What is on its way out keeps nothing.
@@ -235,16 +237,20 @@ impl Store {
     }
 
     /// What the store needs for itself: blobs of no layer, and layers that are not known any more.
-    pub(super) fn internal_records(&self) -> Result<Vec<Record>, StoreError> {
+    fn internal_records(
+        &self,
+        layers: &BTreeMap<String, PathBuf>,
+        blobs: &HashMap<String, u64>,
+    ) -> Result<Vec<Record>, StoreError> {
         let mut records = vec![];
         let builds = !self.work.others()?.is_empty();
         let downloads = self.names("SELECT replace(digest, 'sha256:', '') FROM downloads")?;
         let of_layers = self.names("SELECT replace(digest, 'sha256:', '') FROM layer_blobs")?;
         let (mut free, mut fetched) = (0, 0);
-        for (name, size) in self.blob_sizes()? {
+        for (name, size) in blobs {
             match name {
-                name if of_layers.contains(&name) => {}
-                name if downloads.contains(&name) => fetched += size,
+                name if of_layers.contains(name) => {}
+                name if downloads.contains(name) => fetched += size,
                 _ => free += size,
             }
         }
@@ -255,12 +261,17 @@ impl Store {
             records.extend((size > 0).then(|| internal(id, what, size, builds)));
         }
         let known = self.names("SELECT coalesce(directory, name) FROM layers")?;
-        for (name, path) in self.listed("layers")? {
-            if !known.contains(&name) {
-                records.push(internal(&name, "a layer that is not known any more", self.taken(&path), false));
+        for (name, path) in layers {
+            if !known.contains(name) {
+                records.push(internal(name, "a layer that is not known any more", self.taken(path), false));
             }
         }
         Ok(records)
+    }
+
+    /// What the store needs for itself, as it is now.
+    pub(super) fn internal_now(&self) -> Result<Vec<Record>, StoreError> {
+        self.internal_records(&self.listed("layers")?, &self.blob_sizes()?)
     }
 
     /// What other builds make, and what killed ones left.
@@ -283,8 +294,7 @@ impl Store {
     }
 
     /// The bytes of blobs by the layer that they are counted with.
-    fn blobs_of_layers(&self) -> Result<HashMap<String, u64>, StoreError> {
-        let sizes: HashMap<String, u64> = self.blob_sizes()?.into_iter().collect();
+    fn blobs_of_layers(&self, sizes: &HashMap<String, u64>) -> Result<HashMap<String, u64>, StoreError> {
         let database = self.database();
         let mut query = database.prepare(
             "SELECT replace(b.digest, 'sha256:', ''), l.name FROM layer_blobs b JOIN layers l ON l.id = b.layer
@@ -303,7 +313,7 @@ impl Store {
     }
 
     /// What each blob takes on the disk.
-    fn blob_sizes(&self) -> Result<Vec<(String, u64)>, StoreError> {
+    fn blob_sizes(&self) -> Result<HashMap<String, u64>, StoreError> {
         let blobs = self.listed("blobs/sha256")?.into_iter();
         // One that is gone by now takes nothing.
         Ok(blobs
@@ -311,7 +321,7 @@ impl Store {
             .collect())
     }
 
-    fn listed(&self, folder: &str) -> Result<Vec<(String, PathBuf)>, StoreError> {
+    fn listed(&self, folder: &str) -> Result<BTreeMap<String, PathBuf>, StoreError> {
         let folder = self.root.join(folder);
         let entries = fs::read_dir(&folder).map_err(StoreError::io("list", &folder))?;
         let names = entries.map(|entry| {
@@ -322,11 +332,15 @@ impl Store {
     }
 
     fn names(&self, query: &str) -> Result<HashSet<String>, StoreError> {
-        let database = self.database();
-        let mut query = database.prepare(query)?;
-        let rows = query.query_map([], |row| row.get::<_, String>(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
+        names(&self.database(), query)
     }
+}
+
+/// The one column of a query's rows.
+pub(super) fn names(database: &Connection, query: &str) -> Result<HashSet<String>, StoreError> {
+    let mut query = database.prepare(query)?;
+    let rows = query.query_map([], |row| row.get::<_, String>(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 fn internal(id: &str, description: &str, size: u64, in_use: bool) -> Record {

@@ -14,7 +14,7 @@ use rustix::fs::{FlockOperation, flock};
 use super::database::LayerId;
 use super::lock::FileLock;
 use super::policy::{Choice, Policy, Record, RecordKind, select};
-use super::records::DOWNLOADS;
+use super::records::{DOWNLOADS, Usage, names};
 use super::{Store, StoreError};
 use xx_build_rootfs::remove_tree;
 use xx_build_rootfs::sync::lock;
@@ -39,11 +39,13 @@ impl Store {
     /// When the store cannot be read or written.
     pub fn prune(&self, policies: &[Policy], now: i64) -> Result<Vec<Removed>, StoreError> {
         let usage = self.holdings()?;
+        let chosen = select(&usage.records, &usage.bases, policies, usage.disk, now);
+        self.remove_chosen(usage, chosen, now)
+    }
+
+    fn remove_chosen(&self, usage: Usage, chosen: Vec<Choice>, now: i64) -> Result<Vec<Removed>, StoreError> {
         let mut chosen: HashMap<String, Choice> =
-            select(&usage.records, &usage.bases, policies, usage.disk, now)
-                .into_iter()
-                .map(|choice| (choice.id.clone(), choice))
-                .collect();
+            chosen.into_iter().map(|choice| (choice.id.clone(), choice)).collect();
         let (mut removed, mut layers, mut internal) = (vec![], vec![], vec![]);
         for record in usage.records {
             let why = chosen.remove(&record.id);
@@ -66,7 +68,7 @@ impl Store {
         }
         self.reclaim()?;
         let left: HashMap<String, u64> =
-            self.internal_records()?.into_iter().map(|record| (record.id, record.size)).collect();
+            self.internal_now()?.into_iter().map(|record| (record.id, record.size)).collect();
         for mut internal in internal {
             let left = left.get(&internal.record.id).copied().unwrap_or(0);
             internal.record.size = internal.record.size.saturating_sub(left);
@@ -90,10 +92,11 @@ impl Store {
             [],
             |row| row.get(0),
         )?;
-        if !hidden && select(&usage.records, &usage.bases, policies, usage.disk, now).is_empty() {
+        let chosen = select(&usage.records, &usage.bases, policies, usage.disk, now);
+        if !hidden && chosen.is_empty() {
             return Ok(vec![]);
         }
-        self.prune(policies, now)
+        self.remove_chosen(usage, chosen, now)
     }
 
     /// Removes a cache mount that nobody has mounted.
@@ -303,13 +306,9 @@ fn measure_again(database: &Connection, root: &Path, doomed: &[PathBuf]) -> Resu
 /// Layer directories and blobs that no row names. Blobs of an output in the making are named by none
 /// either, so with `blobs` false, when other builds run, they stay.
 fn orphans(database: &Connection, root: &Path, blobs: bool) -> Result<Vec<PathBuf>, StoreError> {
-    let names = |query: &str| -> Result<HashSet<String>, StoreError> {
-        let mut query = database.prepare(query)?;
-        let rows = query.query_map([], |row| row.get::<_, String>(0))?;
-        Ok(rows.collect::<Result<_, _>>()?)
-    };
-    let layers = names("SELECT coalesce(directory, name) FROM layers")?;
+    let layers = names(database, "SELECT coalesce(directory, name) FROM layers")?;
     let known_blobs = names(
+        database,
         "SELECT replace(digest, 'sha256:', '') FROM layer_blobs
          UNION SELECT replace(digest, 'sha256:', '') FROM downloads",
     )?;
