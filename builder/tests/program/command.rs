@@ -425,6 +425,7 @@ fn links_of_a_context_stay_inside() {
          ln -s ../outside/ignore ignore/.dockerignore; ln -s ../outside/ignore own/Dockerfile.dockerignore
          ln -sf /real inside/Dockerfile
          rm pipe/Dockerfile; mkfifo pipe/Dockerfile
+         mkdir kept; ln -s nowhere gone
          for case in file folder ignore own inside pipe; do tar -C $case -cf $case.tar .; done",
     );
     let refused = [
@@ -443,6 +444,9 @@ fn links_of_a_context_stay_inside() {
             assert!(!ran.stderr.contains("t0psecret"), "{case}: {}", ran.stderr);
         }
     }
+    // What the user names elsewhere is the user's: a link that leads nowhere is a file that is not there.
+    let ran = place.run_with(&["build", "-q", "-f", "gone", "kept"], b"");
+    assert!(ran.code == Some(1) && ran.stderr.contains("cannot read `gone`: No such file"), "{}", ran.stderr);
     for case in ["ignore", "own", "inside"] {
         let archive = std::fs::read(place.path(&format!("{case}.tar"))).unwrap();
         good(&place.run_with(&["build", "-q", "-o", &format!("{case}.a"), "-"], &archive));
