@@ -241,13 +241,10 @@ impl Store {
         if used.is_empty() {
             return Ok(());
         }
-        let mut layers = HashSet::new();
+        let mut layers: HashSet<LayerId> = HashSet::new();
         for layer in used {
-            for below in self.layer_chain(Some(layer))? {
-                if !layers.insert(below.id) {
-                    break;
-                }
-            }
+            let new = self.layers_above(Some(layer), &|id| layers.contains(&id))?;
+            layers.extend(new.into_iter().map(|layer| layer.id));
         }
         let mut database = self.database();
         let transaction = database.transaction_with_behavior(TransactionBehavior::Immediate)?;
