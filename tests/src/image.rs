@@ -104,6 +104,16 @@ impl Image {
     }
 }
 
+/// The extended attributes of an archive's entry.
+pub(crate) fn xattrs(entry: &mut tar::Entry<'_, impl Read>) -> BTreeMap<String, Vec<u8>> {
+    let extensions = entry.pax_extensions().expect("pax headers");
+    let named = extensions.into_iter().flatten().flatten().filter_map(|extension| {
+        let name = extension.key().ok()?.strip_prefix("SCHILY.xattr.")?;
+        Some((name.to_owned(), extension.value_bytes().to_owned()))
+    });
+    named.collect()
+}
+
 fn apply(tree: &mut Tree, base: &Tree, layer: impl Read) {
     let mut archive = tar::Archive::new(layer);
     for entry in archive.entries().expect("a tar archive") {
@@ -151,14 +161,7 @@ impl Entry {
     }
 
     fn read(entry: &mut tar::Entry<'_, impl Read>) -> Self {
-        let mut xattrs = BTreeMap::new();
-        if let Some(extensions) = entry.pax_extensions().expect("pax headers") {
-            for extension in extensions.flatten() {
-                if let Some(name) = extension.key().ok().and_then(|key| key.strip_prefix("SCHILY.xattr.")) {
-                    xattrs.insert(name.to_owned(), extension.value_bytes().to_owned());
-                }
-            }
-        }
+        let xattrs = xattrs(entry);
         let kind = match entry.header().entry_type().as_byte() {
             b'0' | 0 => 'f',
             b'1' => 'h',

@@ -84,15 +84,8 @@ fn plain(path: &[u8]) -> String {
 }
 
 fn line(entry: &mut Entry<'_, impl Read>) -> String {
-    let mut xattrs = vec![];
-    if let Some(extensions) = entry.pax_extensions().expect("pax headers") {
-        for extension in extensions.flatten() {
-            if let Some(name) = extension.key().ok().and_then(|key| key.strip_prefix("SCHILY.xattr.")) {
-                xattrs.push(format!(" {name}={}", hex(extension.value_bytes())));
-            }
-        }
-    }
-    xattrs.sort();
+    let xattrs = crate::image::xattrs(entry);
+    let xattrs: Vec<String> = xattrs.iter().map(|(name, value)| format!(" {name}={}", hex(value))).collect();
     let kind = match entry.header().entry_type().as_byte() {
         b'0' | 0 => 'f',
         b'2' => 'l',
